@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "log.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    int priority; /* of syslog(3) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", LOG_ERR},   [LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+    [LOG_LEVEL_INFO] = {"info", LOG_INFO},    [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+    [LOG_LEVEL_TRACE] = {"trace", LOG_DEBUG},
+};
+
+static const char *program = "flowrig";
+static bool use_syslog;
+static _Atomic int current = LOG_LEVEL_WARNING;
+
+/* A file or a socket that got the number of a closed standard stream would be written to. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+void log_open(const char *name, bool to_syslog)
+{
+    open_standard_streams();
+    program = name;
+    use_syslog = to_syslog;
+    if (to_syslog)
+        openlog(name, LOG_PID, LOG_DAEMON);
+}
+
+void log_set_level(enum log_level level)
+{
+    current = level < LOG_LEVEL_TRACE ? level : LOG_LEVEL_TRACE;
+}
+
+enum log_level log_get_level(void)
+{
+    return current;
+}
+
+bool log_parse_level(const char *name, enum log_level *level, struct fail *fail)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (!strcmp(name, levels[i].name)) {
+            *level = i;
+            return true;
+        }
+    }
+    return fail_set(fail, 0, "'%s' is not a log level: error, warning, info, debug or trace", name);
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level <= current;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (use_syslog) {
+        syslog(levels[level].priority, "%s", text);
+        return;
+    }
+    if (level <= LOG_LEVEL_WARNING) {
+        fprintf(stderr, "%s: %s\n", program, text);
+        return;
+    }
+    struct timespec now;
+    struct tm date;
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &date);
+    fprintf(stderr, "%s: %02d:%02d:%02d.%06ld %s: %s\n", program, date.tm_hour, date.tm_min,
+            date.tm_sec, now.tv_nsec / 1000, levels[level].name, text);
+}

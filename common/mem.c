@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *or_abort(void *memory, size_t count, size_t size)
+{
+    if (memory || !count || !size)
+        return memory;
+    fprintf(stderr, "out of memory: %zu times %zu bytes\n", count, size);
+    abort();
+}
+
+void *mem_new(size_t count, size_t size)
+{
+    count = count ? count : 1;
+    size = size ? size : 1;
+    return or_abort(calloc(count, size), count, size);
+}
+
+void *mem_grow(void *old, size_t count, size_t size)
+{
+    return or_abort(reallocarray(old, count, size), count, size);
+}
+
+char *mem_strdup(const char *text)
+{
+    return or_abort(strdup(text), 1, strlen(text) + 1);
+}
+
+char *mem_printf(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    return or_abort(text, 1, strlen(format));
+}
+
+bool mem_copy_text(char *to, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+    if (length >= size)
+        return false;
+    memcpy(to, text, length + 1);
+    return true;
+}
+
+bool budget_take(struct budget *budget, int64_t bytes)
+{
+    if (!budget)
+        return true;
+    int64_t before = budget->used;
+    do {
+        if (bytes > budget->limit - before)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&budget->used, &before, before + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    if (budget_take(budget->parent, bytes))
+        return true;
+    atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+    return false;
+}
+
+void budget_give(struct budget *budget, int64_t bytes)
+{
+    for (; budget; budget = budget->parent)
+        atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+}
+
+char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->capacity - buffer->length < more) {
+        size_t capacity = buffer->capacity ? buffer->capacity : 256;
+        while (capacity - buffer->length < more)
+            capacity *= 2;
+        buffer->data = mem_grow(buffer->data, capacity, 1);
+        buffer->capacity = capacity;
+    }
+    return buffer->data + buffer->length;
+}
+
+void buffer_add(struct buffer *buffer, const void *data, size_t length)
+{
+    if (!length) /* memcpy() takes no NULL, not even then */
+        return;
+    memcpy(buffer_reserve(buffer, length), data, length);
+    buffer->length += length;
+}
+
+void buffer_text(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    if (length >= 0) {
+        vsnprintf(buffer_reserve(buffer, (size_t)length + 1), (size_t)length + 1, format, again);
+        buffer->length += (size_t)length;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}

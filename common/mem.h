@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Memory: our own small allocations abort with a message when they fail; allocations whose size a
+ * request decides are first charged to a budget, which refuses them with a sentence. */
+#ifndef FLOWRIG_MEM_H
+#define FLOWRIG_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fail.h"
+
+/* Zeroed memory for `count` items of `size` bytes; aborts where there is none. free() it. */
+void *mem_new(size_t count, size_t size);
+/* realloc() that aborts where there is no memory. The grown part is not zeroed. */
+void *mem_grow(void *old, size_t count, size_t size);
+char *mem_strdup(const char *text);
+/* sprintf() into new memory; free() the result. */
+char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Copies `text` into `to` of `size` bytes. Gives false, and copies nothing, if it does not fit. */
+bool mem_copy_text(char *to, size_t size, const char *text);
+
+/* Bytes that may be held at once on behalf of others. Safe to use from any thread. */
+struct budget {
+    const char *what; /* names it in sentences: "report memory" */
+    _Atomic int64_t used;
+    int64_t limit;
+    struct budget *parent; /* charged as well, NULL for none */
+};
+
+/* Charges `bytes` to the budget and its parents, or gives false and charges nothing. */
+bool budget_take(struct budget *budget, int64_t bytes);
+void budget_give(struct budget *budget, int64_t bytes);
+
+/* A byte buffer that grows. All-zero is an empty one. */
+struct buffer {
+    char *data;
+    size_t length, capacity;
+};
+
+/* Makes room for `more` bytes after the content and gives where they go; length is unchanged. */
+char *buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_add(struct buffer *buffer, const void *data, size_t length);
+void buffer_text(struct buffer *buffer, const char *text);
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void buffer_free(struct buffer *buffer);
+
+#endif

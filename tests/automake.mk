@@ -1,0 +1,61 @@
+# TAP is what all tests speak; make check sums it up.
+TEST_EXTENSIONS = .py .sh
+TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_DRIVER = $(TAP_DRIVER)
+SH_LOG_DRIVER = $(TAP_DRIVER)
+PY_LOG_COMPILER = $(PYTHON3)
+SH_LOG_COMPILER = $(SHELL)
+AM_TESTS_ENVIRONMENT = \
+	export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONDONTWRITEBYTECODE=1; \
+	export PYTHONPATH='$(abs_top_srcdir)/tests'; \
+	export FLOWRIG_BUILD='$(abs_top_builddir)' FLOWRIG_SOURCE='$(abs_top_srcdir)'; \
+	export FLOWRIG_SANITIZED='$(SANITIZED_NAME)'; \
+	export FLOWD='$(abs_top_builddir)/daemon/flowd' FLOWCTL='$(abs_top_builddir)/controller/flowctl'; \
+	export LABWIRE='$(abs_top_builddir)/tests/lab/labwire'; \
+	export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1; \
+	export TSAN_OPTIONS='halt_on_error=1 second_deadlock_stack=1 suppressions=$(abs_top_srcdir)/tests/tsan.supp'; \
+	export UBSAN_OPTIONS=print_stacktrace=1;
+
+# ---- the lab
+check_PROGRAMS += tests/lab/labwire
+tests_lab_labwire_SOURCES =
+tests_lab_labwire_LDADD = -lm
+EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
+
+# ---- units: one program a module, each includes the .c that it tests
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(srcdir)/daemon -I$(srcdir)/controller
+UNIT_TESTS =
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+COMMON_UNIT_LIBS = $(COMMON_LIBS) $(CMOCKA_LIBS)
+# common/
+UNIT_TESTS += tests/unit/test_fail
+tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_fifo
+tests_unit_test_fifo_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_fifo_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_list
+tests_unit_test_list_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_list_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log
+tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_log_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_mem
+tests_unit_test_mem_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_mem_LDADD = $(COMMON_UNIT_LIBS)
+
+DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
+# daemon/
+
+CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(CMOCKA_LIBS)
+# controller/
+
+# ---- programs as wholes
+SCRIPT_TESTS =
+TESTS += $(SCRIPT_TESTS)
+EXTRA_DIST += $(SCRIPT_TESTS)

@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests written in Python share: real daemons and controllers, flow logs, the lab, TAP.
+
+A test file defines functions marked with @case and ends with main(). Each case passes, raises
+AssertionError (or anything else) to fail, or raises Skip with the reason."""
+import atexit
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import xmlrpc.client
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("FLOWRIG_BUILD", os.path.join(HERE, "..", "build"))
+FLOWD = os.environ.get("FLOWD", os.path.join(BUILD, "daemon", "flowd"))
+FLOWCTL = os.environ.get("FLOWCTL", os.path.join(BUILD, "controller", "flowctl"))
+LABWIRE = os.environ.get("LABWIRE", os.path.join(BUILD, "tests", "lab", "labwire"))
+LONG = bool(os.environ.get("FLOWRIG_LONG"))
+SANITIZED = bool(os.environ.get("FLOWRIG_SANITIZED"))
+
+
+class Skip(Exception):
+    """The case can't be run here; the text says why."""
+
+
+_cases = []
+
+
+def case(function):
+    """Marks a test case; its docstring is its name."""
+    _cases.append(function)
+    return function
+
+
+def long_case(function):
+    """A case that only `check --long` runs."""
+
+    def skipped():
+        raise Skip("only with --long")
+
+    if LONG:
+        return case(function)
+    skipped.__doc__, skipped.__name__ = function.__doc__, function.__name__
+    return case(skipped)
+
+
+def note(text):
+    for line in str(text).rstrip("\n").split("\n"):
+        print("# " + line, flush=True)
+
+
+def main():
+    """Runs the cases (those named on the command line, or all) and reports in TAP."""
+    wanted = sys.argv[1:]
+    cases = [c for c in _cases if not wanted or c.__name__ in wanted]
+    failed = 0
+    print(f"1..{len(cases)}", flush=True)
+    for number, function in enumerate(cases, 1):
+        name = (function.__doc__ or function.__name__).strip().split("\n")[0].rstrip(".")
+        name = name.replace("#", "no.")
+        began = time.monotonic()
+        verdict, skipped, trouble = "ok", "", []
+        try:
+            function()
+        except Skip as reason:
+            skipped = f" # SKIP {reason}"
+        except BaseException:  # a case that is interrupted has failed
+            trouble.append(traceback.format_exc())
+        finally:
+            # What ends badly at the end of a case (a daemon with a sanitizer's complaint) fails it.
+            trouble += _clean_up()
+            if trouble:
+                failed += 1
+                verdict, skipped = "not ok", ""
+            print(f"{verdict} {number} - {name}{skipped}", flush=True)
+            for text in trouble:
+                note(text)
+            note(f"{function.__name__}: {time.monotonic() - began:.1f} s")
+    sys.exit(1 if failed else 0)
+
+
+# ---- things that have to be ended
+
+_to_end = []
+
+
+def _clean_up():
+    """Ends what is to be ended, the latest first, and gives what went wrong."""
+    trouble = []
+    while _to_end:
+        thing = _to_end.pop()
+        try:
+            thing()
+        except Exception:
+            trouble.append(traceback.format_exc())
+    return trouble
+
+
+atexit.register(_clean_up)
+
+
+def at_end(function):
+    """Calls the function when the case is over."""
+    _to_end.append(function)
+
+
+def temp_dir():
+    path = tempfile.mkdtemp(prefix="flowrig-test-")
+    at_end(lambda: shutil.rmtree(path, ignore_errors=True))
+    return path
+
+
+def need_root():
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+
+
+def need_program(name):
+    if not shutil.which(name):
+        raise Skip(f"{name} is not installed")
+
+
+def wait_for(condition, seconds=10.0, what="it"):
+    """Waits until the condition gives something true, and gives that."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not happen within {seconds} s")
+        time.sleep(0.02)
+
+
+# ---- processes
+
+
+def in_netns(netns, command):
+    return (["ip", "netns", "exec", netns] + command) if netns else command
+
+
+class Process:
+    """A process whose output is gathered while it runs."""
+
+    def __init__(self, command, netns=None, env=None, stdin=subprocess.DEVNULL, cwd=None):
+        self.command = command
+        self.out_lines, self.err_lines = [], []
+        full_env = dict(os.environ, **(env or {}))
+        self.popen = subprocess.Popen(in_netns(netns, command), stdin=stdin, cwd=cwd,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                      env=full_env, errors="replace")
+        self.threads = [threading.Thread(target=self._read, args=a, daemon=True)
+                        for a in ((self.popen.stdout, self.out_lines),
+                                  (self.popen.stderr, self.err_lines))]
+        for thread in self.threads:
+            thread.start()
+        at_end(self.kill)
+
+    @staticmethod
+    def _read(stream, lines):
+        for line in stream:
+            lines.append(line)
+
+    @property
+    def out(self):
+        return "".join(self.out_lines)
+
+    @property
+    def err(self):
+        return "".join(self.err_lines)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self, seconds=120):
+        """Waits for the end and gives the exit status."""
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{' '.join(self.command)} did not end within {seconds} s\n"
+                                 f"{self.err}") from None
+        for thread in self.threads:
+            thread.join(5)
+        return status
+
+    def kill(self):
+        if self.running():
+            self.popen.kill()
+            self.popen.wait()
+
+
+class Daemon(Process):
+    """A flowd in the foreground. Its end is checked: a sanitizer's complaint fails the case."""
+
+    def __init__(self, *options, netns=None, bind=None, port=0, level="info", env=None, wrap=()):
+        command = list(wrap) + [FLOWD, "-d", "--log-level", level, "-p", str(port)]
+        if bind:
+            command += ["-b", bind, "--no-auth"]
+        super().__init__(command + [str(o) for o in options], netns=netns, env=env)
+        found = wait_for(lambda: self._addresses() or (not self.running() and ["dead"]), 20,
+                         "listening")
+        if found == ["dead"]:
+            raise AssertionError(f"flowd did not start: {self.err}")
+        self.host, self.port = found[0]
+        self.killed = False
+        at_end(self.stop)
+
+    def _addresses(self):
+        return [(m[1].strip("[]"), int(m[2]))
+                for m in re.finditer(r"listening at (\S+):(\d+)", self.err)]
+
+    @property
+    def control(self):
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def rpc(self):
+        return xmlrpc.client.ServerProxy(f"http://{self.control}/RPC2", allow_none=True)
+
+    def kill_hard(self):
+        self.killed = True
+        self.kill()
+
+    def stop(self):
+        if self.killed:
+            return
+        self.killed = True
+        if self.running():
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+        status = self.wait(30)
+        assert status == 0, f"flowd ended with {status}:\n{self.err}"
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def rows(self):
+        """The rows of the table on the screen, split into words."""
+        return [line.split() for line in self.out.splitlines() if line[:2] in ("S ", "D ")]
+
+
+def flowctl(*arguments, netns=None, timeout=120, env=None, cwd=None):
+    """Runs flowctl to its end."""
+    process = Process([FLOWCTL] + [str(a) for a in arguments], netns=netns, env=env, cwd=cwd)
+    status = process.wait(timeout)
+    return Result(status, process.out, process.err)
+
+
+def start_flowctl(*arguments, netns=None, env=None, cwd=None):
+    return Process([FLOWCTL] + [str(a) for a in arguments], netns=netns, env=env, cwd=cwd)
+
+
+def hosts(source, destination=None, source_host="127.0.0.1", destination_host=None):
+    """The value of -H for two daemons."""
+    destination = destination or source
+    destination_host = destination_host or source_host
+    return (f"s={source_host}/{source.control},"
+            f"d={destination_host}/{destination.control}")
+
+
+def expect(result, status=0):
+    assert result.status == status, (f"exit status {result.status}, not {status}\n"
+                                     f"{result.err}\n{result.out[-3000:]}")
+    return result
+
+
+# ---- flow logs
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+class FlowLog:
+    """A flow log, read independently of flowctl's own reader."""
+
+    def __init__(self, path):
+        self.lines = open(path, encoding="utf-8").read().splitlines()
+        assert self.lines[0] == "# flowlog 1", self.lines[0]
+        heads = [line.split() for line in self.lines if line.startswith("# columns ")]
+        units = [line.split() for line in self.lines if line.startswith("# units ")]
+        assert len(heads) == 1 and len(units) == 1 and len(heads[0]) == len(units[0])
+        self.columns, self.units = heads[0][2:], dict(zip(heads[0][2:], units[0][2:]))
+        self.rows = []
+        for line in self.lines:
+            if line.startswith("#"):
+                continue
+            words = line.split()
+            assert len(words) == len(self.columns), line
+            row = dict(zip(self.columns, map(number, words)))
+            row["id"] = int(row["id"])
+            self.rows.append(row)
+        self.begins = {(e, f): v for e, f, v in self._events("begin")}
+        self.finals = {(e, f): v for e, f, v in self._events("final")}
+
+    def _events(self, kind):
+        for line in self.lines:
+            words = line.split()
+            if words[:2] != ["#", kind]:
+                continue
+            values = {}
+            for word in words[6:]:
+                name, _, value = word.partition("=")
+                values[name] = int(value) if re.fullmatch(r"-?\d+", value) else value
+            values["begin"], values["end"] = float(words[4]), float(words[5])
+            yield words[2], int(words[3]), values
+
+    def of(self, endpoint, flow=None):
+        return [r for r in self.rows if r["S|D"] == endpoint and flow in (None, r["id"])]
+
+    def total(self, endpoint, column, flow=None):
+        return sum(r[column] for r in self.of(endpoint, flow))
+
+    def comment(self, word):
+        return [line for line in self.lines if line.startswith(f"# {word}")]
+
+
+def run_logged(*arguments, status=0, **keywords):
+    """Runs flowctl with a flow log and gives the result and the log."""
+    path = os.path.join(temp_dir(), "flow.log")
+    result = expect(flowctl(*arguments, f"--log-file={path}", **keywords), status)
+    return result, FlowLog(path)
+
+
+# ---- the lab
+
+
+class Lab:
+    """Hosts h1..hN in namespaces of their own, joined by emulated links (tests/lab)."""
+
+    made = 0
+
+    def __init__(self, count, links="", control=False, mtu=None):
+        need_root()
+        self.script = os.path.join(HERE, "lab", "lab.sh")
+        Lab.made += 1
+        self.prefix = f"fr{os.getpid() % 100000}.{Lab.made}"
+        self.env = dict(LABDIR=os.path.join(temp_dir(), "lab"), LABPFX=self.prefix,
+                        LABWIRE=LABWIRE, LABCTL="1" if control else "")
+        if mtu:
+            self.env["LABMTU"] = str(mtu)
+        at_end(lambda: self.call("down"))
+        self.call("up", count, *links.split())
+
+    def call(self, *words):
+        done = subprocess.run([self.script] + [str(w) for w in words], text=True,
+                              env=dict(os.environ, **self.env), capture_output=True, timeout=120)
+        if done.returncode == 77:
+            raise Skip(done.stderr.strip() or done.stdout.strip())
+        assert done.returncode == 0, f"lab.sh {words}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def set(self, *words):
+        return self.call("set", *words)
+
+    def ns(self, host):
+        return f"{self.prefix}h{host}"
+
+    @staticmethod
+    def addr(host, version=4):
+        return f"10.77.0.{host + 1}" if version == 4 else f"fd77::{host:x}"
+
+    @staticmethod
+    def control_addr(host):
+        return f"10.78.0.{host + 1}"
+
+    def run(self, host, *command, timeout=60):
+        done = subprocess.run(in_netns(self.ns(host), [str(c) for c in command]), text=True,
+                              capture_output=True, timeout=timeout)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def daemon(self, host, *options, bind=None, **keywords):
+        return Daemon(*options, netns=self.ns(host), bind=bind or self.addr(host), port=5999,
+                      **keywords)
+
+
+class Capture:
+    """tcpdump on a host of the lab, ready when this returns. The usual `snaplen` keeps headers."""
+
+    def __init__(self, lab, host, expression, interface="eth0", snaplen=120):
+        need_program("tcpdump")
+        self.path = os.path.join(temp_dir(), "capture.pcap")
+        # Not in immediate mode, it would lose what came in the last moment before its end.
+        self.process = Process(["tcpdump", "-i", interface, "-n", "-U", "-B", "65536",
+                                "--immediate-mode", "-s", str(snaplen), "-w", self.path,
+                                expression], netns=lab.ns(host))
+        wait_for(lambda: "listening on" in self.process.err, 10, "capturing")
+
+    def stop(self, settle=0.3):
+        """Ends the capture; `settle` s pass before, so that nothing is left in the kernel."""
+        time.sleep(settle)
+        self.process.signal(signal.SIGINT)
+        self.process.wait(20)
+        dropped = re.search(r"(\d+) packets dropped by kernel", self.process.err)
+        assert dropped and dropped[1] == "0", self.process.err
+        return self.path
+
+    def packets(self):
+        """Each TCP packet with payload: (time, source port, destination port, payload bytes)."""
+        path = self.stop()
+        text = subprocess.run(["tcpdump", "-r", path, "-n", "-tt", "-q"], text=True,
+                              capture_output=True, check=True).stdout
+        found = []
+        for line in text.splitlines():
+            m = re.match(r"(\d+\.\d+) IP6? \S+[.](\d+) > \S+[.](\d+): tcp (\d+)", line)
+            if m:
+                found.append((float(m[1]), int(m[2]), int(m[3]), int(m[4])))
+        return found
