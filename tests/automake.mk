@@ -33,6 +33,12 @@ endif
 
 COMMON_UNIT_LIBS = $(COMMON_LIBS) $(CMOCKA_LIBS)
 # common/
+UNIT_TESTS += tests/unit/test_clock
+tests_unit_test_clock_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dist
+tests_unit_test_dist_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dist_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fail
 tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
@@ -48,6 +54,12 @@ tests_unit_test_log_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_mem
 tests_unit_test_mem_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_mem_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_number
+tests_unit_test_number_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_number_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_tally
+tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the size of a block, of a response, or the gap between blocks is drawn from. */
+#ifndef FLOWRIG_DIST_H
+#define FLOWRIG_DIST_H
+
+#include <stddef.h>
+
+#include "fail.h"
+
+enum dist_kind { DIST_CONSTANT };
+
+/* A distribution with the parameters of the manual page's option -G. */
+struct dist {
+    enum dist_kind kind;
+    double a, b; /* "#1" and "#2"; b is 0 where the kind has one parameter */
+};
+
+enum { DIST_TEXT_MAX = 80 };
+
+static inline struct dist dist_constant(double value)
+{
+    return (struct dist){.kind = DIST_CONSTANT, .a = value};
+}
+
+/* Reads "C:8192". */
+bool dist_parse(const char *text, struct dist *dist, struct fail *fail);
+/* Writes the form that dist_parse() reads, exact to the last bit of the parameters. */
+void dist_format(const struct dist *dist, char text[DIST_TEXT_MAX]);
+bool dist_equal(const struct dist *one, const struct dist *other);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "number.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* Digits that always fit into an int64_t. */
+enum { DIGITS_MAX = 18 };
+
+static const int64_t powers_of_ten[] = {
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    10000000,
+    100000000,
+    1000000000,
+    10000000000,
+    100000000000,
+    1000000000000,
+    10000000000000,
+    100000000000000,
+    1000000000000000,
+    10000000000000000,
+    100000000000000000,
+    1000000000000000000,
+};
+
+/* A decimal number as it was written: digits * 10^-places, exact. */
+struct decimal {
+    int64_t digits;
+    unsigned places;
+};
+
+/* Reads the digits at *text and moves it behind them. */
+static bool take_decimal(const char **text, struct decimal *number, struct fail *fail)
+{
+    const char *at = *text;
+    unsigned count = 0;
+    bool point = false;
+    *number = (struct decimal){0};
+    for (;; at++) {
+        if (*at == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (*at < '0' || *at > '9')
+            break;
+        if (++count > DIGITS_MAX)
+            return fail_set(fail, 0, "'%s' has more than %d digits", *text, DIGITS_MAX);
+        number->digits = number->digits * 10 + (*at - '0');
+        number->places += point;
+    }
+    if (!count)
+        return fail_set(fail, 0, "'%s' is not a number", *text);
+    *text = at;
+    return true;
+}
+
+static bool not_negative(const char *text, struct fail *fail)
+{
+    if (text[0] != '-')
+        return true;
+    return fail_set(fail, 0, "'%s' is negative", text);
+}
+
+/* number * multiplier / divisor, rounded to the nearest; false where it is too large. */
+static bool scale_decimal(struct decimal number, int64_t multiplier, int64_t divisor,
+                          const char *text, int64_t *value, struct fail *fail)
+{
+    __int128 scaled = (__int128)number.digits * multiplier;
+    __int128 by = (__int128)powers_of_ten[number.places] * divisor;
+    scaled = (scaled + by / 2) / by;
+    if (scaled > INT64_MAX)
+        return fail_set(fail, 0, "'%s' is too large", text);
+    *value = (int64_t)scaled;
+    return true;
+}
+
+bool number_parse_int(const char *text, int64_t *value, struct fail *fail)
+{
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    char *end;
+    errno = 0;
+    if (*digits < '0' || *digits > '9')
+        return fail_set(fail, 0, "'%s' is not a whole number", text);
+    long long number = strtoll(text, &end, 10);
+    if (*end)
+        return fail_set(fail, 0, "'%s' is not a whole number", text);
+    if (errno == ERANGE)
+        return fail_set(fail, 0, "'%s' is too large", text);
+    *value = number;
+    return true;
+}
+
+/* A word behind a number, and what it multiplies by. */
+struct unit {
+    const char *name;
+    int64_t multiplier, divisor;
+};
+
+static const struct unit *find_unit(const struct unit *units, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(units[i].name, name))
+            return &units[i];
+    return NULL;
+}
+
+static bool parse_with_units(const char *text, const struct unit *units, size_t count,
+                             const char *expected, int64_t *value, struct fail *fail)
+{
+    struct decimal number;
+    const char *rest = text;
+    if (!not_negative(text, fail) || !take_decimal(&rest, &number, fail))
+        return false;
+    const struct unit *unit = find_unit(units, count, rest);
+    if (!unit)
+        return fail_set(fail, 0, "'%s' has an unknown unit '%s'; %s", text, rest, expected);
+    return scale_decimal(number, unit->multiplier, unit->divisor, text, value, fail);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail)
+{
+    static const struct unit units[] = {
+        {"", 1, 1},
+        {"k", INT64_C(1) << 10, 1},
+        {"M", INT64_C(1) << 20, 1},
+        {"G", INT64_C(1) << 30, 1},
+        {"T", INT64_C(1) << 40, 1},
+    };
+    struct decimal number;
+    const char *rest = text;
+    if (!parse_with_units(text, units, COUNT(units), "use bytes, or k, M, G, T for powers of 1024",
+                          value, fail) ||
+        !take_decimal(&rest, &number, fail))
+        return false;
+    __int128 exact = (__int128)number.digits * find_unit(units, COUNT(units), rest)->multiplier;
+    return exact == (__int128)*value * powers_of_ten[number.places] ||
+           fail_set(fail, 0, "'%s' is not a whole number of bytes", text);
+}
+
+bool number_parse_seconds(const char *text, int64_t *nanoseconds, struct fail *fail)
+{
+    static const struct unit units[] = {
+        {"", NS_PER_SEC, 1},         {"s", NS_PER_SEC, 1}, {"ms", NS_PER_MS, 1},
+        {"us", NS_PER_US, 1},        {"ns", 1, 1},         {"min", 60 * NS_PER_SEC, 1},
+        {"h", 3600 * NS_PER_SEC, 1},
+    };
+    return parse_with_units(text, units, COUNT(units), "use s, ms, us, ns, min or h", nanoseconds,
+                            fail);
+}
+
+bool number_parse_rate(const char *text, int64_t *bits_per_second, struct fail *fail)
+{
+    /* flowgrind's letters are powers of 1024, words are SI: both are in use, so both are here. */
+    static const struct {
+        char letter;
+        int64_t binary, decimal;
+    } prefixes[] = {
+        {'z', 1, 0},
+        {'k', INT64_C(1) << 10, 1000},
+        {'M', INT64_C(1) << 20, 1000000},
+        {'G', INT64_C(1) << 30, 1000000000},
+        {'T', 0, 1000000000000},
+    };
+    static const struct {
+        const char *name;
+        int64_t bits;
+        bool is_word;
+    } units[] = {
+        {"", 1, false},      {"b", 1, false},    {"B", 8, false},
+        {"bit", 1, true},    {"bit/s", 1, true}, {"Byte", 8, true},
+        {"Byte/s", 8, true}, {"byte", 8, true},  {"byte/s", 8, true},
+    };
+    struct decimal number;
+    const char *rest = text;
+    if (!not_negative(text, fail) || !take_decimal(&rest, &number, fail))
+        return false;
+    size_t prefix = COUNT(prefixes);
+    for (size_t i = 0; i < COUNT(prefixes); i++)
+        if (rest[0] == prefixes[i].letter)
+            prefix = i;
+    const char *name = prefix < COUNT(prefixes) ? rest + 1 : rest;
+    for (size_t i = 0; i < COUNT(units); i++) {
+        if (strcmp(name, units[i].name))
+            continue;
+        int64_t factor = 1;
+        if (prefix < COUNT(prefixes))
+            factor = units[i].is_word ? prefixes[prefix].decimal : prefixes[prefix].binary;
+        if (!factor)
+            break;
+        return scale_decimal(number, factor * units[i].bits, 1, text, bits_per_second, fail);
+    }
+    return fail_set(fail, 0,
+                    "'%s' has an unknown unit '%s'; use z, k, M or G (powers of 1024) with b for "
+                    "bit/s or B for byte/s, or SI units such as 10Mbit or 1.5GByte",
+                    text, rest);
+}
+
+bool number_parse_real(const char *text, double *value, struct fail *fail)
+{
+    char *end;
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if ((*digits < '0' || *digits > '9') && *digits != '.')
+        return fail_set(fail, 0, "'%s' is not a number", text);
+    double number = strtod(text, &end);
+    if (*end || strpbrk(text, "xX") || !isfinite(number))
+        return fail_set(fail, 0, "'%s' is not a number", text);
+    *value = number;
+    return true;
+}
+
+static const char digit_pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445"
+    "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
+    "9293949596979899";
+
+size_t number_format_fixed(char *buffer, int64_t value, unsigned places)
+{
+    char digits[NUMBER_TEXT_MAX];
+    char *end = digits + sizeof digits, *at = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    if (places) {
+        char *point = end - places - 1;
+        for (; at > point + 1; rest /= 10)
+            *--at = (char)('0' + rest % 10);
+        *--at = '.';
+    }
+    for (; rest >= 100; rest /= 100) {
+        at -= 2;
+        memcpy(at, digit_pairs + 2 * (rest % 100), 2);
+    }
+    if (rest >= 10) {
+        at -= 2;
+        memcpy(at, digit_pairs + 2 * rest, 2);
+    } else {
+        *--at = (char)('0' + rest);
+    }
+    if (value < 0)
+        *--at = '-';
+    size_t length = (size_t)(end - at);
+    memcpy(buffer, at, length);
+    buffer[length] = '\0';
+    return length;
+}
+
+size_t number_format_seconds(char *buffer, int64_t nanoseconds)
+{
+    size_t length = number_format_fixed(buffer, nanoseconds, 9);
+    while (buffer[length - 1] == '0')
+        length--;
+    if (buffer[length - 1] == '.')
+        length--;
+    buffer[length] = '\0';
+    return length;
+}
+
+int64_t number_scale(int64_t value, int64_t multiplier, int64_t divisor)
+{
+    __int128 scaled = (__int128)value * multiplier;
+    __int128 half = divisor / 2;
+    scaled = (scaled + (scaled < 0 ? -half : half)) / divisor;
+    if (scaled > INT64_MAX)
+        return INT64_MAX;
+    return scaled < INT64_MIN ? INT64_MIN : (int64_t)scaled;
+}

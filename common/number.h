@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Numbers as people write them, read strictly: all of the text or nothing. Each function gives
+ * false and a sentence without the option's name where the text is no such number. */
+#ifndef FLOWRIG_NUMBER_H
+#define FLOWRIG_NUMBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fail.h"
+
+/* A whole number, "-3". */
+bool number_parse_int(const char *text, int64_t *value, struct fail *fail);
+/* Bytes: "8192", "64k", "1.5M"; k, M, G and T are powers of 1024; a whole number of them. */
+bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail);
+/* Seconds to ns: "10", "0.5", or with a unit: "20ms", "150us", "500ns", "10s", "5min", "1h". */
+bool number_parse_seconds(const char *text, int64_t *nanoseconds, struct fail *fail);
+/* A rate to bit/s, rounded to the nearest. flowgrind's forms "#.#[z|k|M|G][b|B]" with powers of
+ * 1024 (b bit/s, the default; B bytes/s), or SI forms with powers of 1000: "10Mbit", "1.5GByte",
+ * "640kbit/s". */
+bool number_parse_rate(const char *text, int64_t *bits_per_second, struct fail *fail);
+/* A finite number. */
+bool number_parse_real(const char *text, double *value, struct fail *fail);
+
+/* Room for any number that the functions below write. */
+enum { NUMBER_TEXT_MAX = 48 };
+
+/* Writes value * 10^-places in decimal with exactly `places` digits after the point, and gives
+ * the length: number_format_fixed(b, -1234, 3) writes "-1.234". Ends with a NUL. */
+size_t number_format_fixed(char *buffer, int64_t value, unsigned places);
+/* ns as seconds without trailing zeros: "0.5". */
+size_t number_format_seconds(char *buffer, int64_t nanoseconds);
+
+/* value * multiplier / divisor, rounded to the nearest, saturating at the range of int64_t. */
+int64_t number_scale(int64_t value, int64_t multiplier, int64_t divisor);
+
+#endif
