@@ -7,7 +7,12 @@ common_libcommon_a_SOURCES = \
 	common/list.h \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
+	common/metrics.c common/metrics.h common/metrics.def \
 	common/number.c common/number.h \
+	common/option.c common/option.h \
+	common/report.c common/report.h \
+	common/schema.c common/schema.h \
+	common/settings.c common/settings.h common/settings.def \
 	common/tally.h
 
 COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)

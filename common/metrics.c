@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "metrics.h"
+
+#include <string.h>
+
+const struct metric_info metrics[METRICS] = {
+#define METRIC(field_, kind_, unit_, help_) {#field_, METRIC_KIND_##kind_, #unit_, help_},
+#include "metrics.def"
+};
+
+const struct column columns[] = {
+#define COLUMN(name_, head_, unit_, form_, metric_, places_, power_, group_, help_) \
+    {.name = #name_,                                                                \
+     .head = head_,                                                                 \
+     .unit = unit_,                                                                 \
+     .form = COLUMN_##form_,                                                        \
+     .metric = METRIC_##metric_,                                                    \
+     .places = places_,                                                             \
+     .power = power_,                                                               \
+     .group = group_,                                                               \
+     .help = help_},
+#include "metrics.def"
+};
+const size_t columns_count = sizeof columns / sizeof columns[0];
+
+static const struct {
+    const char *name, *merge;
+} kinds[] = {
+    [METRIC_KIND_COUNTER] = {"counter", "sum"}, [METRIC_KIND_GAUGE] = {"gauge", "last"},
+    [METRIC_KIND_FINAL] = {"final", "last"},    [METRIC_KIND_COUNT] = {"count", "sum"},
+    [METRIC_KIND_MIN] = {"min", "min"},         [METRIC_KIND_MAX] = {"max", "max"},
+    [METRIC_KIND_SUM] = {"sum", "sum"},
+};
+
+const char *metric_kind_name(enum metric_kind kind)
+{
+    return kinds[kind].name;
+}
+
+const char *metric_merge_name(enum metric_kind kind)
+{
+    return kinds[kind].merge;
+}
+
+const struct column *column_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < columns_count; i++)
+        if (strlen(columns[i].name) == length && !strncmp(columns[i].name, name, length))
+            return &columns[i];
+    return NULL;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The figures of a report and the columns that show them; both come from metrics.def. */
+#ifndef FLOWRIG_METRICS_H
+#define FLOWRIG_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* METRIC_<field>: the slot of a metric in a report. */
+enum metric {
+#define METRIC(field, ...) METRIC_##field,
+#include "metrics.def"
+    METRICS
+};
+
+/* A value that does not exist. Arithmetic on it is a bug. */
+#define METRIC_ABSENT INT64_MIN
+/* A threshold that is not there yet: larger than every value. */
+#define METRIC_INFINITE INT64_MAX
+
+enum metric_kind {
+    METRIC_KIND_COUNTER,
+    METRIC_KIND_GAUGE,
+    METRIC_KIND_FINAL,
+    METRIC_KIND_COUNT, /* the four slots of a tally, in this order */
+    METRIC_KIND_MIN,
+    METRIC_KIND_MAX,
+    METRIC_KIND_SUM,
+};
+
+struct metric_info {
+    const char *field;
+    enum metric_kind kind;
+    const char *unit; /* "B", "ns", "us", "ms", "B/s", "1" */
+    const char *help;
+};
+
+extern const struct metric_info metrics[METRICS];
+
+/* "counter", "gauge", ...; "sum", "last", "min" or "max": how values of one metric merge. */
+const char *metric_kind_name(enum metric_kind kind);
+const char *metric_merge_name(enum metric_kind kind);
+
+enum column_form {
+    COLUMN_DELTA,
+    COLUMN_PER_S,
+    COLUMN_BITRATE,
+    COLUMN_VALUE,
+    COLUMN_BITS,
+    COLUMN_MIN,
+    COLUMN_AVG,
+    COLUMN_MAX,
+    COLUMN_CA_STATE,
+    COLUMN_STATUS,
+    COLUMN_TCP_STATE,
+    COLUMN_OPTIONS,
+};
+
+/* A column of screen and log. */
+struct column {
+    const char *name; /* in the log; no spaces */
+    const char *head; /* on the screen */
+    const char *unit;
+    enum column_form form;
+    enum metric metric; /* of a tally its first slot */
+    unsigned places;
+    unsigned power;
+    const char *group; /* of option -c */
+    const char *help;
+};
+
+extern const struct column columns[];
+extern const size_t columns_count;
+
+/* The column called `name`, or NULL. */
+const struct column *column_find(const char *name, size_t length);
+
+#endif

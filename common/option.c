@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "option.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+enum {
+    LONG_BASE = 1000, /* what getopt_long() gives for row i: LONG_BASE + i */
+    HELP_INDENT = 18,
+    HELP_WIDTH = 80,
+};
+
+/* getopt's two descriptions of a table. */
+struct getopt_tables {
+    char *letters;
+    struct option *names;
+};
+
+static struct getopt_tables build_tables(const struct option_spec *specs, size_t count)
+{
+    struct buffer letters = {0};
+    struct getopt_tables tables = {.names = mem_new(count + 1, sizeof *tables.names)};
+    size_t names = 0;
+    buffer_text(&letters, ":");
+    for (size_t i = 0; i < count; i++) {
+        static const char *const colons[] = {"", ":", "::"};
+        if (specs[i].letter)
+            buffer_printf(&letters, "%c%s", specs[i].letter, colons[specs[i].argument]);
+        if (specs[i].name)
+            tables.names[names++] = (struct option){.name = specs[i].name,
+                                                    .has_arg = (int)specs[i].argument,
+                                                    .val = LONG_BASE + (int)i};
+    }
+    buffer_add(&letters, "", 1);
+    tables.letters = letters.data;
+    return tables;
+}
+
+static const struct option_spec *find_spec(const struct option_spec *specs, size_t count, int code)
+{
+    if (code >= LONG_BASE)
+        return &specs[code - LONG_BASE];
+    for (size_t i = 0; i < count; i++)
+        if (specs[i].letter == code)
+            return &specs[i];
+    return NULL;
+}
+
+/* The option as it was typed: "-x", or the long word before its "=". */
+static void name_given(char *given, size_t size, int letter, const char *word)
+{
+    if (letter)
+        snprintf(given, size, "-%c", letter);
+    else
+        snprintf(given, size, "%.*s", (int)strcspn(word, "="), word);
+}
+
+static bool take_option(int code, char **argv, int before, const struct option_spec *specs,
+                        size_t count, option_handler *handler, void *context, struct fail *fail)
+{
+    char given[64];
+    /* getopt does not tell which word it read: a long option is the word at `before` unless it
+     * moved operands, and then the last one that begins with two dashes. */
+    const char *word = argv[before];
+    for (int i = optind - 1; i >= before && strncmp(word, "--", 2); i--)
+        if (!strncmp(argv[i], "--", 2))
+            word = argv[i];
+    if (code == ':' || code == '?') {
+        name_given(given, sizeof given, optopt < LONG_BASE ? optopt : 0, word);
+        if (code == ':')
+            return fail_set(fail, 0, "option %s needs an argument", given);
+        if (optopt >= LONG_BASE)
+            return fail_set(fail, 0, "option %s takes no argument", given);
+        return fail_set(fail, 0, "unknown option %s; --help lists the options", given);
+    }
+    const struct option_spec *spec = find_spec(specs, count, code);
+    if (code >= LONG_BASE)
+        snprintf(given, sizeof given, "--%s", spec->name);
+    else
+        snprintf(given, sizeof given, "-%c", spec->letter);
+    const char *value = optarg;
+    if (value && code < LONG_BASE && spec->argument == OPTION_OPTIONAL && value[0] == '=')
+        value++;
+    return handler(context, spec, given, value, fail);
+}
+
+bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t count,
+                  option_handler *handler, void *context, int *operand, struct fail *fail)
+{
+    struct getopt_tables tables = build_tables(specs, count);
+    bool good = true;
+    opterr = 0;
+    optind = 0; /* GNU: forget an earlier command line */
+    while (good) {
+        int before = optind ? optind : 1;
+        int code = getopt_long(argc, argv, tables.letters, tables.names, NULL);
+        if (code == -1)
+            break;
+        good = take_option(code, argv, before, specs, count, handler, context, fail);
+    }
+    *operand = optind;
+    free(tables.letters);
+    free(tables.names);
+    return good;
+}
+
+void option_wrap(FILE *out, const char *text, int indent, int column)
+{
+    while (*text) {
+        int word = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + word > HELP_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        } else if (column > indent) {
+            column += fprintf(out, " ");
+        }
+        if (column < indent)
+            column += fprintf(out, "%*s", indent - column, "");
+        column += fprintf(out, "%.*s", word, text);
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static int print_head(FILE *out, const struct option_spec *spec)
+{
+    int column = fprintf(out, "  ");
+    if (spec->letter)
+        column += fprintf(out, "-%c%s", spec->letter, spec->name ? ", " : "");
+    else
+        column += fprintf(out, "    ");
+    if (spec->name)
+        column += fprintf(out, "--%s", spec->name);
+    if (spec->argument == OPTION_OPTIONAL)
+        column += fprintf(out, "[=%s]", spec->value);
+    else if (spec->argument == OPTION_REQUIRED)
+        column += fprintf(out, "%s%s", spec->name ? "=" : " ", spec->value);
+    return column;
+}
+
+void option_help(FILE *out, const struct option_spec *specs, size_t count)
+{
+    const char *group = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!group || strcmp(group, specs[i].group)) {
+            group = specs[i].group;
+            fprintf(out, "\n%s:\n", group);
+        }
+        int column = print_head(out, &specs[i]);
+        if (column > HELP_INDENT - 2) {
+            fputc('\n', out);
+            column = 0;
+        }
+        option_wrap(out, specs[i].help, HELP_INDENT, column);
+    }
+}
+
+bool option_list_given(const char *list)
+{
+    return list[strspn(list, ",")] != '\0';
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Table-driven command lines: one row gives an option's parsing and its lines in --help. */
+#ifndef FLOWRIG_OPTION_H
+#define FLOWRIG_OPTION_H
+
+#include <stdio.h>
+
+#include "fail.h"
+
+enum option_argument { OPTION_NONE, OPTION_REQUIRED, OPTION_OPTIONAL };
+
+struct option_spec {
+    char letter;      /* 0 where there is only the long name */
+    const char *name; /* NULL where there is only the letter */
+    enum option_argument argument;
+    const char *value; /* how --help writes the argument: "x=#.#" */
+    const char *group; /* the heading in --help that it stands under */
+    const char *help;  /* a sentence or two */
+    int id;            /* the caller's own */
+};
+
+/* Called for each option in the order of the command line. `given` is the option as a sentence
+ * names it ("-T" or "--duration"), `value` is NULL where there is none. */
+typedef bool option_handler(void *context, const struct option_spec *spec, const char *given,
+                            const char *value, struct fail *fail);
+
+/* Reads argv[1..]; operands are moved behind the options and *operand is the index of the first.
+ * Gives false and a sentence at the first option that is unknown or lacks its argument, or that
+ * the handler refused. Not for threads (getopt). */
+bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t count,
+                  option_handler *handler, void *context, int *operand, struct fail *fail);
+
+/* The part of --help that lists the options, in the order of the table, under their groups. */
+void option_help(FILE *out, const struct option_spec *specs, size_t count);
+
+/* Prints `text` wrapped at 80 columns, each line after `indent` spaces; the cursor stands at
+ * column `column` when it is called. */
+void option_wrap(FILE *out, const char *text, int indent, int column);
+
+/* Whether a list with commas has any item. */
+bool option_list_given(const char *list);
+
+#endif

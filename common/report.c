@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "report.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum { ROW_HEAD = 8, SECTION_HEAD = 8 };
+
+static const struct {
+    const char *name, *unit, *help;
+} keys[REPORT_KEYS] = {
+    [REPORT_FLOW] = {"flow", "1", "number of the flow in the run"},
+    [REPORT_ENDPOINT] = {"endpoint", "1", "0 source, 1 destination"},
+    [REPORT_SUBFLOW] = {"subflow", "1", "0 the connection itself"},
+    [REPORT_KIND] = {"kind", "1", "0 interval, 1 final, 2 start (counters are the baseline)"},
+    [REPORT_NUMBER] = {"number", "1", "counts the rows of this endpoint from 0 without gaps"},
+    [REPORT_BEGIN] = {"begin", "ns", "begin of what the row covers, after the start of the run"},
+    [REPORT_END] = {"end", "ns", "end of what the row covers, after the start of the run"},
+};
+
+void report_init(struct report *report)
+{
+    memset(report->key, 0, sizeof report->key);
+    for (size_t i = 0; i < METRICS; i++)
+        report->value[i] = METRIC_ABSENT;
+}
+
+const char *report_column_name(size_t index)
+{
+    return index < REPORT_KEYS ? keys[index].name : metrics[index - REPORT_KEYS].field;
+}
+
+const char *report_column_unit(size_t index)
+{
+    return index < REPORT_KEYS ? keys[index].unit : metrics[index - REPORT_KEYS].unit;
+}
+
+const char *report_column_kind(size_t index)
+{
+    return index < REPORT_KEYS ? "key" : metric_kind_name(metrics[index - REPORT_KEYS].kind);
+}
+
+const char *report_column_help(size_t index)
+{
+    return index < REPORT_KEYS ? keys[index].help : metrics[index - REPORT_KEYS].help;
+}
+
+static size_t padded(size_t length)
+{
+    return (length + 7) & ~(size_t)7;
+}
+
+size_t report_packed_size(const struct report_section *sections, size_t count)
+{
+    size_t size = ROW_HEAD + REPORT_COLUMNS * 8;
+    for (size_t i = 0; i < count; i++)
+        size += SECTION_HEAD + padded(sections[i].length);
+    return size;
+}
+
+static uint8_t *put32(uint8_t *at, uint32_t number)
+{
+    number = htole32(number);
+    memcpy(at, &number, 4);
+    return at + 4;
+}
+
+static uint8_t *put_columns(uint8_t *at, const int64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++, at += 8) {
+        uint64_t raw = htole64((uint64_t)values[i]);
+        memcpy(at, &raw, 8);
+    }
+    return at;
+}
+
+void report_pack(const struct report *report, const struct report_section *sections, size_t count,
+                 void *bytes)
+{
+    uint8_t *at = put32(bytes, (uint32_t)report_packed_size(sections, count));
+    at = put32(at, (uint32_t)count);
+    at = put_columns(at, report->key, REPORT_KEYS);
+    at = put_columns(at, report->value, METRICS);
+    for (size_t i = 0; i < count; i++) {
+        at = put32(at, sections[i].type);
+        at = put32(at, sections[i].length);
+        if (sections[i].length)
+            memcpy(at, sections[i].data, sections[i].length);
+        memset(at + sections[i].length, 0, padded(sections[i].length) - sections[i].length);
+        at += padded(sections[i].length);
+    }
+}
+
+void report_layout_own(struct report_layout *layout)
+{
+    *layout = (struct report_layout){0};
+    for (size_t i = 0; i < REPORT_COLUMNS; i++)
+        report_layout_add(layout, report_column_name(i));
+}
+
+bool report_layout_add(struct report_layout *layout, const char *name)
+{
+    if (layout->columns == sizeof layout->place / sizeof layout->place[0])
+        return false;
+    int16_t place = -1;
+    for (size_t i = 0; i < REPORT_COLUMNS && place < 0; i++)
+        if (!strcmp(report_column_name(i), name))
+            place = (int16_t)i;
+    layout->place[layout->columns++] = place;
+    return true;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    uint32_t number;
+    memcpy(&number, at, 4);
+    return le32toh(number);
+}
+
+static void get_columns(const uint8_t *at, const struct report_layout *layout,
+                        struct report *report)
+{
+    for (size_t i = 0; i < layout->columns; i++, at += 8) {
+        uint64_t raw;
+        int place = layout->place[i];
+        if (place < 0)
+            continue;
+        memcpy(&raw, at, 8);
+        int64_t *slot =
+            place < REPORT_KEYS ? &report->key[place] : &report->value[place - REPORT_KEYS];
+        *slot = (int64_t)le64toh(raw);
+    }
+}
+
+static bool get_sections(const uint8_t *at, const uint8_t *end, uint32_t count,
+                         struct report_row *row, struct fail *fail)
+{
+    row->section_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        /* Both sides are multiples of eight, so that a length that fits does so padded. */
+        if (end - at < SECTION_HEAD || (size_t)(end - at) - SECTION_HEAD < get32(at + 4))
+            return fail_set(fail, 0, "a section of a report does not fit into it");
+        struct report_section section = {get32(at), get32(at + 4), at + SECTION_HEAD};
+        if (row->section_count < REPORT_SECTIONS_MAX)
+            row->sections[row->section_count++] = section;
+        at += SECTION_HEAD + padded(section.length);
+    }
+    return true;
+}
+
+bool report_unpack(const void *bytes, size_t length, const struct report_layout *layout,
+                   struct report_row *row, size_t *used, struct fail *fail)
+{
+    size_t fixed = ROW_HEAD + layout->columns * 8;
+    if (length < fixed)
+        return fail_set(fail, 0, "%zu bytes are too few for a report", length);
+    const uint8_t *at = bytes;
+    size_t size = get32(at);
+    if (size < fixed || size > length || size % 8)
+        return fail_set(fail, 0, "a report says it has %zu bytes, but %zu are there", size, length);
+    report_init(&row->report);
+    get_columns(at + ROW_HEAD, layout, &row->report);
+    *used = size;
+    return get_sections(at + fixed, at + size, get32(at + 4), row, fail);
+}
+
+const struct report_section *report_section(const struct report_row *row, uint32_t type)
+{
+    for (size_t i = 0; i < row->section_count; i++)
+        if (row->sections[i].type == type)
+            return &row->sections[i];
+    return NULL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist.h"
+
+static void field_default(const struct field *field, void *at)
+{
+    switch (field->type) {
+    case FIELD_INT:
+    case FIELD_BOOL:
+        *(int64_t *)at = field->fallback;
+        break;
+    case FIELD_DIST:
+        *(struct dist *)at = dist_constant((double)field->fallback);
+        break;
+    case FIELD_STRUCT:
+        schema_defaults(field->sub, at);
+        break;
+    case FIELD_TEXT:
+    case FIELD_WORDS:
+    case FIELD_BYTES:
+    case FIELD_LIST:
+    case FIELD_INTS:
+    case FIELD_VALUE:
+        break;
+    }
+}
+
+void schema_defaults(const struct schema *schema, void *object)
+{
+    memset(object, 0, schema->size);
+    for (size_t i = 0; i < schema->count; i++)
+        field_default(&schema->fields[i], (char *)object + schema->fields[i].offset);
+}
+
+static void list_free(const struct field *field, struct schema_list *list)
+{
+    for (size_t i = 0; field->sub && i < list->count; i++)
+        schema_free(field->sub, (char *)list->items + i * field->sub->size);
+    free(list->items);
+    *list = (struct schema_list){0};
+}
+
+void schema_free(const struct schema *schema, void *object)
+{
+    for (size_t i = 0; object && i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        void *at = (char *)object + field->offset;
+        if (field->type == FIELD_STRUCT) {
+            schema_free(field->sub, at);
+        } else if (field->type == FIELD_LIST || field->type == FIELD_INTS) {
+            list_free(field, at);
+        } else if (field->type == FIELD_BYTES) {
+            free(((struct schema_bytes *)at)->data);
+            *(struct schema_bytes *)at = (struct schema_bytes){0};
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A description of a C struct: enough to write it to the wire, to read it back with every check,
+ * and to explain it. Settings, calls and replies are described so. */
+#ifndef FLOWRIG_SCHEMA_H
+#define FLOWRIG_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum field_type {
+    FIELD_INT,    /* int64_t; a 64-bit integer, or a decimal string, on the wire */
+    FIELD_BOOL,   /* int64_t that is 0 or 1; a boolean */
+    FIELD_TEXT,   /* char[size]; a string */
+    FIELD_WORDS,  /* char[size], words with single spaces between; an array of strings */
+    FIELD_DIST,   /* struct dist; a string */
+    FIELD_BYTES,  /* struct schema_bytes; base64 */
+    FIELD_STRUCT, /* the struct that `sub` describes; a struct */
+    FIELD_LIST,   /* struct schema_list of the structs that `sub` describes; an array of structs */
+    FIELD_INTS,   /* struct schema_list of int64_t; an array of integers */
+    FIELD_VALUE,  /* void *: an encoded value as it is; only written */
+};
+
+enum field_flags {
+    FIELD_ALWAYS = 1, /* written even where it has its default; must be there when it is read */
+};
+
+struct schema;
+
+struct field {
+    const char *name;
+    enum field_type type;
+    unsigned flags;
+    size_t offset;
+    size_t size;              /* of a text with its NUL */
+    int64_t minimum, maximum; /* of an int; of the length of a list or of bytes */
+    int64_t fallback;         /* an int's or bool's default; a dist's constant */
+    const struct schema *sub;
+    const char *help;
+};
+
+struct schema {
+    const char *name;
+    size_t size; /* of the C struct */
+    const struct field *fields;
+    size_t count;
+};
+
+/* Memory of FIELD_BYTES; belongs to the struct, schema_free() frees it. */
+struct schema_bytes {
+    void *data;
+    size_t length;
+};
+
+/* Items of FIELD_LIST and FIELD_INTS; belong to the struct, schema_free() frees them. */
+struct schema_list {
+    void *items;
+    size_t count;
+};
+
+/* Fills the struct with its defaults; lists and bytes are empty. */
+void schema_defaults(const struct schema *schema, void *object);
+/* Frees what the struct owns, not the struct itself. NULL is allowed. */
+void schema_free(const struct schema *schema, void *object);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "settings.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "number.h"
+
+static const char *const framing_names[] = {"auto", "stream", "message"};
+
+#define FIELD_TYPE_SECONDS        FIELD_INT
+#define FIELD_TYPE_BYTES          FIELD_INT
+#define FIELD_TYPE_RATE           FIELD_INT
+#define FIELD_TYPE_FLAG           FIELD_BOOL
+#define FIELD_TYPE_CHOICE_FRAMING FIELD_INT
+#define FIELD_TYPE_SIZE           FIELD_DIST
+#define FIELD_TYPE_NAME           FIELD_TEXT
+
+/* On the wire a value has no unit of its own, and flowctl's sentences do not fit. */
+#define WIRE_UNIT_SECONDS        "in ns"
+#define WIRE_UNIT_BYTES          "in bytes"
+#define WIRE_UNIT_RATE           "in bit/s"
+#define WIRE_UNIT_FLAG           "or not"
+#define WIRE_UNIT_CHOICE_FRAMING "0 auto, 1 stream, 2 message"
+#define WIRE_UNIT_SIZE           "in bytes, as C:8192"
+#define WIRE_UNIT_NAME           "by name"
+
+#define WIRE_OPTION_VALUE          "--"
+#define WIRE_OPTION_PRESET(stands) "--"
+#define WIRE_OPTION_SOCKOPT        "-O "
+
+#define WIRE_FIELD(owner, member, type_, fallback_, minimum_, maximum_, form, option) \
+    {.name = #member,                                                                 \
+     .type = FIELD_TYPE_##type_,                                                      \
+     .offset = offsetof(struct owner, member),                                        \
+     .size = sizeof(((struct owner *)0)->member),                                     \
+     .minimum = minimum_,                                                             \
+     .maximum = maximum_,                                                             \
+     .fallback = fallback_,                                                           \
+     .help = "flowctl's " WIRE_OPTION_##form option ", " WIRE_UNIT_##type_},
+
+static const struct field endpoint_fields[] = {
+#define WIRE_IN_FLOW(...)
+#define WIRE_IN_ENDPOINT(...) WIRE_FIELD(endpoint_settings, __VA_ARGS__)
+#define SETTING(scope, field, type, fallback, minimum, maximum, form, letter, name, argument, \
+                help)                                                                         \
+    WIRE_IN_##scope(field, type, fallback, minimum, maximum, form, name)
+#include "settings.def"
+};
+
+#undef WIRE_IN_FLOW
+#undef WIRE_IN_ENDPOINT
+
+static const struct field flow_fields[] = {
+#define WIRE_IN_FLOW(...) WIRE_FIELD(flow_settings, __VA_ARGS__)
+#define WIRE_IN_ENDPOINT(...)
+#define SETTING(scope, field, type, fallback, minimum, maximum, form, letter, name, argument, \
+                help)                                                                         \
+    WIRE_IN_##scope(field, type, fallback, minimum, maximum, form, name)
+#include "settings.def"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct schema endpoint_settings_schema = {"settings", sizeof(struct endpoint_settings),
+                                                endpoint_fields, COUNT(endpoint_fields)};
+const struct schema flow_settings_schema = {"flow_settings", sizeof(struct flow_settings),
+                                            flow_fields, COUNT(flow_fields)};
+
+#define FORM_VALUE            .form = SETTING_FORM_VALUE
+#define FORM_PRESET(stands)   .form = SETTING_FORM_PRESET, .preset = stands
+#define FORM_SOCKOPT          .form = SETTING_FORM_SOCKOPT
+#define OFFSET_ENDPOINT(name) offsetof(struct endpoint_settings, name)
+#define OFFSET_FLOW(name)     offsetof(struct flow_settings, name)
+
+const struct setting settings_list[] = {
+#define SETTING(scope_, field_, type_, fallback_, minimum_, maximum_, form_, letter_, name_, \
+                argument_, help_)                                                            \
+    {.scope = SCOPE_##scope_,                                                                \
+     .field = #field_,                                                                       \
+     .type = SETTING_##type_,                                                                \
+     .offset = OFFSET_##scope_(field_),                                                      \
+     .fallback = fallback_,                                                                  \
+     .minimum = minimum_,                                                                    \
+     .maximum = maximum_,                                                                    \
+     FORM_##form_,                                                                           \
+     .letter = letter_,                                                                      \
+     .name = name_,                                                                          \
+     .argument = argument_,                                                                  \
+     .help = help_},
+#include "settings.def"
+};
+const size_t settings_count = COUNT(settings_list);
+
+char endpoint_letter(enum endpoint endpoint)
+{
+    return endpoint == SOURCE ? 's' : 'd';
+}
+
+const char *endpoint_name(enum endpoint endpoint)
+{
+    return endpoint == SOURCE ? "source" : "destination";
+}
+
+static void format_number(enum setting_type type, int64_t number, char text[SETTING_TEXT_MAX])
+{
+    size_t length;
+    switch (type) {
+    case SETTING_SECONDS:
+        length = number_format_seconds(text, number);
+        snprintf(text + length, SETTING_TEXT_MAX - length, "s");
+        break;
+    case SETTING_RATE:
+        snprintf(text, SETTING_TEXT_MAX, "%" PRId64 "bit/s", number);
+        break;
+    case SETTING_BYTES:
+    case SETTING_SIZE:
+        snprintf(text, SETTING_TEXT_MAX, "%" PRId64 "B", number);
+        break;
+    case SETTING_CHOICE_FRAMING:
+        snprintf(text, SETTING_TEXT_MAX, "%s", framing_names[number]);
+        break;
+    case SETTING_FLAG:
+    case SETTING_NAME:
+        snprintf(text, SETTING_TEXT_MAX, "%" PRId64, number);
+        break;
+    }
+}
+
+static bool in_range(const struct setting *setting, int64_t number, const char *text,
+                     struct fail *fail)
+{
+    char low[SETTING_TEXT_MAX], high[SETTING_TEXT_MAX];
+    if (number >= setting->minimum && number <= setting->maximum)
+        return true;
+    format_number(setting->type, setting->minimum, low);
+    format_number(setting->type, setting->maximum, high);
+    return fail_set(fail, 0, "'%s' is not within %s to %s", text, low, high);
+}
+
+static bool parse_choice(const char *text, const char *const *names, size_t count, int64_t *number,
+                         struct fail *fail)
+{
+    struct buffer all = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(text, names[i])) {
+            *number = (int64_t)i;
+            buffer_free(&all);
+            return true;
+        }
+        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    fail_set(fail, 0, "'%s' is none of %.*s", text, (int)all.length, all.data);
+    buffer_free(&all);
+    return false;
+}
+
+static bool parse_number(const struct setting *setting, const char *text, int64_t *number,
+                         struct fail *fail)
+{
+    switch (setting->type) {
+    case SETTING_SECONDS:
+        return number_parse_seconds(text, number, fail);
+    case SETTING_BYTES:
+    case SETTING_SIZE:
+        return number_parse_bytes(text, number, fail);
+    case SETTING_RATE:
+        return number_parse_rate(text, number, fail) &&
+               (*number > 0 || fail_set(fail, 0, "'%s' is no rate: it must be above 0", text));
+    case SETTING_CHOICE_FRAMING:
+        return parse_choice(text, framing_names, COUNT(framing_names), number, fail);
+    case SETTING_FLAG:
+    case SETTING_NAME:
+        break;
+    }
+    return number_parse_int(text, number, fail);
+}
+
+static bool parse_name(const struct setting *setting, const char *text, void *at, struct fail *fail)
+{
+    if (!*text || strpbrk(text, " \t\n=,"))
+        return fail_set(fail, 0, "'%s' is no name", text);
+    if (!mem_copy_text(at, SETTINGS_NAME_MAX, text))
+        return fail_set(fail, 0, "'%s' is longer than %d characters", text, SETTINGS_NAME_MAX - 1);
+    (void)setting;
+    return true;
+}
+
+bool setting_parse(const struct setting *setting, const char *text, void *object, struct fail *fail)
+{
+    void *at = (char *)object + setting->offset;
+    int64_t number = setting->form == SETTING_FORM_PRESET ? setting->preset : 1;
+    if (setting->type == SETTING_NAME)
+        return parse_name(setting, text, at, fail);
+    if (text &&
+        (!parse_number(setting, text, &number, fail) || !in_range(setting, number, text, fail)))
+        return false;
+    if (setting->type == SETTING_SIZE)
+        *(struct dist *)at = dist_constant((double)number);
+    else
+        *(int64_t *)at = number;
+    return true;
+}
+
+void setting_format(const struct setting *setting, const void *object, char text[SETTING_TEXT_MAX])
+{
+    const void *at = (const char *)object + setting->offset;
+    const struct dist *dist = at;
+    if (setting->type == SETTING_NAME)
+        snprintf(text, SETTING_TEXT_MAX, "%s", (const char *)at);
+    else if (setting->type == SETTING_SIZE && dist->kind != DIST_CONSTANT)
+        dist_format(dist, text);
+    else if (setting->type == SETTING_SIZE)
+        format_number(setting->type, (int64_t)dist->a, text);
+    else
+        format_number(setting->type, *(const int64_t *)at, text);
+}
+
+bool setting_is_default(const struct setting *setting, const void *object)
+{
+    const void *at = (const char *)object + setting->offset;
+    struct dist constant = dist_constant((double)setting->fallback);
+    if (setting->type == SETTING_NAME)
+        return *(const char *)at == '\0';
+    if (setting->type == SETTING_SIZE)
+        return dist_equal(at, &constant);
+    return *(const int64_t *)at == setting->fallback;
+}
+
+size_t settings_options(struct option_spec *specs, int base, const char *group)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        if (setting->form == SETTING_FORM_SOCKOPT)
+            continue;
+        specs[count++] = (struct option_spec){
+            .letter = setting->letter,
+            .name = setting->name,
+            .argument = setting->argument ? OPTION_REQUIRED : OPTION_NONE,
+            .value = setting->argument,
+            .group = group,
+            .help = setting->help,
+            .id = base + (int)i,
+        };
+    }
+    return count;
+}
+
+const struct setting *settings_find_sockopt(const char *name, size_t length)
+{
+    for (size_t i = 0; i < settings_count; i++)
+        if (settings_list[i].form == SETTING_FORM_SOCKOPT &&
+            strlen(settings_list[i].name) == length &&
+            !strncmp(settings_list[i].name, name, length))
+            return &settings_list[i];
+    return NULL;
+}
+
+void settings_sockopt_help(FILE *out)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        if (setting->form != SETTING_FORM_SOCKOPT)
+            continue;
+        fprintf(out, "  -O x=%s%s%s\n", setting->name, setting->argument ? "=" : "",
+                setting->argument ? setting->argument : "");
+        option_wrap(out, setting->help, 18, 0);
+    }
+}
+
+static bool sends(const struct endpoint_settings *end)
+{
+    return end->duration > 0;
+}
+
+bool settings_ask_responses(const struct endpoint_settings *end)
+{
+    return sends(end) && (end->response_size.kind != DIST_CONSTANT || end->response_size.a > 0);
+}
+
+bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
+                            const struct flow_settings *flow)
+{
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (settings_ask_responses(&ends[i]) ||
+            (sends(&ends[i]) && (ends[i].rate || ends[i].request_size.kind != DIST_CONSTANT)))
+            return true;
+    return flow->framing == FRAMING_MESSAGE;
+}
+
+static bool check_times(const struct endpoint_settings ends[ENDPOINTS],
+                        const struct flow_settings *flow, struct fail *fail)
+{
+    if (!sends(&ends[SOURCE]) && !sends(&ends[DESTINATION]))
+        return fail_set(fail, 0, "neither endpoint sends: give one a duration above 0 with -T");
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (ends[i].delay && !sends(&ends[i]))
+            return fail_set(fail, 0, "the %s has a delay (-Y) but no duration (-T)",
+                            endpoint_name(i));
+    if (flow->late_connect && sends(&ends[DESTINATION]) &&
+        ends[DESTINATION].delay < ends[SOURCE].delay)
+        return fail_set(fail, 0,
+                        "the destination would send before the source has connected: with "
+                        "-L its delay (-Y) must not be below the source's");
+    return true;
+}
+
+static bool check_sizes(const struct endpoint_settings *end, enum endpoint which, bool messages,
+                        struct fail *fail)
+{
+    int64_t cap = end->block_cap;
+    int64_t request = (int64_t)end->request_size.a, response = (int64_t)end->response_size.a;
+    if ((double)request != end->request_size.a || (double)response != end->response_size.a)
+        return fail_set(fail, 0, "the %s's sizes are no whole numbers of bytes",
+                        endpoint_name(which));
+    if (messages && request < BLOCK_HEADER_SIZE)
+        return fail_set(fail, 0,
+                        "the %s's blocks (-S) have %" PRId64 " bytes, but each carries a "
+                        "header of %d bytes here",
+                        endpoint_name(which), request, BLOCK_HEADER_SIZE);
+    if (response && response < BLOCK_HEADER_SIZE)
+        return fail_set(fail, 0,
+                        "the %s asks for responses of %" PRId64 " bytes, but each carries a "
+                        "header of %d bytes",
+                        endpoint_name(which), response, BLOCK_HEADER_SIZE);
+    if (cap && (request > cap || response > cap))
+        return fail_set(fail, 0,
+                        "the %s asks for blocks of %" PRId64 " bytes, above its cap of "
+                        "%" PRId64 " (-U)",
+                        endpoint_name(which), request > response ? request : response, cap);
+    return true;
+}
+
+bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
+                    const struct flow_settings *flow, struct fail *fail)
+{
+    bool messages = settings_need_messages(ends, flow);
+    if (!check_times(ends, flow, fail))
+        return false;
+    if (messages && flow->framing == FRAMING_STREAM)
+        return fail_set(fail, 0,
+                        "stream framing carries no headers, but a rate (-R), a response "
+                        "(-A) or varying sizes need them");
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (sends(&ends[i]) && !check_sizes(&ends[i], i, messages, fail))
+            return false;
+    return true;
+}
+
+/* Makes the counted time of what endpoint `of` sends cover the sending time of endpoint `with`. */
+static void cover(struct flow_schedule *schedule, enum endpoint of, enum endpoint with)
+{
+    bool empty = schedule->from[of] == schedule->to[of];
+    if (empty || schedule->start[with] < schedule->from[of])
+        schedule->from[of] = schedule->start[with];
+    if (empty || schedule->stop[with] > schedule->to[of])
+        schedule->to[of] = schedule->stop[with];
+}
+
+struct flow_schedule settings_schedule(const struct endpoint_settings ends[ENDPOINTS])
+{
+    struct flow_schedule schedule = {0};
+    for (int i = 0; i < ENDPOINTS; i++) {
+        if (!sends(&ends[i]))
+            continue;
+        schedule.start[i] = ends[i].delay;
+        schedule.stop[i] = ends[i].delay + ends[i].duration;
+        if (schedule.stop[i] > schedule.end)
+            schedule.end = schedule.stop[i];
+    }
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (sends(&ends[i]))
+            cover(&schedule, i, i);
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (settings_ask_responses(&ends[1 - i]))
+            cover(&schedule, i, 1 - i);
+    return schedule;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a flow and its endpoints shall do. The structs come from settings.def. */
+#ifndef FLOWRIG_SETTINGS_H
+#define FLOWRIG_SETTINGS_H
+
+#include <stdio.h>
+
+#include "block.h"
+#include "clock.h"
+#include "dist.h"
+#include "fail.h"
+#include "option.h"
+#include "schema.h"
+
+enum { SETTINGS_NAME_MAX = 32 };
+
+#define SETTINGS_SOURCE_DURATION (10 * NS_PER_SEC)
+
+enum framing_choice { FRAMING_AUTO, FRAMING_STREAM, FRAMING_MESSAGE };
+
+/* The two ends of a flow: the source connects, the destination listens; either can send. */
+enum endpoint { SOURCE, DESTINATION, ENDPOINTS };
+
+/* 's' or 'd', 'S' or 'D', and the words. */
+char endpoint_letter(enum endpoint endpoint);
+const char *endpoint_name(enum endpoint endpoint);
+
+#define SETTING_C_SECONDS(field)        int64_t field;
+#define SETTING_C_BYTES(field)          int64_t field;
+#define SETTING_C_RATE(field)           int64_t field;
+#define SETTING_C_FLAG(field)           int64_t field;
+#define SETTING_C_CHOICE_FRAMING(field) int64_t field;
+#define SETTING_C_SIZE(field)           struct dist field;
+#define SETTING_C_NAME(field)           char field[SETTINGS_NAME_MAX];
+
+#define SETTING_C(type, field) SETTING_C_##type(field)
+
+struct endpoint_settings {
+#define SETTING_IN_FLOW(type, field)
+#define SETTING_IN_ENDPOINT(type, field) SETTING_C(type, field)
+#define SETTING(scope, field, type, ...) SETTING_IN_##scope(type, field)
+#include "settings.def"
+};
+
+#undef SETTING_IN_FLOW
+#undef SETTING_IN_ENDPOINT
+
+struct flow_settings {
+#define SETTING_IN_FLOW(type, field) SETTING_C(type, field)
+#define SETTING_IN_ENDPOINT(type, field)
+#define SETTING(scope, field, type, ...) SETTING_IN_##scope(type, field)
+#include "settings.def"
+};
+
+#undef SETTING_IN_FLOW
+#undef SETTING_IN_ENDPOINT
+
+extern const struct schema endpoint_settings_schema;
+extern const struct schema flow_settings_schema;
+
+enum setting_scope { SCOPE_ENDPOINT, SCOPE_FLOW };
+enum setting_type {
+    SETTING_SECONDS,
+    SETTING_BYTES,
+    SETTING_RATE,
+    SETTING_FLAG,
+    SETTING_SIZE,
+    SETTING_NAME,
+    SETTING_CHOICE_FRAMING,
+};
+enum setting_form { SETTING_FORM_VALUE, SETTING_FORM_PRESET, SETTING_FORM_SOCKOPT };
+
+/* One line of settings.def. */
+struct setting {
+    enum setting_scope scope;
+    const char *field;
+    enum setting_type type;
+    size_t offset; /* in the struct of its scope */
+    int64_t fallback, minimum, maximum;
+    enum setting_form form;
+    int64_t preset;
+    char letter;
+    const char *name; /* the long option, or the socket option's name */
+    const char *argument;
+    const char *help;
+};
+
+extern const struct setting settings_list[];
+extern const size_t settings_count;
+
+/* Reads `text` as the setting's value into the struct of its scope at `object`; checks the range.
+ * `text` is NULL for an option without a value. */
+bool setting_parse(const struct setting *setting, const char *text, void *object,
+                   struct fail *fail);
+
+enum { SETTING_TEXT_MAX = 96 };
+/* Writes the value as people read it, with its unit: "10 s", "10000000 bit/s", "cubic". */
+void setting_format(const struct setting *setting, const void *object, char text[SETTING_TEXT_MAX]);
+/* Whether the value is the one that a flow has without options. */
+bool setting_is_default(const struct setting *setting, const void *object);
+
+/* The settings that are options of their own as rows for option_parse(), appended at `specs`;
+ * `id` of a row is its index in settings_list plus `base`. Gives how many. */
+size_t settings_options(struct option_spec *specs, int base, const char *group);
+
+/* The socket option NAME, or NULL. */
+const struct setting *settings_find_sockopt(const char *name, size_t length);
+/* Lists the socket options for --help=socket. */
+void settings_sockopt_help(FILE *out);
+
+/* Whether the endpoint asks its peer for responses. */
+bool settings_ask_responses(const struct endpoint_settings *end);
+
+/* Whether blocks carry headers in this flow: asked for, or needed by what either end does. */
+bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
+                            const struct flow_settings *flow);
+
+/* Checks what one value cannot show: sizes against the cap and the framing, durations, delays
+ * with late connect. Gives false and a sentence. */
+bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
+                    const struct flow_settings *flow, struct fail *fail);
+
+/* Instants of a flow, in ns after its start. start and stop bound what an endpoint sends of its
+ * own accord, and are 0 where it has no duration. from and to bound all that it is expected to
+ * send: where its peer asks for responses, the peer's time belongs to it. */
+struct flow_schedule {
+    int64_t start[ENDPOINTS], stop[ENDPOINTS];
+    int64_t from[ENDPOINTS], to[ENDPOINTS];
+    int64_t end; /* the last stop: the last interval ends here */
+};
+
+struct flow_schedule settings_schedule(const struct endpoint_settings ends[ENDPOINTS]);
+
+#endif

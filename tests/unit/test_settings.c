@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tests settings: every line of settings.def, parsing with ranges, the checks, the schedule. */
+#include "settings.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+#include <cmocka.h>
+
+enum { ROUNDS = 20000 };
+
+/* splitmix64 (Steele, Lea, Flood 2014): any seed will do. */
+static uint64_t random_state;
+
+static uint64_t random_bits(void)
+{
+    uint64_t bits = random_state += UINT64_C(0x9e3779b97f4a7c15);
+    bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
+    return bits ^ bits >> 31;
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+    return random_bits() % limit;
+}
+
+static void seed_random(void)
+{
+    const char *given = getenv("FLOWRIG_SEED");
+    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+    printf("# seed %" PRIu64 "\n", random_state);
+}
+
+/* One of either struct, so that a setting of any scope has its place. */
+union object {
+    struct endpoint_settings endpoint;
+    struct flow_settings flow;
+};
+
+static void object_default(const struct setting *setting, union object *object)
+{
+    *object = (union object){0};
+    schema_defaults(
+        setting->scope == SCOPE_FLOW ? &flow_settings_schema : &endpoint_settings_schema, object);
+}
+
+static const struct setting *setting_of(const char *field)
+{
+    for (size_t i = 0; i < settings_count; i++)
+        if (!strcmp(settings_list[i].field, field))
+            return &settings_list[i];
+    fail_msg("there is no setting %s", field);
+    return NULL;
+}
+
+/* ---- the list */
+
+static void every_setting_is_described(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        assert_int_equal(strspn(setting->field, "abcdefghijklmnopqrstuvwxyz_"),
+                         strlen(setting->field));
+        assert_true(setting->help && strlen(setting->help) > 8);
+        assert_true(setting->name && *setting->name);
+        assert_true(setting->minimum <= setting->maximum);
+        if (setting->type != SETTING_NAME)
+            assert_in_range(setting->fallback - setting->minimum, 0,
+                            setting->maximum - setting->minimum);
+        if (setting->form == SETTING_FORM_PRESET)
+            assert_true(setting->preset >= setting->minimum && setting->preset <= setting->maximum);
+        if (setting->form == SETTING_FORM_VALUE)
+            assert_non_null(setting->argument);
+    }
+}
+
+static void no_two_settings_share_a_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct setting *one = &settings_list[i], *other = &settings_list[j];
+            assert_string_not_equal(one->field, other->field);
+            assert_string_not_equal(one->name, other->name);
+            if (one->letter && one->letter == other->letter)
+                assert_true(one->form == SETTING_FORM_SOCKOPT &&
+                            other->form == SETTING_FORM_SOCKOPT);
+            if (one->scope == other->scope)
+                assert_int_not_equal(one->offset, other->offset);
+        }
+}
+
+static void defaults_are_defaults(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++) {
+        union object object;
+        object_default(&settings_list[i], &object);
+        assert_true(setting_is_default(&settings_list[i], &object));
+    }
+}
+
+static void defaults_are_the_ones_that_help_names(void **state)
+{
+    struct endpoint_settings end;
+    struct flow_settings flow;
+    (void)state;
+    schema_defaults(&endpoint_settings_schema, &end);
+    schema_defaults(&flow_settings_schema, &flow);
+    assert_int_equal(end.duration, 0);
+    assert_int_equal(SETTINGS_SOURCE_DURATION, INT64_C(10000000000));
+    assert_int_equal(end.delay, 0);
+    assert_true(end.request_size.kind == DIST_CONSTANT && end.request_size.a == 8192);
+    assert_true(end.response_size.kind == DIST_CONSTANT && end.response_size.a == 0);
+    assert_int_equal(end.rate, 0);
+    assert_int_equal(end.send_buffer, 0);
+    assert_int_equal(end.receive_buffer, 0);
+    assert_string_equal(end.congestion_control, "");
+    assert_int_equal(end.nodelay, 0);
+    assert_int_equal(flow.interval, 50000000);
+    assert_int_equal(flow.framing, FRAMING_AUTO);
+    assert_int_equal(flow.drain, INT64_C(5000000000));
+    assert_int_equal(flow.summarize_only + flow.late_connect + flow.shutdown, 0);
+}
+
+static void schemas_have_a_field_for_each_setting(void **state)
+{
+    size_t seen[2] = {0};
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        const struct schema *schema =
+            setting->scope == SCOPE_FLOW ? &flow_settings_schema : &endpoint_settings_schema;
+        assert_true(seen[setting->scope] < schema->count);
+        const struct field *field = &schema->fields[seen[setting->scope]++];
+        assert_string_equal(field->name, setting->field);
+        assert_int_equal(field->offset, setting->offset);
+        assert_int_equal(field->minimum, setting->minimum);
+        assert_int_equal(field->maximum, setting->maximum);
+        assert_int_equal(field->fallback, setting->fallback);
+        assert_true(field->offset + field->size <= schema->size);
+        assert_false(field->flags & FIELD_ALWAYS); /* settings travel sparse */
+    }
+    assert_int_equal(seen[SCOPE_ENDPOINT], endpoint_settings_schema.count);
+    assert_int_equal(seen[SCOPE_FLOW], flow_settings_schema.count);
+}
+
+/* ---- values */
+
+static void values_are_read(void **state)
+{
+    static const struct {
+        const char *field, *text;
+        int64_t value;
+    } cases[] = {
+        {"duration", "10", 10000000000},
+        {"duration", "0", 0},
+        {"duration", "366h", 1317600000000000},
+        {"delay", "20ms", 20000000},
+        {"block_cap", "64k", 65536},
+        {"rate", "10Mbit", 10000000},
+        {"rate", "1z", 1},
+        {"send_buffer", "2147483647", INT32_MAX},
+        {"receive_buffer", "1M", 1048576},
+        {"interval", "100us", 100000},
+        {"interval", "24h", 86400000000000},
+        {"framing", "auto", FRAMING_AUTO},
+        {"framing", "stream", FRAMING_STREAM},
+        {"framing", "message", FRAMING_MESSAGE},
+        {"drain", "0", 0},
+        {"drain", "1h", 3600000000000},
+        {"nodelay", "0", 0},
+        {"nodelay", "1", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct setting *setting = setting_of(cases[i].field);
+        union object object;
+        struct fail fail = {0};
+        object_default(setting, &object);
+        if (!setting_parse(setting, cases[i].text, &object, &fail))
+            fail_msg("%s '%s': %s", cases[i].field, cases[i].text, fail.text);
+        assert_int_equal(*(int64_t *)((char *)&object + setting->offset), cases[i].value);
+        assert_int_equal(setting_is_default(setting, &object), cases[i].value == setting->fallback);
+    }
+}
+
+static void sizes_are_constants(void **state)
+{
+    struct endpoint_settings end;
+    (void)state;
+    schema_defaults(&endpoint_settings_schema, &end);
+    end.request_size.b = 42;
+    assert_true(setting_parse(setting_of("request_size"), "64k", &end, NULL));
+    assert_int_equal(end.request_size.kind, DIST_CONSTANT);
+    assert_true(end.request_size.a == 65536 && end.request_size.b == 0);
+    assert_false(setting_is_default(setting_of("request_size"), &end));
+    assert_true(setting_parse(setting_of("request_size"), "8192", &end, NULL));
+    assert_true(setting_is_default(setting_of("request_size"), &end));
+}
+
+static void options_without_a_value(void **state)
+{
+    struct endpoint_settings end;
+    struct flow_settings flow;
+    (void)state;
+    schema_defaults(&endpoint_settings_schema, &end);
+    schema_defaults(&flow_settings_schema, &flow);
+    assert_true(setting_parse(setting_of("response_size"), NULL, &end, NULL));
+    assert_true(end.response_size.a == BLOCK_HEADER_SIZE);
+    assert_true(setting_parse(setting_of("nodelay"), NULL, &end, NULL));
+    assert_int_equal(end.nodelay, 1);
+    assert_true(setting_parse(setting_of("summarize_only"), NULL, &flow, NULL));
+    assert_int_equal(flow.summarize_only, 1);
+    assert_int_equal(flow.late_connect, 0);
+    assert_true(setting_parse(setting_of("late_connect"), NULL, &flow, NULL));
+    assert_int_equal(flow.late_connect, 1);
+    assert_true(setting_parse(setting_of("shutdown"), NULL, &flow, NULL));
+    assert_int_equal(flow.shutdown, 1);
+}
+
+static void values_that_are_refused(void **state)
+{
+    static const struct {
+        const char *field, *text, *sentence;
+    } cases[] = {
+        {"duration", "31622401", "'31622401' is not within 0s to 31622400s"},
+        {"duration", "-1", "'-1' is negative"},
+        {"duration", "", "'' is not a number"},
+        {"delay", "1 s", "'1 s' has an unknown unit ' s'"},
+        {"request_size", "0", "'0' is not within 1B to 1073741824B"},
+        {"request_size", "1073741825", "'1073741825' is not within"},
+        {"request_size", "2G", "'2G' is not within"},
+        {"request_size", "8 k", "'8 k' has an unknown unit"},
+        {"block_cap", "1073741825", "'1073741825' is not within 0B to 1073741824B"},
+        {"rate", "0", "'0' is no rate: it must be above 0"},
+        {"rate", "0.4", "'0.4' is no rate: it must be above 0"},
+        {"rate", "1001Tbit", "'1001Tbit' is not within 0bit/s to 1000000000000000bit/s"},
+        {"rate", "10 Mbit", "'10 Mbit' has an unknown unit"},
+        {"send_buffer", "2147483648", "'2147483648' is not within"},
+        {"interval", "0", "'0' is not within 0.0001s to 86400s"},
+        {"interval", "99us", "'99us' is not within 0.0001s to 86400s"},
+        {"interval", "24.1h", "'24.1h' is not within"},
+        {"framing", "", "'' is none of auto, stream, message"},
+        {"framing", "str", "'str' is none of auto, stream, message"},
+        {"framing", "Stream", "'Stream' is none of auto, stream, message"},
+        {"framing", "1", "'1' is none of auto, stream, message"},
+        {"drain", "3601", "'3601' is not within 0s to 3600s"},
+        {"nodelay", "2", "'2' is not within 0 to 1"},
+        {"nodelay", "yes", "'yes' is not a whole number"},
+        {"congestion_control", "", "'' is no name"},
+        {"congestion_control", "new reno", "'new reno' is no name"},
+        {"congestion_control", "a=b", "'a=b' is no name"},
+        {"congestion_control", "a,b", "'a,b' is no name"},
+        {"congestion_control", "0123456789012345678901234567890x",
+         "'0123456789012345678901234567890x' is longer than 31 characters"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct setting *setting = setting_of(cases[i].field);
+        union object object, before;
+        struct fail fail = {0};
+        object_default(setting, &object);
+        before = object;
+        if (setting_parse(setting, cases[i].text, &object, &fail) ||
+            !strstr(fail.text, cases[i].sentence))
+            fail_msg("%s '%s': %s", cases[i].field, cases[i].text, fail.text);
+        assert_memory_equal(&object, &before, sizeof object);
+    }
+}
+
+static void names_fit_with_their_nul(void **state)
+{
+    static const char longest[] = "0123456789012345678901234567890";
+    struct endpoint_settings end;
+    (void)state;
+    schema_defaults(&endpoint_settings_schema, &end);
+    assert_int_equal(strlen(longest), SETTINGS_NAME_MAX - 1);
+    assert_true(setting_parse(setting_of("congestion_control"), longest, &end, NULL));
+    assert_string_equal(end.congestion_control, longest);
+    assert_false(setting_is_default(setting_of("congestion_control"), &end));
+    assert_true(setting_parse(setting_of("congestion_control"), "reno", &end, NULL));
+    assert_string_equal(end.congestion_control, "reno");
+}
+
+static void values_are_shown_with_their_unit(void **state)
+{
+    static const struct {
+        const char *field, *text, *shown;
+    } cases[] = {
+        {"duration", "10", "10s"},
+        {"delay", "1.5ms", "0.0015s"},
+        {"request_size", "64k", "65536B"},
+        {"response_size", NULL, "40B"},
+        {"block_cap", "1M", "1048576B"},
+        {"rate", "10Mbit", "10000000bit/s"},
+        {"framing", "message", "message"},
+        {"nodelay", NULL, "1"},
+        {"congestion_control", "cubic", "cubic"},
+        {"interval", "0.05", "0.05s"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct setting *setting = setting_of(cases[i].field);
+        char text[SETTING_TEXT_MAX];
+        union object object;
+        object_default(setting, &object);
+        assert_true(setting_parse(setting, cases[i].text, &object, NULL));
+        setting_format(setting, &object, text);
+        assert_string_equal(text, cases[i].shown);
+    }
+}
+
+/* The limits of every setting that has a range, in the text of its own unit. */
+static void limits_belong_to_the_range(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        const char *unit = setting->type == SETTING_SECONDS ? "ns" : "";
+        char text[64];
+        union object object;
+        if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING)
+            continue;
+        object_default(setting, &object);
+        snprintf(text, sizeof text, "%" PRId64 "%s", setting->maximum, unit);
+        assert_true(setting_parse(setting, text, &object, NULL));
+        snprintf(text, sizeof text, "%" PRId64 "%s", setting->maximum + 1, unit);
+        assert_false(setting_parse(setting, text, &object, NULL));
+        snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum, unit);
+        assert_int_equal(setting_parse(setting, text, &object, NULL),
+                         setting->type != SETTING_RATE);
+        snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum - 1, unit);
+        assert_false(setting_parse(setting, text, &object, NULL));
+    }
+}
+
+static void values_that_are_shown_are_read_again(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        const struct setting *setting = &settings_list[random_below(settings_count)];
+        char text[SETTING_TEXT_MAX], again[SETTING_TEXT_MAX];
+        union object object, read;
+        if (setting->type != SETTING_SECONDS && setting->type != SETTING_RATE)
+            continue;
+        object_default(setting, &object);
+        object_default(setting, &read);
+        uint64_t span = (uint64_t)(setting->maximum - setting->minimum) >> random_below(50);
+        *(int64_t *)((char *)&object + setting->offset) =
+            setting->maximum - (int64_t)random_below(span + 1);
+        setting_format(setting, &object, text);
+        assert_true(setting_parse(setting, text, &read, NULL));
+        setting_format(setting, &read, again);
+        assert_string_equal(again, text);
+        assert_memory_equal(&read, &object, sizeof(int64_t));
+    }
+}
+
+/* ---- options */
+
+static void options_come_from_the_list(void **state)
+{
+    struct option_spec specs[64];
+    size_t count = settings_options(specs, 100, "Group"), at = 0;
+    (void)state;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        if (setting->form == SETTING_FORM_SOCKOPT)
+            continue;
+        assert_true(at < count);
+        assert_int_equal(specs[at].letter, setting->letter);
+        assert_string_equal(specs[at].name, setting->name);
+        assert_string_equal(specs[at].help, setting->help);
+        assert_string_equal(specs[at].group, "Group");
+        assert_int_equal(specs[at].id, 100 + i);
+        assert_int_equal(specs[at].argument, setting->argument ? OPTION_REQUIRED : OPTION_NONE);
+        assert_true(!setting->argument || !strcmp(specs[at].value, setting->argument));
+        at++;
+    }
+    assert_int_equal(at, count);
+}
+
+static void socket_options_have_whole_names(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t length;
+        const char *field;
+    } cases[] = {
+        {"TCP_CONGESTION", 14, "congestion_control"},
+        {"TCP_CONGESTION=cubic", 14, "congestion_control"},
+        {"TCP_NODELAY", 11, "nodelay"},
+        {"TCP_NODELAY", 10, NULL},
+        {"TCP_NODELAYS", 12, NULL},
+        {"tcp_nodelay", 11, NULL},
+        {"", 0, NULL},
+        {"duration", 8, NULL},
+        {"block-size", 10, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct setting *setting = settings_find_sockopt(cases[i].name, cases[i].length);
+        assert_ptr_equal(setting, cases[i].field ? setting_of(cases[i].field) : NULL);
+    }
+}
+
+static void socket_options_are_listed(void **state)
+{
+    char *text = NULL;
+    size_t size;
+    (void)state;
+    FILE *out = open_memstream(&text, &size);
+    settings_sockopt_help(out);
+    fclose(out);
+    assert_non_null(strstr(text, "  -O x=TCP_CONGESTION=ALG\n"));
+    assert_non_null(strstr(text, "  -O x=TCP_NODELAY\n"));
+    assert_null(strstr(text, "duration"));
+    assert_null(strstr(text, "(null)"));
+    free(text);
+}
+
+static void endpoints_have_letters_and_names(void **state)
+{
+    (void)state;
+    assert_int_equal(endpoint_letter(SOURCE), 's');
+    assert_int_equal(endpoint_letter(DESTINATION), 'd');
+    assert_string_equal(endpoint_name(SOURCE), "source");
+    assert_string_equal(endpoint_name(DESTINATION), "destination");
+}
+
+/* ---- checks of a whole flow */
+
+/* A flow as a test writes it down: sizes, times in s, and choices of both ends. */
+struct sketch {
+    int64_t duration[ENDPOINTS], delay[ENDPOINTS];
+    int64_t request[ENDPOINTS], response[ENDPOINTS], cap[ENDPOINTS], rate[ENDPOINTS];
+    int framing;
+    bool late_connect;
+};
+
+static void draw(const struct sketch *sketch, struct endpoint_settings ends[ENDPOINTS],
+                 struct flow_settings *flow)
+{
+    schema_defaults(&flow_settings_schema, flow);
+    flow->framing = sketch->framing;
+    flow->late_connect = sketch->late_connect;
+    for (int i = 0; i < ENDPOINTS; i++) {
+        schema_defaults(&endpoint_settings_schema, &ends[i]);
+        ends[i].duration = sketch->duration[i] * NS_PER_SEC;
+        ends[i].delay = sketch->delay[i] * NS_PER_SEC;
+        if (sketch->request[i])
+            ends[i].request_size = dist_constant((double)sketch->request[i]);
+        ends[i].response_size = dist_constant((double)sketch->response[i]);
+        ends[i].block_cap = sketch->cap[i];
+        ends[i].rate = sketch->rate[i];
+    }
+}
+
+static void flows_that_are_good(void **state)
+{
+    static const struct sketch cases[] = {
+        {.duration = {10, 0}},
+        {.duration = {0, 10}},
+        {.duration = {10, 10}, .delay = {1, 2}},
+        {.duration = {10, 0}, .request = {1, 0}}, /* stream blocks may be tiny */
+        {.duration = {10, 0}, .request = {40, 0}, .response = {40, 0}},
+        {.duration = {10, 0}, .request = {1, 0}, .framing = FRAMING_STREAM},
+        {.duration = {10, 0}, .request = {40, 0}, .framing = FRAMING_MESSAGE},
+        {.duration = {10, 0}, .rate = {1000, 0}},
+        {.duration = {10, 0}, .request = {0, 1}, .response = {40, 0}}, /* d sends nothing itself */
+        {.duration = {10, 0}, .response = {0, 1}},
+        {.duration = {10, 0}, .rate = {0, 1000}, .framing = FRAMING_STREAM},
+        {.duration = {10, 0}, .request = {9000, 0}, .cap = {9000, 0}},
+        {.duration = {10, 0}, .response = {9000, 0}, .cap = {9000, 0}},
+        {.duration = {10, 0}, .cap = {8192, 1}},
+        {.duration = {10, 10}, .delay = {2, 2}, .late_connect = true},
+        {.duration = {10, 10}, .delay = {2, 3}, .late_connect = true},
+        {.duration = {10, 0}, .delay = {2, 0}, .late_connect = true},
+        {.duration = {0, 10}, .late_connect = true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        struct fail fail = {0};
+        draw(&cases[i], ends, &flow);
+        if (!settings_check(ends, &flow, &fail))
+            fail_msg("flow %zu: %s", i, fail.text);
+    }
+}
+
+static void flows_that_are_refused(void **state)
+{
+    static const struct {
+        struct sketch sketch;
+        const char *sentence;
+    } cases[] = {
+        {{.duration = {0, 0}}, "neither endpoint sends"},
+        {{.duration = {10, 0}, .delay = {0, 1}},
+         "the destination has a delay (-Y) but no duration"},
+        {{.duration = {0, 10}, .delay = {1, 0}}, "the source has a delay (-Y) but no duration"},
+        {{.duration = {10, 10}, .delay = {2, 1}, .late_connect = true},
+         "the destination would send before the source has connected"},
+        {{.duration = {10, 0}, .response = {40, 0}, .framing = FRAMING_STREAM},
+         "stream framing carries no headers"},
+        {{.duration = {10, 0}, .rate = {1, 0}, .framing = FRAMING_STREAM},
+         "stream framing carries no headers"},
+        {{.duration = {10, 0}, .request = {39, 0}, .rate = {1, 0}},
+         "the source's blocks (-S) have 39 bytes, but each carries a header of 40 bytes"},
+        {{.duration = {10, 10}, .request = {0, 7}, .framing = FRAMING_MESSAGE},
+         "the destination's blocks (-S) have 7 bytes"},
+        /* One end that needs headers makes the other's blocks carry them. */
+        {{.duration = {10, 10}, .request = {0, 39}, .response = {40, 0}},
+         "the destination's blocks (-S) have 39 bytes"},
+        {{.duration = {10, 0}, .response = {39, 0}},
+         "the source asks for responses of 39 bytes, but each carries a header of 40 bytes"},
+        {{.duration = {0, 10}, .response = {0, 1}},
+         "the destination asks for responses of 1 bytes"},
+        {{.duration = {10, 0}, .request = {9001, 0}, .cap = {9000, 0}},
+         "the source asks for blocks of 9001 bytes, above its cap of 9000 (-U)"},
+        {{.duration = {10, 10}, .response = {0, 9001}, .cap = {0, 9000}},
+         "the destination asks for blocks of 9001 bytes, above its cap of 9000 (-U)"},
+        {{.duration = {10, 0}, .request = {10000, 0}, .response = {12000, 0}, .cap = {9000, 0}},
+         "blocks of 12000 bytes, above"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        struct fail fail = {0};
+        draw(&cases[i].sketch, ends, &flow);
+        if (settings_check(ends, &flow, &fail) || !strstr(fail.text, cases[i].sentence))
+            fail_msg("flow %zu: %s", i, fail.text);
+        assert_false(settings_check(ends, &flow, NULL));
+    }
+}
+
+static void what_needs_headers(void **state)
+{
+    static const struct {
+        struct sketch sketch;
+        bool messages;
+    } cases[] = {
+        {{.duration = {10, 10}}, false},
+        {{.duration = {10, 10}, .framing = FRAMING_STREAM}, false},
+        {{.duration = {10, 10}, .framing = FRAMING_MESSAGE}, true},
+        {{.duration = {10, 0}, .response = {40, 0}}, true},
+        {{.duration = {0, 10}, .response = {0, 40}}, true},
+        {{.duration = {0, 10}, .response = {40, 0}}, false}, /* who does not send asks nothing */
+        {{.duration = {10, 0}, .rate = {1, 0}}, true},
+        {{.duration = {10, 1}, .rate = {0, 1}}, true},
+        {{.duration = {10, 0}, .rate = {0, 1}}, false},
+        {{.duration = {10, 0}, .request = {40, 0}}, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        draw(&cases[i].sketch, ends, &flow);
+        if (settings_need_messages(ends, &flow) != cases[i].messages)
+            fail_msg("flow %zu", i);
+    }
+}
+
+static void varying_sizes_need_headers(void **state)
+{
+    struct endpoint_settings ends[ENDPOINTS];
+    struct flow_settings flow;
+    (void)state;
+    draw(&(struct sketch){.duration = {10, 0}}, ends, &flow);
+    ends[SOURCE].request_size.kind = DIST_CONSTANT + 1;
+    assert_true(settings_need_messages(ends, &flow));
+    draw(&(struct sketch){.duration = {10, 0}}, ends, &flow);
+    ends[SOURCE].response_size.kind = DIST_CONSTANT + 1;
+    assert_true(settings_ask_responses(&ends[SOURCE]));
+    assert_false(settings_ask_responses(&ends[DESTINATION]));
+    assert_true(settings_need_messages(ends, &flow));
+}
+
+/* ---- the schedule, in s */
+
+static void schedules(void **state)
+{
+    static const struct {
+        struct sketch sketch;
+        struct flow_schedule expected;
+    } cases[] = {
+        {{.duration = {10, 0}},
+         {.start = {0, 0}, .stop = {10, 0}, .from = {0, 0}, .to = {10, 0}, .end = 10}},
+        {{.duration = {10, 0}, .delay = {3, 0}},
+         {.start = {3, 0}, .stop = {13, 0}, .from = {3, 0}, .to = {13, 0}, .end = 13}},
+        {{.duration = {10, 2}, .delay = {3, 20}},
+         {.start = {3, 20}, .stop = {13, 22}, .from = {3, 20}, .to = {13, 22}, .end = 22}},
+        /* Responses: their sender is counted while its peer asks. */
+        {{.duration = {10, 0}, .delay = {3, 0}, .response = {40, 0}},
+         {.start = {3, 0}, .stop = {13, 0}, .from = {3, 3}, .to = {13, 13}, .end = 13}},
+        {{.duration = {0, 10}, .delay = {0, 3}, .response = {0, 40}},
+         {.start = {0, 3}, .stop = {0, 13}, .from = {3, 3}, .to = {13, 13}, .end = 13}},
+        /* ... and while it sends of its own accord. */
+        {{.duration = {10, 2}, .delay = {3, 1}, .response = {40, 0}},
+         {.start = {3, 1}, .stop = {13, 3}, .from = {3, 1}, .to = {13, 13}, .end = 13}},
+        {{.duration = {2, 20}, .delay = {3, 1}, .response = {40, 0}},
+         {.start = {3, 1}, .stop = {5, 21}, .from = {3, 1}, .to = {5, 21}, .end = 21}},
+        {{.duration = {2, 3}, .delay = {1, 7}, .response = {40, 40}},
+         {.start = {1, 7}, .stop = {3, 10}, .from = {1, 1}, .to = {10, 10}, .end = 10}},
+        /* Who has no duration asks nothing. */
+        {{.duration = {10, 0}, .response = {0, 40}},
+         {.start = {0, 0}, .stop = {10, 0}, .from = {0, 0}, .to = {10, 0}, .end = 10}},
+        {{.duration = {0, 0}}, {.end = 0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct flow_schedule *expected = &cases[i].expected;
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        draw(&cases[i].sketch, ends, &flow);
+        struct flow_schedule schedule = settings_schedule(ends);
+        for (int end = 0; end < ENDPOINTS; end++) {
+            assert_int_equal(schedule.start[end], expected->start[end] * NS_PER_SEC);
+            assert_int_equal(schedule.stop[end], expected->stop[end] * NS_PER_SEC);
+            assert_int_equal(schedule.from[end], expected->from[end] * NS_PER_SEC);
+            assert_int_equal(schedule.to[end], expected->to[end] * NS_PER_SEC);
+        }
+        assert_int_equal(schedule.end, expected->end * NS_PER_SEC);
+    }
+}
+
+static int64_t least(int64_t one, int64_t other)
+{
+    return one < other ? one : other;
+}
+
+/* An end is counted from its first to its last instant in which it or who asks it sends. */
+static void random_schedules_cover_what_is_sent(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct sketch sketch = {0};
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        for (int i = 0; i < ENDPOINTS; i++) {
+            sketch.duration[i] = (int64_t)random_below(4);
+            sketch.delay[i] = sketch.duration[i] ? (int64_t)random_below(5) : 0;
+            sketch.response[i] = random_below(2) ? 40 : 0;
+        }
+        draw(&sketch, ends, &flow);
+        struct flow_schedule schedule = settings_schedule(ends);
+        for (int i = 0; i < ENDPOINTS; i++) {
+            int64_t from = INT64_MAX, to = 0;
+            for (int by = 0; by < ENDPOINTS; by++) {
+                if (!sketch.duration[by] || (by != i && !sketch.response[by]))
+                    continue;
+                from = least(from, sketch.delay[by]);
+                to = -least(-to, -sketch.delay[by] - sketch.duration[by]);
+            }
+            assert_int_equal(schedule.from[i], (to ? from : 0) * NS_PER_SEC);
+            assert_int_equal(schedule.to[i], to * NS_PER_SEC);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_is_described),
+        cmocka_unit_test(no_two_settings_share_a_name),
+        cmocka_unit_test(defaults_are_defaults),
+        cmocka_unit_test(defaults_are_the_ones_that_help_names),
+        cmocka_unit_test(schemas_have_a_field_for_each_setting),
+        cmocka_unit_test(values_are_read),
+        cmocka_unit_test(sizes_are_constants),
+        cmocka_unit_test(options_without_a_value),
+        cmocka_unit_test(values_that_are_refused),
+        cmocka_unit_test(names_fit_with_their_nul),
+        cmocka_unit_test(values_are_shown_with_their_unit),
+        cmocka_unit_test(limits_belong_to_the_range),
+        cmocka_unit_test(values_that_are_shown_are_read_again),
+        cmocka_unit_test(options_come_from_the_list),
+        cmocka_unit_test(socket_options_have_whole_names),
+        cmocka_unit_test(socket_options_are_listed),
+        cmocka_unit_test(endpoints_have_letters_and_names),
+        cmocka_unit_test(flows_that_are_good),
+        cmocka_unit_test(flows_that_are_refused),
+        cmocka_unit_test(what_needs_headers),
+        cmocka_unit_test(varying_sizes_need_headers),
+        cmocka_unit_test(schedules),
+        cmocka_unit_test(random_schedules_cover_what_is_sent),
+    };
+    seed_random();
+    return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}
