@@ -1,5 +1,6 @@
 noinst_LIBRARIES += common/libcommon.a
 common_libcommon_a_SOURCES = \
+	common/block.c common/block.h \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
 	common/fail.c common/fail.h \
@@ -13,6 +14,7 @@ common_libcommon_a_SOURCES = \
 	common/report.c common/report.h \
 	common/schema.c common/schema.h \
 	common/settings.c common/settings.h common/settings.def \
+	common/sock.c common/sock.h \
 	common/tally.h
 
 COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)

@@ -33,6 +33,9 @@ endif
 
 COMMON_UNIT_LIBS = $(COMMON_LIBS) $(CMOCKA_LIBS)
 # common/
+UNIT_TESTS += tests/unit/test_block
+tests_unit_test_block_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_block_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_clock
 tests_unit_test_clock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
@@ -69,6 +72,9 @@ tests_unit_test_report_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_settings
 tests_unit_test_settings_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_settings_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_sock
+tests_unit_test_sock_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sock_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tally
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
