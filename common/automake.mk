@@ -11,10 +11,13 @@ common_libcommon_a_SOURCES = \
 	common/metrics.c common/metrics.h common/metrics.def \
 	common/number.c common/number.h \
 	common/option.c common/option.h \
+	common/protocol.c common/protocol.h \
 	common/report.c common/report.h \
 	common/schema.c common/schema.h \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
-	common/tally.h
+	common/tally.h \
+	common/wire.c common/wire.h \
+	common/xmlguard.c common/xmlguard.h
 
 COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)

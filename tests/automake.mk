@@ -66,6 +66,9 @@ tests_unit_test_number_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_option
 tests_unit_test_option_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_option_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_protocol
+tests_unit_test_protocol_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_protocol_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_report
 tests_unit_test_report_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_report_LDADD = $(COMMON_UNIT_LIBS)
@@ -78,6 +81,12 @@ tests_unit_test_sock_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tally
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_wire
+tests_unit_test_wire_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_wire_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_xmlguard
+tests_unit_test_xmlguard_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The control protocol of flowd: XML-RPC over HTTP at /RPC2.
+ *
+ * Every method takes one struct and gives one struct. Members that are absent have their default;
+ * unknown ones are refused by name. A 64-bit input may also be a decimal string. A call that
+ * changes something carries a key of the client's choice, and repeating it is harmless.
+ *
+ * History
+ *   1  first version
+ */
+#ifndef FLOWRIG_PROTOCOL_H
+#define FLOWRIG_PROTOCOL_H
+
+#include "schema.h"
+#include "settings.h"
+
+enum {
+    PROTOCOL_API = 1,
+    PROTOCOL_PORT = 5999,
+    PROTOCOL_ID_MAX = 33, /* 128 bits in hexadecimal, and the NUL */
+    PROTOCOL_KEY_MAX = 65,
+    PROTOCOL_HOST_MAX = 256,
+    PROTOCOL_LABEL_MAX = 128,
+    PROTOCOL_REASON_MAX = 512,
+    PROTOCOL_CHUNK_MAX = 2000,   /* endpoints in one call */
+    PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
+    PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
+    PROTOCOL_REPLY_MAX = 64 << 20,
+    PROTOCOL_WAIT_MAX_MS = 30000,
+};
+
+#define PROTOCOL_PATH "/RPC2"
+
+/* Numbers of faults. The hundreds tell whose turn it is: the caller's (1000), the owner's of the
+ * daemon (2000), the machine's (3000), or nobody's any more (4000). */
+enum fault {
+    FAULT_BAD_CALL = 1000,   /* the call is not as the method wants it */
+    FAULT_BAD_STATE = 1001,  /* the call does not fit what the session has done so far */
+    FAULT_BAD_XML = 1002,    /* the body is not XML that is taken */
+    FAULT_POLICY = 2000,     /* this daemon does not allow it */
+    FAULT_TOO_MANY = 2001,   /* a limit of this daemon is reached */
+    FAULT_NO_MEMORY = 2002,  /* a memory limit of this daemon is reached */
+    FAULT_SYSTEM = 3000,     /* the system refused something */
+    FAULT_CONGESTION = 3001, /* no such congestion control here, or not allowed */
+    FAULT_PORTS = 3002,      /* no data port is free */
+    FAULT_FILES = 3003,      /* too many open files */
+    FAULT_CONNECT = 3004,    /* the data connection could not be made */
+    FAULT_GONE = 4000,       /* no such session (any more) */
+};
+
+struct empty_message {
+    char unused;
+};
+
+struct limits_message {
+    int64_t max_flows, flows; /* flow endpoints at once, and now */
+    int64_t max_sessions, sessions;
+    int64_t open_files, open_files_used;
+    int64_t somaxconn;
+    int64_t ports;                           /* ports for outgoing connections */
+    int64_t data_ports_low, data_ports_high; /* 0: the system chooses */
+    int64_t report_memory;                   /* bytes of reports kept at most */
+    int64_t lease_s, retain_s;
+};
+
+struct describe_reply {
+    char product[PROTOCOL_LABEL_MAX], version[PROTOCOL_LABEL_MAX];
+    int64_t api;
+    char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
+    char host[PROTOCOL_HOST_MAX], os[PROTOCOL_LABEL_MAX], os_release[PROTOCOL_LABEL_MAX];
+    char machine[PROTOCOL_LABEL_MAX];
+    int64_t cpus, workers;
+    char features[512];
+    char congestion_controls[512]; /* that this daemon may use; the default first */
+    struct limits_message limits;
+};
+
+struct clock_reply {
+    int64_t received, sent; /* CLOCK_MONOTONIC of the daemon, ns */
+    int64_t wall;           /* CLOCK_REALTIME of the daemon, ns since 1970 */
+};
+
+struct status_session {
+    char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX], state[PROTOCOL_LABEL_MAX];
+    int64_t flows, running, failed; /* endpoints here */
+    int64_t age_ns, lease_left_ns;
+    int64_t rows, bytes; /* reports that are kept */
+};
+
+struct status_reply {
+    struct schema_list sessions; /* struct status_session */
+    int64_t flows, uptime_ns;
+};
+
+struct stop_all_reply {
+    int64_t sessions, flows; /* how many were stopped */
+};
+
+struct open_call {
+    char key[PROTOCOL_KEY_MAX];
+    char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
+    int64_t lease_s; /* 0: the daemon's default */
+};
+
+struct open_reply {
+    char session[PROTOCOL_ID_MAX];
+    int64_t lease_s;
+    char boot_id[PROTOCOL_ID_MAX];
+};
+
+/* One endpoint to be prepared. */
+struct prepare_endpoint {
+    int64_t flow;
+    char endpoint[2];                  /* "s" or "d" */
+    char host[PROTOCOL_HOST_MAX];      /* the test address of this end */
+    char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to */
+    int64_t port;                      /* source: of the destination */
+    char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX]; /* source: what the destination issued */
+    struct endpoint_settings source, destination;
+    struct flow_settings settings;
+};
+
+struct prepare_call {
+    char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+    struct schema_list endpoints; /* struct prepare_endpoint */
+};
+
+struct prepare_destination {
+    int64_t flow, port;
+    char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX];
+};
+
+struct prepare_reply {
+    struct schema_list destinations; /* struct prepare_destination */
+};
+
+struct prepared_call {
+    char session[PROTOCOL_ID_MAX];
+    int64_t wait_ms;
+};
+
+struct prepared_failure {
+    int64_t flow;
+    char endpoint[2];
+    int64_t code;
+    char reason[PROTOCOL_REASON_MAX];
+};
+
+struct prepared_reply {
+    int64_t total, ready, failed;
+    struct schema_list failures; /* struct prepared_failure, the first ones */
+};
+
+struct start_call {
+    char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+    int64_t at;    /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
+    int64_t in_ms; /* -1: not given */
+};
+
+struct start_reply {
+    int64_t at, now; /* CLOCK_MONOTONIC of the daemon, ns */
+};
+
+struct reports_call {
+    char session[PROTOCOL_ID_MAX];
+    int64_t after;   /* row number: rows up to it are acknowledged and given up */
+    int64_t wait_ms; /* for a row, if none is there */
+    int64_t max_bytes;
+    char encoding[16]; /* "packed" (default) or "table" */
+};
+
+struct reports_reply {
+    int64_t first, count;     /* numbers of the rows: first .. first+count-1, counting from 1 */
+    struct schema_bytes rows; /* packed */
+    void *table;              /* or an array of arrays, each with its sections as a last struct */
+    int64_t more;             /* further rows are there already */
+    int64_t finished;         /* these are the last rows that the session will ever have */
+    int64_t lost;             /* rows that found no room; 0 unless the session failed */
+    char state[PROTOCOL_LABEL_MAX];
+    char failure[PROTOCOL_REASON_MAX];
+};
+
+struct stop_call {
+    char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+    struct schema_list flows; /* int64_t; none: all */
+};
+
+struct stop_reply {
+    int64_t stopped; /* endpoints that were running or prepared */
+};
+
+struct session_call {
+    char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+};
+
+struct renew_reply {
+    int64_t lease_s;
+};
+
+struct close_reply {
+    int64_t rows; /* reports that were thrown away unread */
+};
+
+struct schema_column {
+    char name[PROTOCOL_LABEL_MAX], unit[PROTOCOL_LABEL_MAX], kind[PROTOCOL_LABEL_MAX];
+    char help[PROTOCOL_REASON_MAX];
+};
+
+struct schema_reply {
+    char packed[PROTOCOL_REASON_MAX]; /* how a packed row lies, in words */
+    struct schema_list columns;       /* struct schema_column */
+    char sections[PROTOCOL_REASON_MAX];
+};
+
+enum method_id {
+    METHOD_DESCRIBE,
+    METHOD_CLOCK,
+    METHOD_STATUS,
+    METHOD_STOP_ALL,
+    METHOD_OPEN,
+    METHOD_RENEW,
+    METHOD_CLOSE,
+    METHOD_PREPARE,
+    METHOD_PREPARED,
+    METHOD_START,
+    METHOD_REPORTS,
+    METHOD_STOP,
+    METHOD_SCHEMA,
+    METHODS
+};
+
+struct method {
+    const char *name;
+    const struct schema *call, *reply;
+    const char *help;
+};
+
+extern const struct method methods[METHODS];
+
+/* What system.methodHelp says: the sentence, then each member of call and reply. To be freed. */
+char *method_help(const struct method *method);
+
+#endif
