@@ -90,6 +90,24 @@ tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/
+UNIT_TESTS += tests/unit/test_rendezvous
+tests_unit_test_rendezvous_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_rendezvous_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_resolver
+tests_unit_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_resolver_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_ring
+tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_store
+tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_timer
+tests_unit_test_timer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_timer_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_waitlist
+tests_unit_test_waitlist_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_waitlist_LDADD = $(DAEMON_UNIT_LIBS)
 
 CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(CMOCKA_LIBS)
 # controller/

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tests daemon/rendezvous.c: a connection reaches the flow whose secret it shows, once. */
+#include "rendezvous.c"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+
+static uint64_t random_state;
+
+/* splitmix64 */
+static uint64_t draw_from(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static uint64_t draw(void)
+{
+    return draw_from(&random_state);
+}
+
+static void take_seed(void)
+{
+    const char *given = getenv("FLOWRIG_SEED");
+    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
+    printf("# seed %" PRIu64 "\n", random_state);
+}
+
+/* What the flows were handed: in place of flow.c. */
+static struct {
+    struct flow *flow;
+    int fd;
+    uint8_t header_size;
+    int count;
+} adopted;
+
+static bool counts_by_id; /* for threads: flow->id counts what it was handed */
+
+void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)
+{
+    if (counts_by_id) {
+        flow->id++; /* under the table's lock */
+        return;
+    }
+    adopted.flow = flow;
+    adopted.fd = fd;
+    adopted.header_size = header_size;
+    adopted.count++;
+}
+
+static struct flow *flows_with_random_secrets(size_t count)
+{
+    struct flow *flows = calloc(count, sizeof *flows);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < SECRET_SIZE; k++)
+            flows[i].secret[k] = (uint8_t)draw();
+    return flows;
+}
+
+static bool meet(struct rendezvous *rendezvous, const struct flow *flow)
+{
+    adopted.count = 0;
+    adopted.flow = NULL;
+    bool met = rendezvous_meet(rendezvous, flow->secret, 77, 40);
+    if (met != (adopted.count == 1) ||
+        (met && (adopted.flow != flow || adopted.fd != 77 || adopted.header_size != 40)))
+        fail();
+    return met;
+}
+
+static void test_nobody_waits(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flow = flows_with_random_secrets(1);
+    assert_false(meet(rendezvous, flow));
+    rendezvous_remove(rendezvous, flow);
+    assert_false(meet(rendezvous, flow));
+    rendezvous_free(rendezvous);
+    rendezvous_free(NULL);
+    free(flow);
+}
+
+static void test_a_secret_is_good_once(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flow = flows_with_random_secrets(1);
+    rendezvous_add(rendezvous, flow);
+    assert_true(meet(rendezvous, flow));
+    assert_false(meet(rendezvous, flow));
+    assert_false(meet(rendezvous, flow));
+    rendezvous_free(rendezvous);
+    free(flow);
+}
+
+static void test_what_is_handed_over(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_secrets(2);
+    rendezvous_add(rendezvous, &flows[0]);
+    rendezvous_add(rendezvous, &flows[1]);
+    assert_true(rendezvous_meet(rendezvous, flows[1].secret, 5, 0));
+    assert_ptr_equal(adopted.flow, &flows[1]);
+    assert_int_equal(adopted.fd, 5);
+    assert_int_equal(adopted.header_size, 0);
+    assert_true(rendezvous_meet(rendezvous, flows[0].secret, 6, 255));
+    assert_ptr_equal(adopted.flow, &flows[0]);
+    assert_int_equal(adopted.fd, 6);
+    assert_int_equal(adopted.header_size, 255);
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+/* Any bit that is wrong makes it another secret. */
+static void test_every_bit_counts(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flow = flows_with_random_secrets(1);
+    rendezvous_add(rendezvous, flow);
+    for (int bit = 0; bit < 8 * SECRET_SIZE; bit++) {
+        uint8_t guess[SECRET_SIZE];
+        memcpy(guess, flow->secret, SECRET_SIZE);
+        guess[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(rendezvous_meet(rendezvous, guess, 1, 0));
+    }
+    assert_true(meet(rendezvous, flow));
+    rendezvous_free(rendezvous);
+    free(flow);
+}
+
+static void test_removed_is_not_found(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_secrets(3);
+    for (int i = 0; i < 3; i++)
+        rendezvous_add(rendezvous, &flows[i]);
+    rendezvous_remove(rendezvous, &flows[1]);
+    rendezvous_remove(rendezvous, &flows[1]);
+    assert_true(meet(rendezvous, &flows[0]));
+    assert_false(meet(rendezvous, &flows[1]));
+    assert_true(meet(rendezvous, &flows[2]));
+    rendezvous_remove(rendezvous, &flows[0]); /* was met */
+    rendezvous_add(rendezvous, &flows[1]);
+    assert_true(meet(rendezvous, &flows[1]));
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+/* Secrets that differ in their last bytes only, or that are all bits or none: no order of adding,
+ * meeting and removing makes one hide another. */
+static void test_secrets_that_are_alike(void **state)
+{
+    (void)state;
+    enum { ALIKE = 200 };
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = calloc(ALIKE, sizeof *flows);
+    for (int i = 0; i < ALIKE; i++) {
+        memset(flows[i].secret, i % 2 ? 0xff : 0, SECRET_SIZE);
+        flows[i].secret[SECRET_SIZE - 1] = (uint8_t)i;
+        rendezvous_add(rendezvous, &flows[i]);
+    }
+    for (int i = 0; i < ALIKE; i += 3)
+        rendezvous_remove(rendezvous, &flows[i]);
+    for (int i = ALIKE - 1; i >= 0; i--)
+        assert_int_equal(meet(rendezvous, &flows[i]), i % 3 != 0);
+    for (int i = 0; i < ALIKE; i++)
+        assert_false(meet(rendezvous, &flows[i]));
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+static void test_many(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_secrets(MANY);
+    for (int i = 0; i < MANY; i++)
+        rendezvous_add(rendezvous, &flows[i]);
+    for (int i = 0; i < MANY; i += 2)
+        rendezvous_remove(rendezvous, &flows[i]);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(meet(rendezvous, &flows[i]), i % 2);
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+/* A daemon that runs for years: the table is as large as what waits, not as what has waited. */
+static void test_does_not_grow_without_need(void **state)
+{
+    (void)state;
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_secrets(50);
+    for (int round = 0; round < 5000; round++) {
+        for (int i = 0; i < 50; i++) {
+            for (int k = 0; k < 8; k++)
+                flows[i].secret[k] = (uint8_t)draw();
+            rendezvous_add(rendezvous, &flows[i]);
+        }
+        for (int i = 0; i < 50; i++) {
+            if (i % 2)
+                rendezvous_remove(rendezvous, &flows[i]);
+            else
+                assert_true(meet(rendezvous, &flows[i]));
+        }
+    }
+    assert_in_range(rendezvous->capacity, 64, 1024);
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+static void test_random_against_flags(void **state)
+{
+    (void)state;
+    enum { FLOWS = 700 };
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_secrets(FLOWS);
+    bool waits[FLOWS] = {false};
+    for (int step = 0; step < 100000; step++) {
+        uint64_t i = draw() % FLOWS;
+        /* fills up and empties, again and again */
+        uint64_t adding = step / 5000 % 2 ? 3 : 1;
+        if (!waits[i] && draw() % 4 < adding) {
+            rendezvous_add(rendezvous, &flows[i]);
+            waits[i] = true;
+        } else if (draw() % 2) {
+            assert_int_equal(meet(rendezvous, &flows[i]), waits[i]);
+            waits[i] = false;
+        } else if (draw() % 4 >= adding) {
+            rendezvous_remove(rendezvous, &flows[i]);
+            waits[i] = false;
+        }
+    }
+    for (int i = 0; i < FLOWS; i++)
+        assert_int_equal(meet(rendezvous, &flows[i]), waits[i]);
+    rendezvous_free(rendezvous);
+    free(flows);
+}
+
+/* ---- control threads add and remove while workers meet ---- */
+
+enum { THREAD_FLOWS = 500, ROUNDS = 20 };
+
+struct crowd {
+    struct rendezvous *rendezvous;
+    struct flow *flows;
+    atomic_bool over;
+    uint64_t random;
+};
+
+static void *show_secrets(void *argument)
+{
+    struct crowd *crowd = argument;
+    uint64_t random = crowd->random;
+    while (!atomic_load(&crowd->over))
+        rendezvous_meet(crowd->rendezvous, crowd->flows[draw_from(&random) % THREAD_FLOWS].secret,
+                        1, 0);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    struct crowd crowd = {.rendezvous = rendezvous_new(),
+                          .flows = flows_with_random_secrets(THREAD_FLOWS),
+                          .random = draw()};
+    int64_t handed_over = 0;
+    counts_by_id = true;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, show_secrets, &crowd);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < THREAD_FLOWS; i++) {
+            crowd.flows[i].id = 0;
+            rendezvous_add(crowd.rendezvous, &crowd.flows[i]);
+        }
+        for (int i = 0; i < THREAD_FLOWS; i++) {
+            rendezvous_remove(crowd.rendezvous, &crowd.flows[i]);
+            /* Nothing is handed to it any more: the flow may be looked at without a lock. */
+            assert_in_range(crowd.flows[i].id, 0, 1);
+            handed_over += crowd.flows[i].id;
+        }
+    }
+    atomic_store(&crowd.over, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    counts_by_id = false;
+    printf("# %" PRId64 " of %d handed over\n", handed_over, ROUNDS * THREAD_FLOWS);
+    rendezvous_free(crowd.rendezvous);
+    free(crowd.flows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nobody_waits),
+        cmocka_unit_test(test_a_secret_is_good_once),
+        cmocka_unit_test(test_what_is_handed_over),
+        cmocka_unit_test(test_every_bit_counts),
+        cmocka_unit_test(test_removed_is_not_found),
+        cmocka_unit_test(test_secrets_that_are_alike),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_does_not_grow_without_need),
+        cmocka_unit_test(test_random_against_flags),
+        cmocka_unit_test(test_threads),
+    };
+    take_seed();
+    alarm(60); /* a test that hangs fails */
+    return cmocka_run_group_tests_name("rendezvous", tests, NULL, NULL);
+}
