@@ -90,6 +90,15 @@ tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/
+UNIT_TESTS += tests/unit/test_framing_message
+tests_unit_test_framing_message_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_listener
+tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_listener_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_pacer
+tests_unit_test_pacer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_pacer_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_rendezvous
 tests_unit_test_rendezvous_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_rendezvous_LDADD = $(DAEMON_UNIT_LIBS)
@@ -102,6 +111,9 @@ tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_tcpinfo
+tests_unit_test_tcpinfo_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tcpinfo_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_timer
 tests_unit_test_timer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_timer_LDADD = $(DAEMON_UNIT_LIBS)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What other threads want of a flow, on its way to the flow's worker. */
+#include <stdlib.h>
+
+#include "flow.h"
+#include "mem.h"
+
+/* A command on one flow. */
+struct flow_command {
+    struct command command;
+    struct flow *flow;
+    int64_t at; /* when to start, or how long to drain */
+    int fd;
+    uint8_t header_size;
+};
+
+static struct flow_command *of_command(struct command *command)
+{
+    return (struct flow_command *)((char *)command - offsetof(struct flow_command, command));
+}
+
+static void post(struct flow *flow, void (*run)(struct worker *, struct command *),
+                 struct flow_command content)
+{
+    struct flow_command *command = mem_new(1, sizeof *command);
+    *command = content;
+    command->command.run = run;
+    command->flow = flow;
+    worker_post(flow->worker, &command->command);
+}
+
+static void run_prepare(struct worker *worker, struct command *command)
+{
+    struct flow *flow = of_command(command)->flow;
+    (void)worker;
+    flow->role->prepare(flow);
+    flow_rearm(flow);
+    free(of_command(command));
+}
+
+static void run_start(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_start(of_command(command)->flow, of_command(command)->at);
+    free(of_command(command));
+}
+
+static void run_stop(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_stop(of_command(command)->flow, of_command(command)->at);
+    free(of_command(command));
+}
+
+static void run_release(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_release(of_command(command)->flow);
+    free(of_command(command));
+}
+
+static void run_adopt(struct worker *worker, struct command *command)
+{
+    struct flow_command *adopt = of_command(command);
+    (void)worker;
+    flow_destination_adopt(adopt->flow, adopt->fd, adopt->header_size);
+    flow_rearm(adopt->flow);
+    free(adopt);
+}
+
+void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)
+{
+    post(flow, run_adopt, (struct flow_command){.fd = fd, .header_size = header_size});
+}
+
+void flow_post_prepare(struct flow *flow)
+{
+    post(flow, run_prepare, (struct flow_command){0});
+}
+
+void flow_post_start(struct flow *flow, int64_t at)
+{
+    post(flow, run_start, (struct flow_command){.at = at});
+}
+
+void flow_post_stop(struct flow *flow, int64_t drain)
+{
+    post(flow, run_stop, (struct flow_command){.at = drain});
+}
+
+void flow_post_release(struct flow *flow)
+{
+    post(flow, run_release, (struct flow_command){0});
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Stream mode: unlimited blocks of one size without headers. Bytes are counted, blocks follow. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "flow.h"
+
+enum {
+    TURN_BYTES = 1024 * 1024, /* one turn's reading or sending, so that flows share a worker */
+};
+
+/* Keeps the worker's pipe filled with zeros; what one flow leaves there serves the next. */
+static bool fill_pipe(struct worker *worker)
+{
+    loff_t offset = 0;
+    if (worker->pipe_fill)
+        return true;
+    ssize_t moved = splice(worker->zeros_fd, &offset, worker->pipe[1], NULL, WORKER_ZEROS_SIZE,
+                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (moved > 0)
+        worker->pipe_fill += (size_t)moved;
+    return moved > 0;
+}
+
+static bool stream_send(struct flow *flow)
+{
+    struct worker *worker = flow->worker;
+    int64_t sent = 0;
+    if (!flow_sending(flow))
+        return false;
+    while (sent < TURN_BYTES) {
+        if (!fill_pipe(worker)) {
+            flow_fail(flow, FAULT_SYSTEM, "nothing can be sent: %s", fail_errno(errno));
+            return false;
+        }
+        ssize_t moved = splice(worker->pipe[0], NULL, flow->fd, NULL, worker->pipe_fill,
+                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+        if (moved <= 0) {
+            if (moved < 0 && errno != EAGAIN && errno != EINTR)
+                flow_socket_error(flow, errno);
+            flow->writable = false;
+            break;
+        }
+        worker->pipe_fill -= (size_t)moved;
+        sent += moved;
+    }
+    direction_add_bytes(&flow->tx, sent);
+    return flow->writable;
+}
+
+static bool stream_receive(struct flow *flow)
+{
+    int64_t received = 0;
+    while (received < TURN_BYTES) {
+        /* The content is of no interest: the kernel counts it and throws it away. */
+        ssize_t got =
+            recv(flow->fd, flow->worker->scratch, WORKER_SCRATCH_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+        if (got > 0) {
+            received += got;
+            continue;
+        }
+        flow->readable = false;
+        direction_add_bytes(&flow->rx, received);
+        if (got == 0)
+            flow_eof(flow);
+        else if (errno != EAGAIN && errno != EINTR)
+            flow_socket_error(flow, errno);
+        return false;
+    }
+    direction_add_bytes(&flow->rx, received);
+    return true;
+}
+
+static bool stream_flushed(const struct flow *flow)
+{
+    (void)flow;
+    return true;
+}
+
+static int64_t stream_awaited(const struct flow *flow)
+{
+    (void)flow;
+    return 0;
+}
+
+static int64_t stream_next_send(const struct flow *flow)
+{
+    (void)flow;
+    return CLOCK_NEVER; /* always at once, or when the socket has room */
+}
+
+static void stream_release(struct flow *flow)
+{
+    (void)flow;
+}
+
+const struct framing framing_stream = {
+    .name = "stream",
+    .receive = stream_receive,
+    .send = stream_send,
+    .flushed = stream_flushed,
+    .awaited = stream_awaited,
+    .next_send = stream_next_send,
+    .release = stream_release,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reports of a flow: what it counted and what the kernel says, with their true times. */
+#ifndef FLOWRIG_SAMPLER_H
+#define FLOWRIG_SAMPLER_H
+
+#include "flow.h"
+
+/* The start row; takes the kernel's baseline. The flow is connected. */
+void sampler_start(struct flow *flow);
+/* The row of the interval since the last one. */
+void sampler_interval(struct flow *flow, int64_t now);
+/* The final row; `error` is NULL where all went well. The flow need not be connected. */
+void sampler_final(struct flow *flow, int64_t now, const char *error);
+
+#endif

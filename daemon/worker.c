@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "collector.h"
+#include "log.h"
+#include "mem.h"
+
+enum {
+    EVENTS_MAX = 256,
+    RING_LIMIT = 64 << 20, /* bytes of rows on their way to the collector */
+};
+
+/* One megabyte of zeros for all workers, as memory and as a file, made once. */
+static struct {
+    pthread_once_t once;
+    int fd;
+    const uint8_t *memory;
+} zeros = {.once = PTHREAD_ONCE_INIT, .fd = -1};
+
+static void make_zeros(void)
+{
+    int fd = memfd_create("flowrig-zeros", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, WORKER_ZEROS_SIZE))
+        return;
+    void *memory = mmap(NULL, WORKER_ZEROS_SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (memory == MAP_FAILED)
+        return;
+    zeros.memory = memory;
+    zeros.fd = fd;
+}
+
+void worker_clock(struct worker *worker)
+{
+    worker->now = clock_now();
+}
+
+bool worker_watch(struct worker *worker, struct watch *watch, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = watch};
+    return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void worker_unwatch(struct worker *worker, int fd)
+{
+    epoll_ctl(worker->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void worker_queue(struct worker *worker, struct task *task)
+{
+    if (list_empty(&task->link))
+        list_append(&worker->runnable, &task->link);
+}
+
+void worker_bury(struct worker *worker, struct grave *grave)
+{
+    list_append(&worker->graveyard, &grave->link);
+}
+
+struct ring_entry *worker_reserve(struct worker *worker, enum ring_type type, size_t size)
+{
+    return ring_reserve(worker->ring, type, size);
+}
+
+void worker_push(struct worker *worker)
+{
+    ring_push(worker->ring);
+    worker->told = true;
+}
+
+void worker_post(struct worker *worker, struct command *command)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool was_empty = list_empty(&worker->mailbox);
+    list_append(&worker->mailbox, &command->link);
+    pthread_mutex_unlock(&worker->lock);
+    if (was_empty)
+        eventfd_write(worker->wake_fd, 1);
+}
+
+static void run_commands(struct worker *worker)
+{
+    struct list batch;
+    eventfd_t ignored;
+    list_init(&batch);
+    eventfd_read(worker->wake_fd, &ignored);
+    pthread_mutex_lock(&worker->lock);
+    list_splice(&batch, &worker->mailbox);
+    pthread_mutex_unlock(&worker->lock);
+    while (!list_empty(&batch)) {
+        struct command *command = list_item(batch.next, struct command, link);
+        list_remove(&command->link);
+        command->run(worker, command);
+    }
+}
+
+static void run_timers(struct worker *worker)
+{
+    struct timer *timer;
+    while ((timer = timers_take_due(&worker->timers, worker->now)))
+        timer->fire(timer, worker->now);
+}
+
+/* One turn of everything that was runnable when it began. */
+static void run_tasks(struct worker *worker)
+{
+    struct list batch;
+    list_init(&batch);
+    list_splice(&batch, &worker->runnable);
+    while (!list_empty(&batch)) {
+        struct task *task = list_item(batch.next, struct task, link);
+        list_remove(&task->link);
+        task->run(task);
+        worker_clock(worker);
+        run_timers(worker);
+    }
+}
+
+/* timerfd takes an absolute time and, unlike epoll's timeout, knows no slack. */
+static void arm_timer(struct worker *worker)
+{
+    int64_t first = timers_first(&worker->timers);
+    if (first == worker->armed)
+        return;
+    struct itimerspec at = {0};
+    if (first != CLOCK_NEVER) {
+        int64_t when = first > 0 ? first : 1;
+        at.it_value = (struct timespec){when / NS_PER_SEC, when % NS_PER_SEC};
+    }
+    timerfd_settime(worker->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+    worker->armed = first;
+}
+
+static void empty_graveyard(struct worker *worker)
+{
+    while (!list_empty(&worker->graveyard)) {
+        struct grave *grave = list_item(worker->graveyard.next, struct grave, link);
+        list_remove(&grave->link);
+        free(grave);
+    }
+}
+
+static void turn(struct worker *worker)
+{
+    struct epoll_event events[EVENTS_MAX];
+    bool busy = !list_empty(&worker->runnable);
+    if (!busy)
+        arm_timer(worker);
+    int count = epoll_wait(worker->epoll, events, EVENTS_MAX, busy ? 0 : -1);
+    worker_clock(worker);
+    /* A timer that is due ends what it ends before more data is counted. */
+    run_timers(worker);
+    bool commands = false;
+    for (int i = 0; i < count; i++) {
+        struct watch *watch = events[i].data.ptr;
+        if (watch)
+            watch->ready(watch, events[i].events);
+        else
+            commands = true;
+    }
+    /* After the events: a command may release what an event is about. */
+    if (commands)
+        run_commands(worker);
+    run_tasks(worker);
+    empty_graveyard(worker);
+    if (worker->told) {
+        worker->told = false;
+        collector_wake(worker->collector);
+    }
+}
+
+static void pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (pthread_setaffinity_np(pthread_self(), sizeof set, &set))
+        log_warning("a worker can't be bound to CPU %d", cpu);
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    char name[24];
+    snprintf(name, sizeof name, "worker-%d", worker->index);
+    pthread_setname_np(pthread_self(), name);
+    if (worker->cpu >= 0)
+        pin(worker->cpu);
+    while (!worker->quit)
+        turn(worker);
+    return NULL;
+}
+
+static void watch_timer(struct watch *watch, uint32_t events)
+{
+    (void)watch, (void)events; /* run_timers() has done it */
+}
+
+static bool open_descriptors(struct worker *worker)
+{
+    static struct watch timer = {watch_timer};
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    worker->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (worker->epoll < 0 || worker->timer_fd < 0 || worker->wake_fd < 0 ||
+        pipe2(worker->pipe, O_NONBLOCK | O_CLOEXEC))
+        return false;
+    /* An unprivileged user may be refused the full size; then more calls carry the same. */
+    fcntl(worker->pipe[1], F_SETPIPE_SZ, WORKER_ZEROS_SIZE);
+    return worker_watch(worker, &timer, worker->timer_fd) &&
+           worker_watch(worker, NULL, worker->wake_fd);
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    int *descriptors[] = {&worker->epoll, &worker->timer_fd, &worker->wake_fd, &worker->pipe[0],
+                          &worker->pipe[1]};
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
+        if (*descriptors[i] >= 0)
+            close(*descriptors[i]);
+    pthread_mutex_destroy(&worker->lock);
+    timers_free(&worker->timers);
+    if (worker->scratch != MAP_FAILED)
+        munmap(worker->scratch, WORKER_SCRATCH_SIZE);
+    free(worker);
+}
+
+struct worker *worker_start(int index, int cpu, struct collector *collector, struct fail *fail)
+{
+    struct worker *worker = mem_new(1, sizeof *worker);
+    worker->index = index;
+    worker->cpu = cpu;
+    worker->collector = collector;
+    worker->armed = CLOCK_NEVER;
+    worker->epoll = worker->timer_fd = worker->wake_fd = worker->pipe[0] = worker->pipe[1] = -1;
+    worker->scratch =
+        mmap(NULL, WORKER_SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_mutex_init(&worker->lock, NULL);
+    list_init(&worker->mailbox);
+    list_init(&worker->runnable);
+    list_init(&worker->graveyard);
+    list_init(&worker->visitors);
+    list_init(&worker->connecting_queue);
+    list_init(&worker->connect_task.link);
+    pthread_once(&zeros.once, make_zeros);
+    worker->zeros = zeros.memory;
+    worker->zeros_fd = zeros.fd;
+    if (zeros.fd < 0 || worker->scratch == MAP_FAILED || !open_descriptors(worker)) {
+        fail_set(fail, 0, "a worker can't be set up: %s", fail_errno(errno));
+        worker_free(worker);
+        return NULL;
+    }
+    worker->ring = collector_add_ring(collector, RING_LIMIT);
+    worker_clock(worker);
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (!error)
+        return worker;
+    fail_set(fail, 0, "a worker's thread can't be started: %s", fail_errno(error));
+    worker_free(worker);
+    return NULL;
+}
+
+static void run_quit(struct worker *worker, struct command *command)
+{
+    worker->quit = true;
+    free(command);
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker)
+        return;
+    struct command *command = mem_new(1, sizeof *command);
+    command->run = run_quit;
+    worker_post(worker, command);
+    pthread_join(worker->thread, NULL);
+}
