@@ -2,19 +2,26 @@
 noinst_LIBRARIES += daemon/libdaemon.a
 daemon_libdaemon_a_SOURCES = \
 	daemon/collector.c daemon/collector.h \
+	daemon/daemon_options.c daemon/daemon_options.h \
 	daemon/flow.c daemon/flow.h \
 	daemon/flow_command.c \
 	daemon/flow_destination.c \
 	daemon/flow_source.c \
 	daemon/framing_message.c \
 	daemon/framing_stream.c \
+	daemon/http.c daemon/http.h \
 	daemon/listener.c daemon/listener.h \
 	daemon/pacer.c daemon/pacer.h \
 	daemon/rendezvous.c daemon/rendezvous.h \
 	daemon/resolver.c daemon/resolver.h \
 	daemon/ring.c daemon/ring.h \
+	daemon/rpc_server.c daemon/rpc_server.h \
 	daemon/sampler.c daemon/sampler.h \
+	daemon/session.c daemon/session.h daemon/session_state.h \
+	daemon/session_prepare.c \
+	daemon/session_reports.c \
 	daemon/store.c daemon/store.h \
+	daemon/sysinfo.c daemon/sysinfo.h \
 	daemon/tcpinfo_linux.c daemon/tcpinfo.h \
 	daemon/timer.c daemon/timer.h \
 	daemon/traffic.c daemon/traffic.h \

@@ -90,6 +90,9 @@ tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/
+UNIT_TESTS += tests/unit/test_daemon_options
+tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_framing_message
 tests_unit_test_framing_message_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)

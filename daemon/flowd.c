@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* flowd: parts are set up in order, and taken down in the reverse order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "daemon_options.h"
+#include "http.h"
+#include "sock.h"
+#include "sysinfo.h"
+
+enum { EXIT_USAGE = 1, CPUS_MAX = 1024, FIRST_PASSED_FD = 3 };
+
+/* How long a daemon that was told to end keeps the last reports for their controllers. */
+#define LAST_REPORTS_TIME (3 * NS_PER_SEC)
+#define LAST_FLOWS_TIME   (2 * NS_PER_SEC)
+/* The peers of its flows may not know yet: it does not wait for the end of what they send. */
+#define LAST_DRAIN_TIME (NS_PER_SEC / 2)
+
+struct parts {
+    int listen_fds[2 * BINDS_MAX];
+    int listen_count;
+    int passed; /* sockets that whoever started the daemon opened, and knows */
+    struct worker *workers[CPUS_MAX];
+    size_t worker_count;
+    struct collector *collector;
+    struct sessions *sessions;
+    struct resolver *resolver;
+    struct rendezvous *rendezvous;
+    struct listeners *listeners;
+    struct rpc_server *rpc;
+    struct http *http;
+    char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
+};
+
+/* ---- listening ---- */
+
+static bool add_listener(struct parts *parts, const struct address *address, bool no_auth,
+                         struct fail *fail)
+{
+    char text[ADDRESS_TEXT_MAX];
+    address_format_port(address, text);
+    if (!address_is_loopback(address) && !no_auth)
+        return fail_set(fail, 0,
+                        "refusing to listen at %s: it is no loopback address, and anybody who "
+                        "reaches it could command this daemon; --no-auth allows that",
+                        text);
+    if (parts->listen_count == 2 * BINDS_MAX)
+        return fail_set(fail, 0, "more than %d addresses can't be served", 2 * BINDS_MAX);
+    int fd = sock_listen(address, NULL, fail);
+    if (fd < 0)
+        return false;
+    parts->listen_fds[parts->listen_count++] = fd;
+    return true;
+}
+
+static bool listen_at(struct parts *parts, const char *text, const struct daemon_options *options,
+                      struct fail *fail)
+{
+    char host[PROTOCOL_HOST_MAX];
+    uint16_t port = (uint16_t)options->port;
+    struct addresses addresses;
+    if (!sock_split_host_port(text, host, sizeof host, &port, fail) ||
+        !addresses_resolve(host, &addresses, fail))
+        return fail_prefix(fail, "option -b");
+    for (size_t i = 0; i < addresses.count; i++) {
+        address_set_port(&addresses.list[i], port);
+        if (!add_listener(parts, &addresses.list[i], options->no_auth, fail))
+            return false;
+    }
+    return true;
+}
+
+/* 127.0.0.1 and, where the system has it, ::1 at the same port. */
+static bool listen_at_loopback(struct parts *parts, const struct daemon_options *options,
+                               struct fail *fail)
+{
+    struct address v4, v6, real;
+    address_parse("127.0.0.1", (uint16_t)options->port, &v4);
+    if (!add_listener(parts, &v4, false, fail))
+        return false;
+    sock_local(parts->listen_fds[0], &real);
+    address_parse("::1", address_port(&real), &v6);
+    if (!add_listener(parts, &v6, false, fail))
+        return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT || options->port == 0;
+    return true;
+}
+
+/* Sockets that whoever started the daemon has opened for it (sd_listen_fds(3)). */
+static int passed_sockets(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    if (!pid || !count || atol(pid) != (long)getpid())
+        return 0;
+    int number = atoi(count);
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    return number > 0 && number <= BINDS_MAX ? number : 0;
+}
+
+static bool take_passed_sockets(struct parts *parts, int count, bool no_auth, struct fail *fail)
+{
+    for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + count; fd++) {
+        struct address address;
+        char text[ADDRESS_TEXT_MAX];
+        if (!sock_local(fd, &address))
+            return fail_set(fail, 0, "what was passed as descriptor %d is no socket", fd);
+        address_format_port(&address, text);
+        if (!address_is_loopback(&address) && !no_auth)
+            return fail_set(fail, 0, "refusing the socket passed for %s: --no-auth allows it",
+                            text);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        parts->listen_fds[parts->listen_count++] = fd;
+    }
+    return true;
+}
+
+static bool open_listeners(struct parts *parts, const struct daemon_options *options,
+                           struct fail *fail)
+{
+    if (parts->passed)
+        return take_passed_sockets(parts, parts->passed, options->no_auth, fail);
+    if (!options->bind_count)
+        return listen_at_loopback(parts, options, fail);
+    for (int i = 0; i < options->bind_count; i++)
+        if (!listen_at(parts, options->binds[i], options, fail))
+            return false;
+    return true;
+}
+
+static void tell_listeners(const struct parts *parts)
+{
+    for (int i = 0; i < parts->listen_count && !parts->passed; i++) {
+        struct address address;
+        char text[ADDRESS_TEXT_MAX];
+        sock_local(parts->listen_fds[i], &address);
+        address_format_port(&address, text);
+        fprintf(stderr, "flowd: listening at %s\n", text);
+    }
+}
+
+/* ---- identity ---- */
+
+static void make_id(char id[PROTOCOL_ID_MAX])
+{
+    uint8_t random[SECRET_SIZE];
+    secret_make(random);
+    secret_format(random, id);
+}
+
+/* The identity that lasts lies in the state directory. */
+static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struct fail *fail)
+{
+    char *path = mem_printf("%s/daemon-id", state_dir);
+    uint8_t unused[SECRET_SIZE];
+    bool good = true;
+    FILE *file = fopen(path, "re");
+    if (file && (!fgets(id, PROTOCOL_ID_MAX, file) || !secret_parse(id, unused)))
+        good = fail_set(fail, 0, "%s does not hold an identity; remove it to get a new one", path);
+    if (file)
+        fclose(file);
+    if (!file) {
+        make_id(id);
+        file = fopen(path, "wxe");
+        good = file && fprintf(file, "%s\n", id) > 0;
+        if (!good)
+            fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(errno));
+        if (file)
+            fclose(file);
+    }
+    free(path);
+    return good;
+}
+
+static bool check_directory(const char *option, const char *path, struct fail *fail)
+{
+    struct stat status;
+    if (!path)
+        return true;
+    if (stat(path, &status))
+        return fail_set(fail, 0, "option %s: %s: %s", option, path, fail_errno(errno));
+    if (!S_ISDIR(status.st_mode))
+        return fail_set(fail, 0, "option %s: %s is not a directory", option, path);
+    if (access(path, W_OK | X_OK))
+        return fail_set(fail, 0, "option %s: %s can't be written to: %s", option, path,
+                        fail_errno(errno));
+    return true;
+}
+
+static bool write_pid_file(const char *path, struct fail *fail)
+{
+    if (!path)
+        return true;
+    FILE *file = fopen(path, "we");
+    bool good = file && fprintf(file, "%ld\n", (long)getpid()) > 0;
+    if (file && fclose(file))
+        good = false;
+    return good ||
+           fail_set(fail, 0, "option --pid-file: %s can't be written: %s", path, fail_errno(errno));
+}
+
+/* ---- setting up and taking down ---- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Before any thread is started: all of them inherit it. */
+static bool bind_to_cpu(int64_t cpu, struct fail *fail)
+{
+    cpu_set_t set;
+    if (cpu < 0)
+        return true;
+    CPU_ZERO(&set);
+    CPU_SET((int)cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ||
+           fail_set(fail, 0, "option -c: CPU %" PRId64 " can't be used: %s", cpu,
+                    fail_errno(errno));
+}
+
+static bool start_workers(struct parts *parts, const struct daemon_options *options,
+                          struct fail *fail)
+{
+    int cpus[CPUS_MAX];
+    int usable = sysinfo_cpus(cpus, CPUS_MAX);
+    size_t count = options->workers ? (size_t)options->workers : (size_t)usable;
+    for (size_t i = 0; i < count; i++) {
+        int cpu = usable ? cpus[i % (size_t)usable] : -1;
+        parts->workers[i] = worker_start((int)i, cpu, parts->collector, fail);
+        if (!parts->workers[i])
+            return false;
+        parts->worker_count++;
+    }
+    return true;
+}
+
+static bool start_sessions(struct parts *parts, const struct daemon_options *options,
+                           struct fail *fail)
+{
+    struct sessions_config config = {
+        .max_flows = options->max_flows,
+        .max_sessions = options->max_sessions,
+        .report_memory = options->report_memory,
+        .lease_s = options->lease_s,
+        .retain_s = options->retain_s,
+    };
+    memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
+    parts->sessions = sessions_new(&config);
+    parts->collector = collector_start(sessions_take, sessions_idle, parts->sessions, fail);
+    return parts->collector != NULL;
+}
+
+static bool start_rpc(struct parts *parts, const struct daemon_options *options, struct fail *fail)
+{
+    struct rpc_server_config config = {
+        .sessions = parts->sessions,
+        .workers = (int64_t)parts->worker_count,
+        .data_ports_low = options->data_port_low,
+        .data_ports_high = options->data_port_high,
+    };
+    memcpy(config.daemon_id, parts->daemon_id, sizeof config.daemon_id);
+    memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
+    parts->rpc = rpc_server_new(&config, fail);
+    if (!parts->rpc)
+        return false;
+    parts->http = http_new(parts->rpc);
+    if (!parts->http)
+        return fail_set(fail, 0, "the HTTP front can't be started: %s", fail_errno(errno));
+    for (int i = 0; i < parts->listen_count; i++)
+        if (!http_serve(parts->http, parts->listen_fds[i], fail))
+            return false;
+    return true;
+}
+
+static bool set_up(struct parts *parts, const struct daemon_options *options, struct fail *fail)
+{
+    raise_file_limit();
+    make_id(parts->boot_id);
+    make_id(parts->daemon_id);
+    if (options->dump_dir && !HAVE_PCAP)
+        return fail_set(fail, 0,
+                        "option -w: this flowd was built without libpcap, and can't dump "
+                        "packets");
+    if (!bind_to_cpu(options->cpu, fail) || !check_directory("-w", options->dump_dir, fail) ||
+        !check_directory("--state-dir", options->state_dir, fail) ||
+        (options->state_dir && !read_identity(options->state_dir, parts->daemon_id, fail)) ||
+        !open_listeners(parts, options, fail) || !start_sessions(parts, options, fail) ||
+        !start_workers(parts, options, fail))
+        return false;
+    parts->resolver = resolver_start(fail);
+    if (!parts->resolver)
+        return false;
+    parts->rendezvous = rendezvous_new();
+    parts->listeners =
+        listeners_new((uint16_t)options->data_port_low, (uint16_t)options->data_port_high,
+                      parts->workers, parts->worker_count, parts->rendezvous);
+    sessions_set_parts(parts->sessions, &(struct sessions_parts){
+                                            .workers = parts->workers,
+                                            .worker_count = parts->worker_count,
+                                            .listeners = parts->listeners,
+                                            .rendezvous = parts->rendezvous,
+                                            .resolver = parts->resolver,
+                                        });
+    return start_rpc(parts, options, fail) && write_pid_file(options->pid_file, fail);
+}
+
+/* Looks every few milliseconds whether `is_so`, for at most `time`. */
+static void wait_until(bool (*is_so)(struct sessions *), struct sessions *sessions, int64_t time)
+{
+    int64_t deadline = clock_now() + time;
+    struct timespec pause = {.tv_nsec = 5 * NS_PER_MS};
+    while (!is_so(sessions) && clock_now() < deadline)
+        nanosleep(&pause, NULL);
+}
+
+static void take_down(struct parts *parts)
+{
+    if (parts->http) {
+        struct stop_all_reply stopped = {0};
+        sessions_stop_all(parts->sessions, LAST_DRAIN_TIME, &stopped);
+        wait_until(sessions_collected, parts->sessions, LAST_REPORTS_TIME);
+        http_stop_waiting(parts->http);
+        sessions_close_all(parts->sessions);
+        http_stop(parts->http);
+        wait_until(sessions_gone, parts->sessions, LAST_FLOWS_TIME);
+    }
+    rpc_server_free(parts->rpc);
+    for (size_t i = 0; i < parts->worker_count; i++)
+        worker_stop(parts->workers[i]);
+    collector_stop(parts->collector);
+    listeners_free(parts->listeners);
+    for (size_t i = 0; i < parts->worker_count; i++)
+        worker_free(parts->workers[i]);
+    rendezvous_free(parts->rendezvous);
+    resolver_stop(parts->resolver);
+    sessions_free(parts->sessions);
+}
+
+/* ---- the background ---- */
+
+/* Forks; the parent waits until the child says that it listens, and takes over its exit status.
+ * Gives the descriptor to say it to, in the child. */
+static int go_to_background(void)
+{
+    int pipe_fds[2];
+    char ready;
+    int status = EXIT_FAILURE;
+    if (pipe2(pipe_fds, O_CLOEXEC))
+        return -1;
+    pid_t child = fork();
+    if (child < 0)
+        return -1;
+    if (child == 0) {
+        close(pipe_fds[0]);
+        setsid();
+        return pipe_fds[1];
+    }
+    close(pipe_fds[1]);
+    if (read(pipe_fds[0], &ready, 1) == 1)
+        _exit(EXIT_SUCCESS);
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    _exit(EXIT_FAILURE);
+}
+
+static void leave_terminal(int ready_fd)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (chdir("/"))
+        log_warning("can't change to /: %s", fail_errno(errno));
+    log_open("flowd", true);
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        dup2(null, fd);
+    if (write(ready_fd, "", 1) != 1)
+        log_warning("the parent is gone");
+    close(ready_fd);
+}
+
+static enum log_level wanted_level(const struct daemon_options *options)
+{
+    int level = LOG_LEVEL_WARNING + options->verbosity - 1;
+    return (int)options->log_level > level ? options->log_level : (enum log_level)level;
+}
+
+/* Paths are kept as they were meant before the daemon leaves its directory. */
+static const char *absolute(const char *path)
+{
+    char directory[PATH_MAX];
+    if (!path || path[0] == '/' || !getcwd(directory, sizeof directory))
+        return path;
+    return mem_printf("%s/%s", directory, path);
+}
+
+static void wait_for_end(void)
+{
+    sigset_t ends;
+    int number;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    sigwait(&ends, &number);
+    log_info("ending on signal %d", number);
+    /* Whoever asks twice means at once. */
+    pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+static void block_signals(void)
+{
+    sigset_t ends;
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+}
+
+static int serve(struct daemon_options *options)
+{
+    static struct parts parts;
+    struct fail fail = {0};
+    int ready_fd = -1;
+    options->pid_file = absolute(options->pid_file);
+    parts.passed = passed_sockets(); /* before the process has another number */
+    block_signals();
+    if (!options->verbosity) {
+        ready_fd = go_to_background();
+        if (ready_fd < 0) {
+            log_error("can't go to the background: %s", fail_errno(errno));
+            return EXIT_FAILURE;
+        }
+    }
+    bool good = set_up(&parts, options, &fail);
+    if (!good) {
+        log_error("%s", fail.text);
+    } else {
+        if (options->verbosity)
+            tell_listeners(&parts);
+        else
+            leave_terminal(ready_fd);
+        if (options->no_auth)
+            log_warning("no authentication: anybody who reaches this daemon can command it");
+        wait_for_end();
+    }
+    take_down(&parts);
+    if (good && options->pid_file)
+        unlink(options->pid_file);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon_options options;
+    struct fail fail;
+    log_open("flowd", false);
+    if (!daemon_options_read(argc, argv, &options, &fail)) {
+        fprintf(stderr, "flowd: %s\n", fail.text);
+        return EXIT_USAGE;
+    }
+    if (options.help) {
+        daemon_options_help();
+        return EXIT_SUCCESS;
+    }
+    if (options.version) {
+        printf("flowd (%s) %s\n", PACKAGE_NAME, PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    }
+    log_set_level(wanted_level(&options));
+    return serve(&options);
+}

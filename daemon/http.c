@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum {
+    SERVERS_MAX = 64, /* addresses that are served */
+    POOL_THREADS = 4, /* per address */
+    CONNECTIONS_MAX = 1024,
+    CONNECTIONS_PER_PEER = 512,
+    INACTIVITY_S = 120, /* a last resort: libmicrohttpd's own */
+};
+
+/* libmicrohttpd's time-out counts inactivity only: a byte a second keeps a request alive. These
+ * are deadlines for the whole of it. */
+#define REQUEST_TIME (10 * NS_PER_SEC)
+#define IDLE_TIME    (75 * NS_PER_SEC)
+
+/* A connection, and until when its next request has to be complete. */
+struct connection {
+    struct list link;
+    int fd;
+    int64_t deadline; /* CLOCK_NEVER while a call is carried out */
+};
+
+/* A request. It lives on its connection's thread; while it waits, the lists have it. */
+struct request {
+    struct http *http;
+    struct MHD_Connection *connection;
+    struct buffer body;
+    unsigned refused; /* HTTP status, 0: it is taken */
+    struct call_wait wait;
+    struct waiter waiter;
+    struct list link; /* of those that wait */
+    bool woken;
+    bool answered;
+    xmlrpc_mem_block *answer;
+};
+
+struct http {
+    struct rpc_server *rpc;
+    struct MHD_Daemon *servers[SERVERS_MAX];
+    int count;
+    pthread_mutex_t lock; /* of the lists */
+    pthread_cond_t changed;
+    struct list connections, waiting;
+    pthread_t reaper;
+    bool quit;
+    atomic_bool no_waiting;
+};
+
+/* ---- deadlines ---- */
+
+static int64_t reap_connections(struct http *http, int64_t now)
+{
+    int64_t next = CLOCK_NEVER;
+    list_for_each (link, &http->connections) {
+        struct connection *connection = list_item(link, struct connection, link);
+        if (now >= connection->deadline) {
+            shutdown(connection->fd, SHUT_RDWR);
+            connection->deadline = CLOCK_NEVER;
+        }
+        if (connection->deadline < next)
+            next = connection->deadline;
+    }
+    return next;
+}
+
+static void resume(struct request *request)
+{
+    list_remove(&request->link);
+    request->woken = true;
+    MHD_resume_connection(request->connection);
+}
+
+static int64_t reap_waiting(struct http *http, int64_t now)
+{
+    int64_t next = CLOCK_NEVER;
+    list_for_each_safe (link, &http->waiting) {
+        struct request *request = list_item(link, struct request, link);
+        if (now >= request->wait.deadline) {
+            /* Where it can't be taken out, it is being woken already. */
+            if (waitlist_cancel(request->wait.waitlist, &request->waiter))
+                resume(request);
+        } else if (request->wait.deadline < next) {
+            next = request->wait.deadline;
+        }
+    }
+    return next;
+}
+
+static void *reaper_main(void *argument)
+{
+    struct http *http = argument;
+    pthread_setname_np(pthread_self(), "reaper");
+    pthread_mutex_lock(&http->lock);
+    while (!http->quit) {
+        int64_t now = clock_now();
+        int64_t next = now + NS_PER_SEC;
+        int64_t connection = reap_connections(http, now), waiting = reap_waiting(http, now);
+        next = connection < next ? connection : next;
+        next = waiting < next ? waiting : next;
+        struct timespec until = {next / NS_PER_SEC, next % NS_PER_SEC};
+        pthread_cond_timedwait(&http->changed, &http->lock, &until);
+    }
+    pthread_mutex_unlock(&http->lock);
+    return NULL;
+}
+
+static struct connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void set_deadline(struct request *request, int64_t deadline)
+{
+    struct connection *connection = connection_of(request->connection);
+    if (!connection)
+        return;
+    pthread_mutex_lock(&request->http->lock);
+    connection->deadline = deadline;
+    pthread_mutex_unlock(&request->http->lock);
+}
+
+static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = context;
+    pthread_mutex_lock(&http->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct connection *connection = mem_new(1, sizeof *connection);
+        connection->fd =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        connection->deadline = clock_now() + REQUEST_TIME;
+        list_append(&http->connections, &connection->link);
+        *own = connection;
+    } else if (*own) {
+        struct connection *connection = *own;
+        list_remove(&connection->link);
+        free(connection);
+        *own = NULL;
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
+/* ---- answers ---- */
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned code,
+                                   const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY);
+    MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+    if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(response, "Allow", "POST");
+    enum MHD_Result result = MHD_queue_response(connection, code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result answer_refused(const struct request *request)
+{
+    switch (request->refused) {
+    case MHD_HTTP_NOT_FOUND:
+        return answer_text(request->connection, request->refused,
+                           "calls are posted to " PROTOCOL_PATH "\n");
+    case MHD_HTTP_METHOD_NOT_ALLOWED:
+        return answer_text(request->connection, request->refused, "calls are posted\n");
+    case MHD_HTTP_CONTENT_TOO_LARGE:
+        return answer_text(request->connection, request->refused, "the call is too large\n");
+    default:
+        return answer_text(request->connection, request->refused, "the call has no body\n");
+    }
+}
+
+static enum MHD_Result answer_call(struct request *request)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(XMLRPC_MEMBLOCK_SIZE(char, request->answer),
+                                        XMLRPC_MEMBLOCK_CONTENTS(char, request->answer),
+                                        MHD_RESPMEM_PERSISTENT); /* it lives until on_completed() */
+    MHD_add_response_header(response, "Content-Type", "text/xml; charset=utf-8");
+    enum MHD_Result result = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- calls ---- */
+
+static void on_wake(struct waiter *waiter)
+{
+    struct request *request = (struct request *)((char *)waiter - offsetof(struct request, waiter));
+    struct http *http = request->http;
+    pthread_mutex_lock(&http->lock);
+    resume(request);
+    pthread_mutex_unlock(&http->lock);
+}
+
+static void drop_wait(struct request *request)
+{
+    session_put(request->wait.session);
+    request->wait = (struct call_wait){
+        .arrived = request->wait.arrived, .waiter = &request->waiter, .deadline = CLOCK_NEVER};
+}
+
+static enum call_result call(struct request *request, bool may_wait)
+{
+    request->wait.allowed = may_wait;
+    enum call_result result =
+        rpc_server_call(request->http->rpc, request->body.data, request->body.length,
+                        &request->wait, &request->answer);
+    request->answered = result != CALL_WAIT;
+    return result;
+}
+
+/* The connection is suspended before the call is made a second time: whatever wakes it may do so
+ * before this function is over. */
+static void call_waiting(struct request *request)
+{
+    struct http *http = request->http;
+    MHD_suspend_connection(request->connection);
+    request->woken = false;
+    if (call(request, true) == CALL_WAIT) {
+        pthread_mutex_lock(&http->lock);
+        if (!request->woken) {
+            list_append(&http->waiting, &request->link);
+            pthread_cond_signal(&http->changed);
+        }
+        pthread_mutex_unlock(&http->lock);
+        return;
+    }
+    if (!request->wait.waitlist || waitlist_cancel(request->wait.waitlist, &request->waiter))
+        MHD_resume_connection(request->connection);
+}
+
+static enum MHD_Result carry_out(struct request *request)
+{
+    set_deadline(request, CLOCK_NEVER);
+    drop_wait(request);
+    if (!request->answered && call(request, false) == CALL_WAIT) {
+        if (request->http->no_waiting)
+            return answer_text(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                               "the daemon is about to end\n");
+        call_waiting(request);
+        return MHD_YES;
+    }
+    return answer_call(request);
+}
+
+/* ---- what libmicrohttpd calls ---- */
+
+static struct request *request_new(struct http *http, struct MHD_Connection *connection,
+                                   const char *url, const char *method)
+{
+    struct request *request = mem_new(1, sizeof *request);
+    request->http = http;
+    request->connection = connection;
+    request->wait.arrived = clock_now();
+    request->waiter.wake = on_wake;
+    list_init(&request->waiter.link);
+    list_init(&request->link);
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    if (strcmp(url, PROTOCOL_PATH))
+        request->refused = MHD_HTTP_NOT_FOUND;
+    else if (strcmp(method, "POST"))
+        request->refused = MHD_HTTP_METHOD_NOT_ALLOWED;
+    else if (length && strtoull(length, NULL, 10) > PROTOCOL_CALL_MAX)
+        request->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+    return request;
+}
+
+static void take_body(struct request *request, const char *data, size_t length)
+{
+    if (request->refused)
+        return;
+    if (request->body.length + length > PROTOCOL_CALL_MAX) {
+        request->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+        buffer_free(&request->body);
+        return;
+    }
+    buffer_add(&request->body, data, length);
+}
+
+/* Called once for the headers, then for each part of the body, then to be answered, and again
+ * after each resume. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *length, void **own)
+{
+    struct request *request = *own;
+    (void)version;
+    if (!request) {
+        *own = request = request_new(context, connection, url, method);
+        set_deadline(request, clock_now() + REQUEST_TIME);
+        return MHD_YES;
+    }
+    if (*length) {
+        take_body(request, data, *length);
+        *length = 0;
+        return MHD_YES;
+    }
+    if (!request->refused && !request->body.length)
+        request->refused = MHD_HTTP_BAD_REQUEST;
+    if (request->refused)
+        return answer_refused(request);
+    return carry_out(request);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **own,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct request *request = *own;
+    (void)context, (void)connection, (void)code;
+    if (!request)
+        return;
+    set_deadline(request, clock_now() + IDLE_TIME);
+    session_put(request->wait.session);
+    if (request->answer)
+        XMLRPC_MEMBLOCK_FREE(char, request->answer);
+    buffer_free(&request->body);
+    free(request);
+    *own = NULL;
+}
+
+static void on_log(void *context, const char *format, va_list args)
+{
+    char text[512];
+    (void)context;
+    vsnprintf(text, sizeof text, format, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug("http: %s", text);
+}
+
+/* ---- life ---- */
+
+struct http *http_new(struct rpc_server *rpc)
+{
+    struct http *http = mem_new(1, sizeof *http);
+    pthread_condattr_t attributes;
+    http->rpc = rpc;
+    pthread_mutex_init(&http->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&http->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    list_init(&http->connections);
+    list_init(&http->waiting);
+    if (!pthread_create(&http->reaper, NULL, reaper_main, http))
+        return http;
+    free(http);
+    return NULL;
+}
+
+bool http_serve(struct http *http, int listen_fd, struct fail *fail)
+{
+    if (http->count == SERVERS_MAX)
+        return fail_set(fail, 0, "more than %d addresses can't be served", SERVERS_MAX);
+    struct MHD_Daemon *server = MHD_start_daemon(
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        listen_fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_PER_PEER, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, http, MHD_OPTION_END);
+    if (!server)
+        return fail_set(fail, 0, "the HTTP server can't be started: %s", fail_errno(errno));
+    http->servers[http->count++] = server;
+    return true;
+}
+
+void http_stop_waiting(struct http *http)
+{
+    http->no_waiting = true;
+}
+
+void http_stop(struct http *http)
+{
+    if (!http)
+        return;
+    for (int i = 0; i < http->count; i++)
+        MHD_stop_daemon(http->servers[i]);
+    pthread_mutex_lock(&http->lock);
+    http->quit = true;
+    pthread_cond_signal(&http->changed);
+    pthread_mutex_unlock(&http->lock);
+    pthread_join(http->reaper, NULL);
+    pthread_cond_destroy(&http->changed);
+    pthread_mutex_destroy(&http->lock);
+    free(http);
+}

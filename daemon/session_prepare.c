@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "session_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "log.h"
+
+/* Descriptors that are not flows: control connections, workers, the daemon's own. */
+enum { SPARE_FILES = 64 };
+
+/* What one endpoint of a call needs before it is made. */
+struct request {
+    const struct prepare_endpoint *endpoint;
+    struct addresses own, peer;
+    struct listener *listener;
+    uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
+};
+
+static bool is_source(const struct prepare_endpoint *endpoint)
+{
+    return endpoint->endpoint[0] == 's';
+}
+
+static bool refuse(const struct prepare_endpoint *endpoint, struct fail *fail)
+{
+    return fail_prefix(fail, "flow %" PRId64 ", %s", endpoint->flow,
+                       endpoint_name(is_source(endpoint) ? SOURCE : DESTINATION));
+}
+
+static bool check_source(const struct prepare_endpoint *endpoint, struct request *request,
+                         struct fail *fail)
+{
+    if (!endpoint->peer_host[0] || !endpoint->port)
+        return fail_set(fail, FAULT_BAD_CALL, "a source needs the peer's host and port");
+    if (!secret_parse(endpoint->secret, request->secret) ||
+        !secret_parse(endpoint->proof, request->proof) ||
+        secret_equal(request->secret, request->proof))
+        return fail_set(fail, FAULT_BAD_CALL,
+                        "a source needs the secret and the proof that its destination issued, 32 "
+                        "hexadecimal digits each");
+    return true;
+}
+
+static bool check_endpoint(const struct prepare_endpoint *endpoint, struct request *request,
+                           struct fail *fail)
+{
+    struct endpoint_settings ends[ENDPOINTS] = {
+        [SOURCE] = endpoint->source, [DESTINATION] = endpoint->destination};
+    request->endpoint = endpoint;
+    if (strcmp(endpoint->endpoint, "s") && strcmp(endpoint->endpoint, "d"))
+        return fail_set(fail, FAULT_BAD_CALL,
+                        "flow %" PRId64 ": the endpoint is '%s', but there "
+                        "are s and d",
+                        endpoint->flow, endpoint->endpoint);
+    fail->code = FAULT_BAD_CALL;
+    if (!settings_check(ends, &endpoint->settings, fail) ||
+        (is_source(endpoint) && !check_source(endpoint, request, fail))) {
+        fail->code = FAULT_BAD_CALL;
+        return refuse(endpoint, fail);
+    }
+    return true;
+}
+
+/* Whether the endpoint is there already: members are looked up by a set of numbers. */
+static bool check_new(const struct session *session, const struct prepare_call *call,
+                      struct fail *fail)
+{
+    const struct prepare_endpoint *endpoints = call->endpoints.items;
+    size_t bits = 2 * 10000000;
+    uint8_t *seen = mem_new(bits / 8 + 1, 1);
+    bool good = true;
+    for (size_t i = 0; i < session->count; i++) {
+        size_t bit = 2 * (size_t)session->members[i].id + session->members[i].endpoint;
+        seen[bit / 8] |= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t i = 0; good && i < call->endpoints.count; i++) {
+        size_t bit = 2 * (size_t)endpoints[i].flow + !is_source(&endpoints[i]);
+        if (seen[bit / 8] >> bit % 8 & 1) {
+            fail_set(fail, FAULT_BAD_STATE, "it is prepared already");
+            good = refuse(&endpoints[i], fail);
+        }
+        seen[bit / 8] |= (uint8_t)(1 << bit % 8);
+    }
+    free(seen);
+    return good;
+}
+
+static bool check_room(struct session *session, size_t more, struct fail *fail)
+{
+    struct sessions *sessions = session->owner;
+    struct rlimit files;
+    int64_t flows = sessions->flows, all = flows + (int64_t)more;
+    if (all > sessions->config.max_flows)
+        return fail_set(fail, FAULT_TOO_MANY,
+                        "%zu more flow endpoints would make %" PRId64
+                        ", but the daemon takes %" PRId64 " at once (--max-flows)",
+                        more, all, sessions->config.max_flows);
+    getrlimit(RLIMIT_NOFILE, &files);
+    if (all + SPARE_FILES > (int64_t)files.rlim_cur)
+        return fail_set(fail, FAULT_FILES,
+                        "%zu more flow endpoints need %" PRId64
+                        " open files in all, but the daemon's "
+                        "limit is %llu (ulimit -n)",
+                        more, all + SPARE_FILES, (unsigned long long)files.rlim_cur);
+    return true;
+}
+
+/* A host's own name often stands for 127.0.1.1 in its /etc/hosts. An end that is bound there can't
+ * be reached from elsewhere, so such a name binds it to nothing; an address, or localhost, does. */
+static void drop_own_loopback(const char *host, struct addresses *own)
+{
+    struct address literal;
+    size_t kept = 0;
+    if (!strcasecmp(host, "localhost") || address_parse(host, 0, &literal))
+        return;
+    for (size_t i = 0; i < own->count; i++)
+        if (!address_is_loopback(&own->list[i]))
+            own->list[kept++] = own->list[i];
+    own->count = kept;
+}
+
+/* Looks both hosts up. CALL_WAIT: one is being asked for. */
+static enum call_result resolve(struct session *session, struct request *request, struct fail *fail)
+{
+    struct resolver *resolver = session->owner->parts.resolver;
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    enum resolver_answer own = RESOLVER_KNOWN, peer = RESOLVER_KNOWN;
+    if (endpoint->host[0])
+        own = resolver_lookup(resolver, endpoint->host, &request->own, fail);
+    if (own == RESOLVER_KNOWN)
+        drop_own_loopback(endpoint->host, &request->own);
+    if (own == RESOLVER_KNOWN && is_source(endpoint))
+        peer = resolver_lookup(resolver, endpoint->peer_host, &request->peer, fail);
+    if (own == RESOLVER_UNKNOWN || peer == RESOLVER_UNKNOWN) {
+        refuse(endpoint, fail);
+        return CALL_FAULT;
+    }
+    for (size_t i = 0; i < request->peer.count; i++)
+        address_set_port(&request->peer.list[i], (uint16_t)endpoint->port);
+    return own == RESOLVER_PENDING || peer == RESOLVER_PENDING ? CALL_WAIT : CALL_DONE;
+}
+
+/* Looks all hosts up; every name is asked for before one is waited for. */
+static enum call_result resolve_all(struct session *session, struct request *requests, size_t count,
+                                    struct call_wait *wait, struct fail *fail)
+{
+    enum call_result result = CALL_DONE;
+    session_wait(session, resolver_waitlist(session->owner->parts.resolver), wait, CLOCK_NEVER);
+    for (size_t i = 0; i < count && result != CALL_FAULT; i++) {
+        enum call_result one = resolve(session, &requests[i], fail);
+        if (one != CALL_DONE)
+            result = one;
+    }
+    return result;
+}
+
+static bool open_listeners(struct session *session, struct request *requests, size_t count,
+                           struct fail *fail)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_source(requests[i].endpoint))
+            continue;
+        requests[i].listener =
+            listeners_acquire(session->owner->parts.listeners, &transport_tcp, &requests[i].own,
+                              &requests[i].endpoint->destination, fail);
+        if (!requests[i].listener)
+            return refuse(requests[i].endpoint, fail);
+        secret_make(requests[i].secret);
+        secret_make(requests[i].proof);
+    }
+    return true;
+}
+
+static void add_member(struct session *session, const struct request *request)
+{
+    struct sessions *sessions = session->owner;
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    enum endpoint which = is_source(endpoint) ? SOURCE : DESTINATION;
+    /* Neighbours, and the two ends of one flow, go to different workers. */
+    size_t worker = ((size_t)endpoint->flow + which) % sessions->parts.worker_count;
+    if (session->count == session->capacity) {
+        session->capacity = session->capacity ? 2 * session->capacity : 16;
+        session->members = mem_grow(session->members, session->capacity, sizeof(struct member));
+    }
+    struct flow *flow = flow_new(&(struct flow_arguments){
+        .session = session_reference(session),
+        .index = session->count,
+        .endpoint = endpoint,
+        .worker = sessions->parts.workers[worker],
+        .own = request->own,
+        .peer = request->peer,
+    });
+    flow->listener = request->listener;
+    memcpy(flow->secret, request->secret, SECRET_SIZE);
+    memcpy(flow->proof, request->proof, SECRET_SIZE);
+    session->members[session->count++] =
+        (struct member){.flow = flow, .id = endpoint->flow, .endpoint = which};
+    atomic_fetch_add(&sessions->flows, 1);
+    flow_post_prepare(flow);
+    if (which == DESTINATION)
+        rendezvous_add(sessions->parts.rendezvous, flow);
+}
+
+static void answer_prepare(const struct session *session, const struct prepared *prepared,
+                           struct prepare_reply *reply)
+{
+    struct prepare_destination *list = mem_new(prepared->count, sizeof *list);
+    size_t count = 0;
+    for (size_t i = prepared->first; i < prepared->first + prepared->count; i++) {
+        const struct flow *flow = session->members[i].flow;
+        if (session->members[i].endpoint != DESTINATION || !flow)
+            continue;
+        list[count].flow = flow->id;
+        list[count].port = listener_port(flow->listener);
+        secret_format(flow->secret, list[count].secret);
+        secret_format(flow->proof, list[count].proof);
+        count++;
+    }
+    reply->destinations = (struct schema_list){list, count};
+}
+
+static const struct prepared *find_prepared(const struct session *session, const char *key)
+{
+    for (size_t i = 0; i < session->prepared_count; i++)
+        if (!strcmp(session->prepared[i].key, key))
+            return &session->prepared[i];
+    return NULL;
+}
+
+static const struct prepared *carry_out(struct session *session, const struct prepare_call *call,
+                                        const struct request *requests)
+{
+    session->prepared =
+        mem_grow(session->prepared, session->prepared_count + 1, sizeof *session->prepared);
+    struct prepared *prepared = &session->prepared[session->prepared_count++];
+    *prepared = (struct prepared){.first = session->count, .count = call->endpoints.count};
+    memcpy(prepared->key, call->key, sizeof prepared->key);
+    for (size_t i = 0; i < call->endpoints.count; i++)
+        add_member(session, &requests[i]);
+    log_info("session %.8s: %zu endpoints to prepare", session->id, call->endpoints.count);
+    return prepared;
+}
+
+static enum call_result prepare_new(struct session *session, const struct prepare_call *call,
+                                    struct request *requests, struct prepare_reply *reply,
+                                    struct call_wait *wait, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoints = call->endpoints.items;
+    size_t count = call->endpoints.count;
+    if (session->state != PREPARING) {
+        fail_set(fail, FAULT_BAD_STATE,
+                 "the session is %s: endpoints are prepared before the start",
+                 session_state_names[session->state]);
+        return CALL_FAULT;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!check_endpoint(&endpoints[i], &requests[i], fail))
+            return CALL_FAULT;
+    if (!check_new(session, call, fail) || !check_room(session, count, fail))
+        return CALL_FAULT;
+    enum call_result result = resolve_all(session, requests, count, wait, fail);
+    if (result != CALL_DONE)
+        return result;
+    if (open_listeners(session, requests, count, fail)) {
+        answer_prepare(session, carry_out(session, call, requests), reply);
+        return CALL_DONE;
+    }
+    for (size_t i = 0; i < count; i++)
+        listeners_release(session->owner->parts.listeners, requests[i].listener);
+    return CALL_FAULT;
+}
+
+enum call_result session_prepare(struct session *session, const struct prepare_call *call,
+                                 struct prepare_reply *reply, struct call_wait *wait,
+                                 struct fail *fail)
+{
+    enum call_result result = CALL_DONE;
+    pthread_mutex_lock(&session->lock);
+    const struct prepared *before = find_prepared(session, call->key);
+    if (before) {
+        answer_prepare(session, before, reply);
+    } else {
+        struct request *requests = mem_new(call->endpoints.count, sizeof *requests);
+        result = prepare_new(session, call, requests, reply, wait, fail);
+        free(requests);
+    }
+    pthread_mutex_unlock(&session->lock);
+    return result;
+}
+
+enum call_result session_prepared(struct session *session, const struct prepared_call *call,
+                                  struct prepared_reply *reply, struct call_wait *wait)
+{
+    int64_t deadline = session_call_deadline(wait, call->wait_ms);
+    enum call_result result = CALL_DONE;
+    pthread_mutex_lock(&session->lock);
+    if (!session->failed && session->ready < session->count && session->state == PREPARING &&
+        clock_now() < deadline) {
+        result = session_wait(session, &session->waitlist, wait, deadline);
+    } else {
+        struct prepared_failure *list = mem_new(PROTOCOL_FAILURES_MAX, sizeof *list);
+        size_t listed = 0;
+        for (size_t i = 0; i < session->count && listed < PROTOCOL_FAILURES_MAX; i++) {
+            const struct member *member = &session->members[i];
+            if (!member->failed)
+                continue;
+            struct prepared_failure *failure = &list[listed++];
+            failure->flow = member->id;
+            failure->endpoint[0] = endpoint_letter(member->endpoint);
+            failure->code = member->code;
+            snprintf(failure->reason, sizeof failure->reason, "%s",
+                     member->reason ? member->reason : "");
+        }
+        reply->total = (int64_t)session->count;
+        reply->ready = (int64_t)session->ready;
+        reply->failed = (int64_t)session->failed;
+        reply->failures = (struct schema_list){list, listed};
+    }
+    pthread_mutex_unlock(&session->lock);
+    return result;
+}

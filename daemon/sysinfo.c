@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sysinfo.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "sock.h"
+
+static int64_t count_open_files(void)
+{
+    int64_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    if (!directory)
+        return 0;
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count - 3; /* ".", "..", and the directory itself */
+}
+
+int sysinfo_cpus(int *cpus, int most)
+{
+    cpu_set_t set;
+    int count = 0;
+    if (sched_getaffinity(0, sizeof set, &set))
+        CPU_ZERO(&set);
+    for (int cpu = 0; cpu < CPU_SETSIZE && count < most; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            cpus[count++] = cpu;
+    return count;
+}
+
+void sysinfo_describe(struct describe_reply *reply)
+{
+    struct utsname system;
+    struct rlimit files = {0};
+    int cpus[CPU_SETSIZE];
+    int64_t low, high;
+    if (!uname(&system)) {
+        snprintf(reply->host, sizeof reply->host, "%s", system.nodename);
+        snprintf(reply->os, sizeof reply->os, "%s", system.sysname);
+        snprintf(reply->os_release, sizeof reply->os_release, "%s", system.release);
+        snprintf(reply->machine, sizeof reply->machine, "%s", system.machine);
+    }
+    reply->cpus = sysinfo_cpus(cpus, CPU_SETSIZE);
+    sock_congestion_controls(reply->congestion_controls);
+    getrlimit(RLIMIT_NOFILE, &files);
+    reply->limits.open_files = (int64_t)files.rlim_cur;
+    reply->limits.open_files_used = count_open_files();
+    reply->limits.somaxconn = sock_sysctl("/proc/sys/net/core/somaxconn", 4096);
+    sock_local_ports(&low, &high);
+    reply->limits.ports = high - low + 1;
+}

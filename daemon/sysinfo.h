@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What this machine is and what bounds the daemon on it. */
+#ifndef FLOWRIG_SYSINFO_H
+#define FLOWRIG_SYSINFO_H
+
+#include <sched.h>
+
+#include "protocol.h"
+
+/* Fills what the system says: host, OS, CPUs, congestion controls, open files, ports. The other
+ * members are left alone. */
+void sysinfo_describe(struct describe_reply *reply);
+
+/* The CPUs that this process may use, in order; gives how many, at most `most`. */
+int sysinfo_cpus(int *cpus, int most);
+
+#endif
