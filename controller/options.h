@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The command line of flowctl: settings per flow, and what shall be shown and written. */
+#ifndef FLOWRIG_OPTIONS_H
+#define FLOWRIG_OPTIONS_H
+
+#include "metrics.h"
+#include "plan.h"
+
+enum { COLUMNS_MAX = 256 };
+
+enum help_topic { HELP_NONE, HELP_GENERAL, HELP_SOCKET, HELP_TRAFFIC };
+
+struct run_options {
+    struct plan *plan;                         /* owned */
+    const struct column *columns[COLUMNS_MAX]; /* to be shown, in the order of metrics.def */
+    size_t column_count;
+    bool show_interval;   /* begin and end */
+    bool megabytes;       /* -m */
+    bool numbers;         /* -p: no symbolic values */
+    bool bytes;           /* -s byte: windows in bytes */
+    bool quiet;           /* -q */
+    bool log;             /* -w */
+    const char *log_file; /* NULL: named by the time */
+    bool overwrite;       /* -o */
+    int verbosity;        /* how often -d was given */
+    bool dry_run, embedded;
+    enum help_topic help;
+    bool version;
+};
+
+/* Reads argv[1..]; gives false and a sentence where something is wrong. The plan is there unless
+ * help or the version was asked for. */
+bool options_read(int argc, char **argv, struct run_options *options, struct fail *fail);
+void options_free(struct run_options *options);
+
+void options_help(enum help_topic topic);
+
+#endif

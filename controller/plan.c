@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+struct plan *plan_new(size_t count)
+{
+    struct plan *plan = mem_new(1, sizeof *plan);
+    plan->flows = mem_new(count, sizeof *plan->flows);
+    plan->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct plan_flow *flow = &plan->flows[i];
+        for (int end = 0; end < ENDPOINTS; end++) {
+            schema_defaults(&endpoint_settings_schema, &flow->ends[end]);
+            snprintf(flow->at[end].host, sizeof flow->at[end].host, "localhost");
+            snprintf(flow->at[end].control, sizeof flow->at[end].control, "localhost");
+            flow->at[end].port = PROTOCOL_PORT;
+        }
+        schema_defaults(&flow_settings_schema, &flow->settings);
+        flow->ends[SOURCE].duration = SETTINGS_SOURCE_DURATION;
+    }
+    return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->flows);
+    free(plan->daemons);
+    free(plan);
+}
+
+static size_t find_daemon(struct plan *plan, const struct plan_place *place)
+{
+    for (size_t i = 0; i < plan->daemon_count; i++)
+        if (plan->daemons[i].port == place->port &&
+            !strcasecmp(plan->daemons[i].host, place->control))
+            return i;
+    plan->daemons = mem_grow(plan->daemons, plan->daemon_count + 1, sizeof *plan->daemons);
+    struct plan_daemon *daemon = &plan->daemons[plan->daemon_count];
+    *daemon = (struct plan_daemon){.port = place->port};
+    memcpy(daemon->host, place->control, sizeof daemon->host);
+    return plan->daemon_count++;
+}
+
+void plan_group(struct plan *plan)
+{
+    plan->daemon_count = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            struct plan_place *place = &plan->flows[i].at[end];
+            place->daemon = find_daemon(plan, place);
+            plan->daemons[place->daemon].endpoints++;
+        }
+    }
+}
+
+bool plan_check(const struct plan *plan, struct fail *fail)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (!settings_check(plan->flows[i].ends, &plan->flows[i].settings, fail))
+            return fail_prefix(fail, "flow %zu", i);
+    return true;
+}
+
+int64_t plan_end(const struct plan *plan)
+{
+    int64_t end = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct flow_schedule schedule = settings_schedule(plan->flows[i].ends);
+        end = schedule.end > end ? schedule.end : end;
+    }
+    return end;
+}
+
+void plan_daemon_text(const struct plan_daemon *daemon, char text[PROTOCOL_HOST_MAX + 16])
+{
+    bool v6 = strchr(daemon->host, ':') != NULL;
+    snprintf(text, PROTOCOL_HOST_MAX + 16, "%s%s%s:%u", v6 ? "[" : "", daemon->host, v6 ? "]" : "",
+             daemon->port);
+}
+
+static void describe_scope(struct buffer *line, enum setting_scope scope, const char *prefix,
+                           const void *object, bool all)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        char value[SETTING_TEXT_MAX];
+        const struct setting *setting = &settings_list[i];
+        if (setting->scope != scope || (!all && setting_is_default(setting, object)))
+            continue;
+        setting_format(setting, object, value);
+        buffer_printf(line, " %s%s=%s", prefix, setting->field, *value ? value : "-");
+    }
+}
+
+char *plan_describe_flow(const struct plan *plan, size_t index, bool all)
+{
+    const struct plan_flow *flow = &plan->flows[index];
+    struct buffer line = {0};
+    for (int end = 0; end < ENDPOINTS; end++) {
+        char daemon[PROTOCOL_HOST_MAX + 16];
+        plan_daemon_text(&plan->daemons[flow->at[end].daemon], daemon);
+        char prefix[3] = {endpoint_letter(end), '.', '\0'};
+        buffer_printf(&line, "%s%shost=%s %sdaemon=%s", end ? " " : "", prefix, flow->at[end].host,
+                      prefix, daemon);
+        describe_scope(&line, SCOPE_ENDPOINT, prefix, &flow->ends[end], all);
+    }
+    describe_scope(&line, SCOPE_FLOW, "", &flow->settings, all);
+    buffer_printf(&line, " mode=%s",
+                  settings_need_messages(flow->ends, &flow->settings) ? "message" : "stream");
+    buffer_add(&line, "", 1);
+    return line.data;
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+    fprintf(out, "flows: %zu\n", plan->count);
+    for (size_t i = 0; i < plan->daemon_count; i++) {
+        char text[PROTOCOL_HOST_MAX + 16];
+        plan_daemon_text(&plan->daemons[i], text);
+        fprintf(out, "daemon %s: %zu endpoints\n", text, plan->daemons[i].endpoints);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        char *line = plan_describe_flow(plan, i, true);
+        fprintf(out, "flow %zu: %s\n", i, line);
+        free(line);
+    }
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "results.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "mem.h"
+
+struct results *results_new(size_t count)
+{
+    struct results *results = mem_new(1, sizeof *results);
+    results->flows = mem_new(count, sizeof *results->flows);
+    results->count = count;
+    return results;
+}
+
+void results_free(struct results *results)
+{
+    if (!results)
+        return;
+    for (size_t i = 0; i < results->count; i++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            free(results->flows[i].ends[end].info);
+            free(results->flows[i].ends[end].error);
+        }
+    }
+    free(results->flows);
+    free(results);
+}
+
+static char *section_text(const struct report_row *row, uint32_t type)
+{
+    const struct report_section *section = report_section(row, type);
+    if (!section)
+        return NULL;
+    return mem_printf("%.*s", (int)section->length, (const char *)section->data);
+}
+
+static void replace_text(char **text, char *with)
+{
+    if (!with)
+        return;
+    free(*text);
+    *text = with;
+}
+
+/* Counters begin at 0 with the start row, whose own are the kernel's. */
+static void take_difference(struct endpoint_result *result, const struct report *report,
+                            int64_t delta[METRICS])
+{
+    for (int i = 0; i < METRICS; i++) {
+        int64_t value = report->value[i];
+        delta[i] = value;
+        if (metrics[i].kind != METRIC_KIND_COUNTER || value == METRIC_ABSENT)
+            continue;
+        delta[i] = value - result->before[i];
+        result->before[i] = value;
+    }
+}
+
+struct endpoint_result *results_take(struct results *results, const struct report_row *row,
+                                     int64_t delta[METRICS], struct fail *fail)
+{
+    const struct report *report = &row->report;
+    int64_t flow = report->key[REPORT_FLOW], end = report->key[REPORT_ENDPOINT];
+    if (flow < 0 || flow >= (int64_t)results->count || end < 0 || end >= ENDPOINTS) {
+        fail_set(fail, 0,
+                 "a report came for flow %" PRId64 ", endpoint %" PRId64
+                 ", which this run does not have",
+                 flow, end);
+        return NULL;
+    }
+    struct endpoint_result *result = &results->flows[flow].ends[end];
+    int64_t number = report->key[REPORT_NUMBER];
+    if (number > result->next_number)
+        result->missing += number - result->next_number;
+    result->next_number = number + 1;
+    replace_text(&result->info, section_text(row, REPORT_SECTION_INFO));
+    switch (report->key[REPORT_KIND]) {
+    case REPORT_START:
+        result->started = true;
+        result->start = *report;
+        break;
+    case REPORT_INTERVAL:
+        result->intervals++;
+        take_difference(result, report, delta);
+        break;
+    case REPORT_FINAL:
+        result->finished = true;
+        result->final = *report;
+        replace_text(&result->error, section_text(row, REPORT_SECTION_ERROR));
+        break;
+    }
+    return result;
+}
+
+void results_set_error(struct endpoint_result *result, const char *text)
+{
+    if (!result->error)
+        result->error = mem_strdup(text);
+}
+
+void results_info(const struct endpoint_result *result, const char *name, char *value, size_t size)
+{
+    size_t length = strlen(name);
+    value[0] = '\0';
+    for (const char *line = result->info; line && *line; line += *line == '\n') {
+        size_t end = strcspn(line, "\n");
+        if (end > length && !strncmp(line, name, length) && line[length] == '=') {
+            snprintf(value, size, "%.*s", (int)(end - length - 1), line + length + 1);
+            return;
+        }
+        line += end;
+    }
+}
+
+double results_goodput(const struct endpoint_result *receiver)
+{
+    int64_t bytes = receiver->final.value[METRIC_rx_bytes];
+    int64_t time = receiver->final.value[METRIC_rx_time];
+    if (!receiver->finished || bytes == METRIC_ABSENT || time == METRIC_ABSENT || time <= 0)
+        return NAN;
+    return (double)bytes * 8 * NS_PER_SEC / (double)time;
+}
+
+double results_fairness(const double *values, size_t count)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+    }
+    return count && squares > 0 ? sum * sum / ((double)count * squares) : NAN;
+}
+
+static int by_value(const void *one, const void *other)
+{
+    double a = *(const double *)one, b = *(const double *)other;
+    return a < b ? -1 : a > b;
+}
+
+static void sum_endpoint(const struct endpoint_result *result, bool late_connect,
+                         struct results_total *total)
+{
+    /* When a late connection is there says nothing of the common start. */
+    if (result->started && !late_connect) {
+        int64_t start = result->start.key[REPORT_BEGIN];
+        if (!total->started || start < total->first_start)
+            total->first_start = start;
+        if (!total->started || start > total->last_start)
+            total->last_start = start;
+        total->started++;
+    }
+    int64_t bytes = result->finished ? result->final.value[METRIC_bytes_retrans] : METRIC_ABSENT;
+    if (bytes == METRIC_ABSENT)
+        return;
+    total->retransmitted =
+        bytes + (total->retransmitted == METRIC_ABSENT ? 0 : total->retransmitted);
+}
+
+/* Widens the time of all directions by that of one. */
+static void sum_time(const struct endpoint_result *receiver, const struct plan_flow *planned,
+                     enum endpoint sender, struct results_total *total)
+{
+    struct flow_schedule schedule = settings_schedule(planned->ends);
+    int64_t base = planned->settings.late_connect
+                       ? receiver->start.key[REPORT_BEGIN] - planned->ends[SOURCE].delay
+                       : 0;
+    int64_t opened = base + schedule.from[sender];
+    int64_t closed = opened + receiver->final.value[METRIC_rx_time];
+    if (total->directions == 1 || opened < total->first_opened)
+        total->first_opened = opened;
+    if (total->directions == 1 || closed > total->last_closed)
+        total->last_closed = closed;
+}
+
+/* Adds the flow's directions to `rates`, and gives the flow's own goodput: their sum. */
+static double sum_flow(const struct flow_result *flow, const struct plan_flow *planned,
+                       double *rates, struct results_total *total)
+{
+    double goodput = 0;
+    for (int sender = 0; sender < ENDPOINTS; sender++) {
+        const struct endpoint_result *receiver = &flow->ends[1 - sender];
+        double rate = results_goodput(receiver);
+        sum_endpoint(&flow->ends[sender], planned->settings.late_connect, total);
+        if (!planned->ends[sender].duration || isnan(rate))
+            continue;
+        rates[total->directions++] = rate;
+        total->bytes += receiver->final.value[METRIC_rx_bytes];
+        sum_time(receiver, planned, sender, total);
+        goodput += rate;
+    }
+    return goodput;
+}
+
+void results_sum_up(const struct results *results, const struct plan *plan,
+                    struct results_total *total)
+{
+    double *rates = mem_new(2 * results->count, sizeof *rates);
+    double *flows = mem_new(results->count, sizeof *flows);
+    size_t measured = 0;
+    *total = (struct results_total){
+        .retransmitted = METRIC_ABSENT, .minimum = NAN, .median = NAN, .maximum = NAN};
+    for (size_t i = 0; i < results->count; i++) {
+        const struct flow_result *flow = &results->flows[i];
+        size_t before = total->directions;
+        double goodput = sum_flow(flow, &plan->flows[i], rates, total);
+        if (total->directions > before)
+            flows[measured++] = goodput;
+        bool failed = false;
+        for (int end = 0; end < ENDPOINTS; end++)
+            failed |= flow->ends[end].error || !flow->ends[end].finished || flow->ends[end].missing;
+        total->failed += failed;
+    }
+    if (total->last_closed > total->first_opened)
+        total->goodput = (double)total->bytes * 8 * NS_PER_SEC /
+                         (double)(total->last_closed - total->first_opened);
+    qsort(flows, measured, sizeof *flows, by_value);
+    if (measured) {
+        total->minimum = flows[0];
+        total->maximum = flows[measured - 1];
+        total->median = measured % 2 ? flows[measured / 2]
+                                     : (flows[measured / 2 - 1] + flows[measured / 2]) / 2;
+    }
+    total->fairness = results_fairness(rates, total->directions);
+    free(rates);
+    free(flows);
+}

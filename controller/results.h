@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is known of each endpoint of a run: its rows are taken in order, counters become
+ * differences, and the final report is kept for the summary. */
+#ifndef FLOWRIG_RESULTS_H
+#define FLOWRIG_RESULTS_H
+
+#include "plan.h"
+#include "report.h"
+
+/* One end of one flow. */
+struct endpoint_result {
+    bool started;            /* the start row is here */
+    struct report start;     /* counters hold the baseline */
+    int64_t before[METRICS]; /* counters at the end of the last interval */
+    int64_t intervals;       /* rows of intervals so far */
+    int64_t next_number;     /* of the next row */
+    int64_t missing;         /* rows whose numbers never came */
+    bool finished;           /* the final row is here */
+    struct report final;
+    char *info;  /* "name=value" lines of the newest start or final row; NULL */
+    char *error; /* why it failed, or why nothing is known; NULL */
+};
+
+struct flow_result {
+    struct endpoint_result ends[ENDPOINTS];
+};
+
+struct results {
+    struct flow_result *flows;
+    size_t count;
+};
+
+struct results *results_new(size_t count);
+void results_free(struct results *results);
+
+/* Takes a row, and gives the endpoint that it belongs to, or NULL with a sentence if there is none
+ * such in the run. For an interval, `delta` gets counters as differences since the row before and
+ * all other values as they are. */
+struct endpoint_result *results_take(struct results *results, const struct report_row *row,
+                                     int64_t delta[METRICS], struct fail *fail);
+
+/* Notes why an endpoint has no (further) result; the first reason stays. */
+void results_set_error(struct endpoint_result *result, const char *text);
+
+/* The value of a name in the endpoint's info, or "" (in a buffer of the caller). */
+void results_info(const struct endpoint_result *result, const char *name, char *value, size_t size);
+
+/* What is computed over all flows. */
+struct results_total {
+    size_t directions;                 /* that have a duration and a receiver's report */
+    int64_t bytes;                     /* received within their times, in sum */
+    double goodput;                    /* the same over the time from first to last, bit/s */
+    int64_t first_opened, last_closed; /* of the directions, ns after the common instant */
+    double minimum, median, maximum;   /* of a flow, bit/s */
+    double fairness;                   /* Jain's index of the directions */
+    int64_t retransmitted;             /* bytes; METRIC_ABSENT where no endpoint knows */
+    int64_t first_start, last_start;   /* true starts, ns after the common instant */
+    size_t started;                    /* endpoints that did */
+    size_t failed;                     /* flows with an error or without a final report of an end */
+};
+
+/* Goodput is what a receiver read within the sending time, over that time as it was. */
+double results_goodput(const struct endpoint_result *receiver);
+
+/* Jain's index (Jain, Chiu, Hawe 1984): sum squared over n times the sum of squares; NAN for none.
+ */
+double results_fairness(const double *values, size_t count);
+
+void results_sum_up(const struct results *results, const struct plan *plan,
+                    struct results_total *total);
+
+#endif
