@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "embedded.h"
+#include "log.h"
+#include "mem.h"
+#include "run_state.h"
+#include "summary.h"
+
+enum { STEP_MS = 200, CLOSE_TIMEOUT_MS = 3000, CLOSE_TIME_MS = 3500 };
+
+void run_fail(struct run *run, int status, const char *format, ...)
+{
+    char text[2 * FAIL_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (run->failed) {
+        log_debug("and: %s", text);
+        return;
+    }
+    run->failed = true;
+    run->status = status;
+    log_error("%s", text);
+}
+
+const char *run_daemon_name(const struct run *run, size_t daemon)
+{
+    static _Thread_local char text[PROTOCOL_HOST_MAX + 16];
+    plan_daemon_text(&run->plan->daemons[daemon], text);
+    return text;
+}
+
+bool run_wait(struct run *run)
+{
+    while (fleet_pending(run->fleet) && !interrupt_asked() && !run->failed)
+        fleet_step(run->fleet, STEP_MS);
+    /* What has come at the same time is still of use to say how many daemons were reached. */
+    return !run->failed && !interrupt_asked();
+}
+
+static void on_result(void *owner, struct fleet_result *result)
+{
+    struct run *run = owner;
+    if (!run_prepare_result(run, result))
+        run_gather_result(run, result);
+}
+
+static void set_up(struct run *run, struct run_options *options)
+{
+    uint8_t random[SECRET_SIZE];
+    *run = (struct run){.options = options, .plan = options->plan, .status = EXIT_WELL};
+    secret_make(random);
+    secret_format(random, run->id);
+    if (gethostname(run->controller, sizeof run->controller - 1))
+        snprintf(run->controller, sizeof run->controller, "unknown");
+    run->results = results_new(run->plan->count);
+    run->links = mem_new(run->plan->count, sizeof *run->links);
+}
+
+static void set_up_fleet(struct run *run)
+{
+    size_t count = run->plan->daemon_count;
+    run->fleet = fleet_new(on_result, run, interrupt_fd());
+    run->clocks = clocksync_new(count);
+    run->daemons = mem_new(count, sizeof *run->daemons);
+    run->described = mem_new(count, sizeof *run->described);
+}
+
+static void take_down_fleet(struct run *run)
+{
+    fleet_free(run->fleet);
+    clocksync_free(run->clocks);
+    free(run->daemons);
+    free(run->described);
+    run->fleet = NULL;
+    run->clocks = NULL;
+    run->daemons = NULL;
+    run->described = NULL;
+}
+
+/* Ends the sessions: nothing of the run stays behind. A daemon that does not answer in time ends
+ * its own by the lease. */
+static void close_sessions(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+        struct session_call call = {0};
+        if (!run->daemons[i].session[0] || run->daemons[i].lost)
+            continue;
+        fleet_cancel(run->fleet, i);
+        memcpy(call.session, run->daemons[i].session, sizeof call.session);
+        fleet_call(run->fleet, i, LANE_COMMAND, METHOD_CLOSE, &call, CLOSE_TIMEOUT_MS, NULL);
+    }
+    int64_t deadline = clock_now() + CLOSE_TIME_MS * NS_PER_MS;
+    while (fleet_pending(run->fleet) && clock_now() < deadline)
+        fleet_step(run->fleet, STEP_MS);
+}
+
+static void point_at_embedded(struct plan *plan, const struct embedded daemons[ENDPOINTS])
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            struct plan_place *place = &plan->flows[i].at[end];
+            snprintf(place->control, sizeof place->control, "127.0.0.1");
+            place->port = daemons[end].pid ? daemons[end].port : daemons[SOURCE].port;
+        }
+    }
+    plan_group(plan);
+}
+
+/* Starts private daemons: one for each end, or one for both. */
+static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], bool both)
+{
+    struct fail fail;
+    for (int end = 0; end < (both ? ENDPOINTS : 1); end++) {
+        if (!embedded_start(&daemons[end], &fail)) {
+            run_fail(run, EXIT_NOT_REACHED, "%s", fail.text);
+            return false;
+        }
+    }
+    if (both)
+        fprintf(stderr,
+                "flowctl: using private flowds at 127.0.0.1:%u and 127.0.0.1:%u for this "
+                "run\n",
+                daemons[SOURCE].port, daemons[DESTINATION].port);
+    else
+        fprintf(stderr,
+                "flowctl: no flowd answers on localhost; using a private one at "
+                "127.0.0.1:%u for this run\n",
+                daemons[SOURCE].port);
+    point_at_embedded(run->plan, daemons);
+    return true;
+}
+
+/* Finds the daemons, or starts private ones where none was named and none answers. */
+static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
+{
+    if (run->options->embedded && !start_embedded(run, daemons, true))
+        return false;
+    bool may_embed = !run->options->embedded && !run->plan->hosts_named;
+    set_up_fleet(run);
+    run->quiet_contact = may_embed;
+    bool good = run_contact(run);
+    run->quiet_contact = false;
+    if (!may_embed || !run->not_reached || interrupt_asked())
+        return good;
+    take_down_fleet(run);
+    run->not_reached = false;
+    run->status = EXIT_WELL;
+    if (!start_embedded(run, daemons, false))
+        return false;
+    set_up_fleet(run);
+    return run_contact(run);
+}
+
+static bool measure(struct run *run)
+{
+    if (!run_prepare(run) || !run_start(run))
+        return false;
+    struct sink_run sink_run = {
+        .options = run->options,
+        .daemons = run->described,
+        .run_id = run->id,
+        .controller = run->controller,
+        .wall_start = clock_wall() + (run->start - clock_now()),
+    };
+    sinks_start(&run->sinks, &sink_run);
+    run_gather(run);
+    summary_write(&run->sinks, &sink_run, run->results, clocksync_bound(run->clocks));
+    struct results_total total;
+    results_sum_up(run->results, run->plan, &total);
+    if (total.failed)
+        run->status = EXIT_PARTIAL;
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        if (run->daemons[i].lost || run->daemons[i].rows_lost)
+            run->status = EXIT_PARTIAL;
+    return true;
+}
+
+int run_execute(struct run_options *options)
+{
+    struct run run;
+    struct fail fail;
+    struct embedded daemons[ENDPOINTS] = {0};
+    set_up(&run, options);
+    if (!sinks_open(&run.sinks, options, &fail)) {
+        log_error("%s", fail.text);
+        run.status = EXIT_USAGE;
+    } else {
+        interrupt_catch();
+        bool measured = find_daemons(&run, daemons) && measure(&run);
+        sinks_close(&run.sinks, measured);
+        if (run.fleet)
+            close_sessions(&run);
+        for (int end = 0; end < ENDPOINTS; end++)
+            embedded_stop(&daemons[end]);
+        if (interrupt_asked())
+            run.status = EXIT_INTERRUPTED;
+    }
+    if (run.fleet)
+        take_down_fleet(&run);
+    results_free(run.results);
+    free(run.links);
+    return run.status;
+}

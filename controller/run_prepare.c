@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From finding the daemons to flows that are ready to start. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+#include "run_state.h"
+
+enum {
+    CALL_TIMEOUT_MS = 10000,
+    PREPARE_TIMEOUT_MS = 60000, /* names are looked up, a thousand sockets are made */
+    PREPARED_WAIT_MS = 5000,
+    CHUNK = 1000, /* endpoints in one call */
+    SPARE_FILES = 64,
+};
+
+/* ---- finding the daemons ---- */
+
+static void take_description(struct run *run, const struct fleet_result *result)
+{
+    const struct describe_reply *reply = result->reply;
+    run->described[result->daemon] = *reply;
+    run->daemons[result->daemon].described = true;
+    log_info("flowd %s at %s: %s %s, %" PRId64 " CPUs", reply->version,
+             run_daemon_name(run, result->daemon), reply->os, reply->os_release, reply->cpus);
+    if (strcmp(reply->product, PACKAGE_NAME) || reply->api != PROTOCOL_API)
+        run_fail(run, EXIT_PARTIAL,
+                 "%s at %s speaks version %" PRId64 " of the protocol, this flowctl (%s) speaks "
+                 "version %d: install the same version of flowrig on both",
+                 reply->product, run_daemon_name(run, result->daemon), reply->api, PACKAGE_VERSION,
+                 PROTOCOL_API);
+}
+
+static void take_schema(struct run *run, const struct fleet_result *result)
+{
+    const struct schema_reply *reply = result->reply;
+    const struct schema_column *list = reply->columns.items;
+    struct run_daemon *daemon = &run->daemons[result->daemon];
+    daemon->layout.columns = 0;
+    daemon->has_layout = true;
+    for (size_t i = 0; i < reply->columns.count; i++)
+        daemon->has_layout &= report_layout_add(&daemon->layout, list[i].name);
+}
+
+bool run_contact(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+        const struct plan_daemon *daemon = &run->plan->daemons[i];
+        struct empty_message nothing = {0};
+        fleet_add(run->fleet, daemon->host, daemon->port);
+        fleet_call(run->fleet, i, LANE_COMMAND, METHOD_DESCRIBE, &nothing, CALL_TIMEOUT_MS, NULL);
+        fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &nothing, CALL_TIMEOUT_MS, NULL);
+    }
+    /* All are heard out: it makes a difference whether none was reached, or one was not. */
+    while (fleet_pending(run->fleet) && !interrupt_asked())
+        fleet_step(run->fleet, CALL_TIMEOUT_MS);
+    if (!run->not_reached)
+        return !run->failed && !interrupt_asked();
+    bool any = false;
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        any |= run->daemons[i].described;
+    run->status = any ? EXIT_PARTIAL : EXIT_NOT_REACHED;
+    return false;
+}
+
+/* ---- limits ---- */
+
+static bool check_files(struct run *run, size_t daemon)
+{
+    const struct limits_message *limits = &run->described[daemon].limits;
+    int64_t endpoints = (int64_t)run->plan->daemons[daemon].endpoints;
+    int64_t needed = endpoints + limits->open_files_used + SPARE_FILES;
+    if (endpoints + limits->flows > limits->max_flows)
+        run_fail(run, EXIT_PARTIAL,
+                 "flowd at %s takes %" PRId64 " flow endpoints at once and has %" PRId64
+                 ", but %" PRId64 " are asked for: start it with --max-flows %" PRId64,
+                 run_daemon_name(run, daemon), limits->max_flows, limits->flows, endpoints,
+                 endpoints + limits->flows);
+    else if (needed > limits->open_files)
+        run_fail(run, EXIT_PARTIAL,
+                 "flowd at %s may have %" PRId64 " open files, but %" PRId64
+                 " flow endpoints need %" PRId64 ": raise its limit (ulimit -n %" PRId64 ")",
+                 run_daemon_name(run, daemon), limits->open_files, endpoints, needed, needed);
+    return !run->failed;
+}
+
+/* Connections from one source host to one destination differ in the source's port only. */
+static bool check_ports(struct run *run)
+{
+    size_t count = run->plan->daemon_count;
+    size_t *connections = mem_new(count * count, sizeof *connections);
+    for (size_t i = 0; i < run->plan->count; i++) {
+        const struct plan_flow *flow = &run->plan->flows[i];
+        connections[flow->at[SOURCE].daemon * count + flow->at[DESTINATION].daemon]++;
+    }
+    for (size_t i = 0; i < count * count && !run->failed; i++) {
+        const struct limits_message *limits = &run->described[i / count].limits;
+        if ((int64_t)connections[i] > limits->ports)
+            run_fail(run, EXIT_PARTIAL,
+                     "%zu flows go from %s to one host, which has %" PRId64
+                     " local ports for them: raise net.ipv4.ip_local_port_range there",
+                     connections[i], run_daemon_name(run, i / count), limits->ports);
+    }
+    free(connections);
+    return !run->failed;
+}
+
+static void warn_backlog(struct run *run, size_t daemon)
+{
+    const struct limits_message *limits = &run->described[daemon].limits;
+    int64_t endpoints = (int64_t)run->plan->daemons[daemon].endpoints;
+    if (limits->somaxconn < 256 && endpoints > limits->somaxconn)
+        log_warning("net.core.somaxconn of %s is %" PRId64 ": connections of %" PRId64
+                    " flows may be slow to set up; 4096 is a good value",
+                    run_daemon_name(run, daemon), limits->somaxconn, endpoints);
+}
+
+static bool check_limits(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+        if (!check_files(run, i))
+            return false;
+        warn_backlog(run, i);
+    }
+    return check_ports(run);
+}
+
+/* ---- sessions and endpoints ---- */
+
+static void open_sessions(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+        struct open_call call = {0};
+        snprintf(call.key, sizeof call.key, "%s", run->id);
+        snprintf(call.run, sizeof call.run, "%.8s", run->id);
+        memcpy(call.controller, run->controller, sizeof call.controller);
+        fleet_call(run->fleet, i, LANE_COMMAND, METHOD_OPEN, &call, CALL_TIMEOUT_MS, NULL);
+    }
+}
+
+static void fill_endpoint(const struct run *run, size_t index, enum endpoint end,
+                          struct prepare_endpoint *endpoint)
+{
+    const struct plan_flow *flow = &run->plan->flows[index];
+    const struct run_link *link = &run->links[index];
+    endpoint->flow = (int64_t)index;
+    endpoint->endpoint[0] = endpoint_letter(end);
+    memcpy(endpoint->host, flow->at[end].host, sizeof endpoint->host);
+    endpoint->source = flow->ends[SOURCE];
+    endpoint->destination = flow->ends[DESTINATION];
+    endpoint->settings = flow->settings;
+    if (end == DESTINATION)
+        return;
+    memcpy(endpoint->peer_host, flow->at[DESTINATION].host, sizeof endpoint->peer_host);
+    endpoint->port = link->port;
+    memcpy(endpoint->secret, link->secret, sizeof endpoint->secret);
+    memcpy(endpoint->proof, link->proof, sizeof endpoint->proof);
+}
+
+static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t number,
+                       struct prepare_endpoint *endpoints, size_t count)
+{
+    struct prepare_call call = {.endpoints = {endpoints, count}};
+    memcpy(call.session, run->daemons[daemon].session, sizeof call.session);
+    snprintf(call.key, sizeof call.key, "%c%zu", endpoint_letter(end), number);
+    fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARE, &call, PREPARE_TIMEOUT_MS, NULL);
+}
+
+/* Prepares all destinations, or all sources, of every daemon. */
+static bool prepare_ends(struct run *run, enum endpoint end)
+{
+    struct prepare_endpoint *chunk = mem_new(CHUNK, sizeof *chunk);
+    for (size_t daemon = 0; daemon < run->plan->daemon_count; daemon++) {
+        size_t count = 0, number = 0;
+        for (size_t i = 0; i < run->plan->count; i++) {
+            if (run->plan->flows[i].at[end].daemon != daemon)
+                continue;
+            chunk[count] = (struct prepare_endpoint){0};
+            fill_endpoint(run, i, end, &chunk[count++]);
+            if (count == CHUNK) {
+                send_chunk(run, daemon, end, number++, chunk, count);
+                count = 0;
+            }
+        }
+        if (count)
+            send_chunk(run, daemon, end, number, chunk, count);
+    }
+    free(chunk);
+    return run_wait(run);
+}
+
+static void take_destinations(struct run *run, const struct fleet_result *result)
+{
+    const struct prepare_reply *reply = result->reply;
+    const struct prepare_destination *list = reply->destinations.items;
+    for (size_t i = 0; i < reply->destinations.count; i++) {
+        if (list[i].flow < 0 || (size_t)list[i].flow >= run->plan->count)
+            continue;
+        struct run_link *link = &run->links[list[i].flow];
+        link->port = list[i].port;
+        memcpy(link->secret, list[i].secret, sizeof link->secret);
+        memcpy(link->proof, list[i].proof, sizeof link->proof);
+    }
+}
+
+static void ask_prepared(struct run *run, size_t daemon)
+{
+    struct prepared_call call = {.wait_ms = PREPARED_WAIT_MS};
+    memcpy(call.session, run->daemons[daemon].session, sizeof call.session);
+    fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARED, &call,
+               PREPARED_WAIT_MS + CALL_TIMEOUT_MS, NULL);
+}
+
+static void take_prepared(struct run *run, const struct fleet_result *result)
+{
+    const struct prepared_reply *reply = result->reply;
+    const struct prepared_failure *first = reply->failures.items;
+    if (reply->failed && reply->failures.count) {
+        enum endpoint end = first->endpoint[0] == 's' ? SOURCE : DESTINATION;
+        bool known = first->flow >= 0 && (size_t)first->flow < run->plan->count;
+        run_fail(run, EXIT_PARTIAL, "flow %" PRId64 ", %s %s (flowd at %s): %s", first->flow,
+                 endpoint_name(end), known ? run->plan->flows[first->flow].at[end].host : "?",
+                 run_daemon_name(run, result->daemon), first->reason);
+    } else if (reply->ready == reply->total) {
+        run->daemons[result->daemon].prepared = true;
+    } else {
+        ask_prepared(run, result->daemon);
+    }
+}
+
+bool run_prepare(struct run *run)
+{
+    if (!check_limits(run))
+        return false;
+    open_sessions(run);
+    if (!run_wait(run) || !prepare_ends(run, DESTINATION) || !prepare_ends(run, SOURCE))
+        return false;
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        ask_prepared(run, i);
+    return run_wait(run);
+}
+
+/* ---- what comes back ---- */
+
+static void take_failure(struct run *run, const struct fleet_result *result)
+{
+    run->not_reached |= result->outcome == FLEET_NOT_REACHED;
+    if (run->quiet_contact && result->outcome == FLEET_NOT_REACHED)
+        return;
+    if (result->outcome == FLEET_FAULT)
+        run_fail(run, EXIT_PARTIAL, "flowd at %s: %s", run_daemon_name(run, result->daemon),
+                 result->fail.text);
+    else
+        run_fail(run, EXIT_PARTIAL, "%s", result->fail.text);
+}
+
+bool run_prepare_result(struct run *run, const struct fleet_result *result)
+{
+    switch (result->method) {
+    case METHOD_DESCRIBE:
+    case METHOD_SCHEMA:
+    case METHOD_OPEN:
+    case METHOD_PREPARE:
+    case METHOD_PREPARED:
+        break;
+    default:
+        return false;
+    }
+    if (result->outcome != FLEET_ANSWERED)
+        take_failure(run, result);
+    else if (result->method == METHOD_DESCRIBE)
+        take_description(run, result);
+    else if (result->method == METHOD_SCHEMA)
+        take_schema(run, result);
+    else if (result->method == METHOD_OPEN)
+        memcpy(run->daemons[result->daemon].session,
+               ((const struct open_reply *)result->reply)->session, PROTOCOL_ID_MAX);
+    else if (result->method == METHOD_PREPARE)
+        take_destinations(run, result);
+    else
+        take_prepared(run, result);
+    return true;
+}

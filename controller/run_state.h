@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of a run share: run.c has the stages, run_prepare.c and run_gather.c carry them
+ * out. */
+#ifndef FLOWRIG_RUN_STATE_H
+#define FLOWRIG_RUN_STATE_H
+
+#include "clocksync.h"
+#include "fleet.h"
+#include "interrupt.h"
+#include "run.h"
+#include "sink.h"
+
+/* A daemon during the run. */
+struct run_daemon {
+    bool described, has_layout;
+    struct report_layout layout; /* of its reports */
+    char session[PROTOCOL_ID_MAX];
+    bool prepared; /* all its endpoints are ready */
+    int64_t after; /* number of the last row that was taken */
+    bool finished; /* it has no further rows */
+    bool lost;     /* it does not answer any more */
+    bool polling;
+    int64_t last_contact, retry_at; /* CLOCK_MONOTONIC */
+    int64_t refused_since;          /* since when connections are refused, 0: they are not */
+    int64_t rows_lost;              /* that found no room at the daemon */
+};
+
+/* What a destination issued for its flow. */
+struct run_link {
+    int64_t port;
+    char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX];
+};
+
+struct run {
+    struct run_options *options;
+    struct plan *plan;
+    struct fleet *fleet;
+    struct sinks sinks;
+    struct results *results;
+    struct clocksync *clocks;
+    struct run_daemon *daemons;       /* as many as the plan has */
+    struct describe_reply *described; /* likewise */
+    struct run_link *links;           /* one per flow */
+    char id[PROTOCOL_ID_MAX], controller[PROTOCOL_LABEL_MAX];
+    int64_t start;      /* the common instant, local CLOCK_MONOTONIC */
+    bool failed;        /* the run can't go on: its sentence was printed */
+    int status;         /* the exit status that failure has */
+    bool stopping;      /* all flows were told to stop */
+    bool not_reached;   /* while looking for daemons: one was not */
+    bool quiet_contact; /* a daemon that is not reached is no failure yet */
+};
+
+/* Notes that the run can't go on, and prints the first sentence that says why. */
+void run_fail(struct run *run, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "host:port" of a daemon, in a buffer of the thread. */
+const char *run_daemon_name(const struct run *run, size_t daemon);
+
+/* Works until no call is pending; gives false if the run failed or was interrupted. */
+bool run_wait(struct run *run);
+
+/* Calls of one kind to every daemon, for those that take nothing but the session. */
+void run_call_all(struct run *run, enum method_id method);
+
+/* The stages. Each gives false if the run can't go on. */
+bool run_contact(struct run *run);
+bool run_prepare(struct run *run);
+bool run_start(struct run *run);
+void run_gather(struct run *run);
+
+/* What comes back: each takes the results of its stage's methods, and says if it did. */
+bool run_prepare_result(struct run *run, const struct fleet_result *result);
+bool run_gather_result(struct run *run, const struct fleet_result *result);
+
+#endif

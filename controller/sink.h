@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where results go. A sink is one ops table in one file; sinks.c lists them. A sink that fails says
+ * so once and is silent from then on: the run goes on. */
+#ifndef FLOWRIG_SINK_H
+#define FLOWRIG_SINK_H
+
+#include "options.h"
+#include "results.h"
+
+/* What a sink may want to know of a run. */
+struct sink_run {
+    const struct run_options *options;
+    const struct describe_reply *daemons; /* as many as the plan has */
+    const char *run_id, *controller;
+    int64_t wall_start; /* of the common instant, ns since 1970 by the controller's clock */
+};
+
+struct sink;
+
+struct sink_ops {
+    const char *name;
+    /* A new sink, or NULL where the options do not ask for it; with a sentence if it can't be. */
+    struct sink *(*open)(const struct run_options *options, struct fail *fail);
+    /* The run is about to begin. */
+    void (*start)(struct sink *sink, const struct sink_run *run);
+    /* An interval; counters are differences. */
+    void (*interval)(struct sink *sink, const struct report *report, const int64_t delta[METRICS]);
+    /* A start row or a final row. */
+    void (*event)(struct sink *sink, const struct report *report,
+                  const struct endpoint_result *result);
+    /* A line of the summary, or about something that happened. */
+    void (*line)(struct sink *sink, const char *text);
+    /* A batch is complete. */
+    void (*flush)(struct sink *sink);
+    /* Frees it. `used` is false if the run never began. */
+    void (*close)(struct sink *sink, bool used);
+};
+
+struct sink {
+    const struct sink_ops *ops;
+    bool broken;   /* it takes nothing any more */
+    bool deserted; /* and whoever read it is gone */
+};
+
+extern const struct sink_ops sink_screen, sink_flowlog;
+
+enum { SINKS_MAX = 8 };
+
+struct sinks {
+    struct sink *list[SINKS_MAX];
+    size_t count;
+};
+
+/* Opens those that the options ask for; gives false with a sentence if one can't be. */
+bool sinks_open(struct sinks *sinks, const struct run_options *options, struct fail *fail);
+void sinks_start(struct sinks *sinks, const struct sink_run *run);
+void sinks_interval(struct sinks *sinks, const struct report *report, const int64_t delta[METRICS]);
+void sinks_event(struct sinks *sinks, const struct report *report,
+                 const struct endpoint_result *result);
+void sinks_line(struct sinks *sinks, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sinks_flush(struct sinks *sinks);
+void sinks_close(struct sinks *sinks, bool used);
+/* Whether nobody takes the results any more: all are broken, and the reader of one is gone. */
+bool sinks_deserted(const struct sinks *sinks);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "summary.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "mem.h"
+#include "number.h"
+
+/* What the line of one endpoint is made of. */
+struct part {
+    struct buffer line;
+    const struct sink_run *run;
+    const struct plan_flow *flow;
+    enum endpoint end;
+    const struct endpoint_result *result;
+    const int64_t *value; /* of the final report */
+};
+
+static const struct endpoint_settings *own(const struct part *part)
+{
+    return &part->flow->ends[part->end];
+}
+
+static const struct plan *plan_of(const struct part *part)
+{
+    return part->run->options->plan;
+}
+
+/* The test address, then the control address where it differs, then the daemon's system. */
+static void put_place(struct part *part)
+{
+    const struct plan_place *place = &part->flow->at[part->end];
+    const struct describe_reply *daemon = &part->run->daemons[place->daemon];
+    buffer_printf(&part->line, "%s", place->host);
+    if (strcmp(place->host, place->control) || place->port != PROTOCOL_PORT) {
+        char text[PROTOCOL_HOST_MAX + 16];
+        plan_daemon_text(&plan_of(part)->daemons[place->daemon], text);
+        buffer_printf(&part->line, "/%s", text);
+    }
+    buffer_printf(&part->line, " (%s %s)", daemon->os, daemon->os_release);
+}
+
+static void put_info(struct part *part, const char *label, const char *name, int64_t requested)
+{
+    char value[64];
+    results_info(part->result, name, value, sizeof value);
+    if (*value)
+        buffer_printf(&part->line, ", %s = %s/%" PRId64 " [B] (real/req)", label, value, requested);
+}
+
+static void put_size(struct part *part, const char *label, enum metric metric, const char *note)
+{
+    if (part->value[metric] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", %s = %" PRId64 "%s [B]", label, part->value[metric], note);
+}
+
+/* Well-known MTUs, as flowgrind names them. */
+static const char *mtu_name(int64_t mtu)
+{
+    static const struct {
+        int mtu;
+        const char *name;
+    } names[] = {
+        {65536, " (Linux loopback)"}, {9000, " (Ethernet jumbo frames)"},
+        {1500, " (Ethernet/PPP)"},    {1492, " (PPPoE)"},
+        {1420, " (WireGuard)"},       {1280, " (IPv6 minimum)"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].mtu == mtu)
+            return names[i].name;
+    return " (unknown)";
+}
+
+static void put_connection(struct part *part)
+{
+    char name[64];
+    put_info(part, "sbuf", "send_buffer", own(part)->send_buffer);
+    put_info(part, "rbuf", "receive_buffer", own(part)->receive_buffer);
+    put_size(part, "SMSS", METRIC_snd_mss, "");
+    put_size(part, "PMTU", METRIC_path_mtu, "");
+    put_size(part, "Interface MTU", METRIC_interface_mtu,
+             mtu_name(part->value[METRIC_interface_mtu]));
+    results_info(part->result, "congestion_control", name, sizeof name);
+    if (*name)
+        buffer_printf(&part->line, ", CC = %s", name);
+    if (part->value[METRIC_connect_time] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", handshake = %.3f [ms], exchange = %.3f [ms]",
+                      (double)part->value[METRIC_connect_time] / NS_PER_MS,
+                      (double)part->value[METRIC_exchange_time] / NS_PER_MS);
+}
+
+static double seconds(int64_t ns)
+{
+    return (double)ns / NS_PER_SEC;
+}
+
+static double rate(const struct part *part, int64_t bytes, int64_t time)
+{
+    if (bytes == METRIC_ABSENT || time == METRIC_ABSENT || time <= 0)
+        return 0;
+    double per_second = (double)bytes / seconds(time);
+    return part->run->options->megabytes ? per_second / (1 << 20) : per_second * 8 / 1e6;
+}
+
+static void put_rates(struct part *part)
+{
+    const int64_t *value = part->value;
+    if (own(part)->duration && value[METRIC_tx_time] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", duration = %.3f/%.3f [s] (real/req)",
+                      seconds(value[METRIC_tx_time]), seconds(own(part)->duration));
+    if (own(part)->delay)
+        buffer_printf(&part->line, ", delay = %.3f [s]", seconds(own(part)->delay));
+    buffer_printf(&part->line, ", through = %.6f/%.6f [%s] (out/in)",
+                  rate(part, value[METRIC_tx_bytes], value[METRIC_tx_time]),
+                  rate(part, value[METRIC_rx_bytes], value[METRIC_rx_time]),
+                  part->run->options->megabytes ? "MiB/s" : "Mbit/s");
+    if (value[METRIC_rx_responses] > 0 && value[METRIC_tx_time] > 0)
+        buffer_printf(&part->line, ", transactions/s = %.2f [#]",
+                      (double)value[METRIC_rx_responses] / seconds(value[METRIC_tx_time]));
+}
+
+/* A counter with what was counted while draining. */
+static int64_t whole(const struct part *part, enum metric counted, enum metric tail)
+{
+    int64_t first = part->value[counted], second = part->value[tail];
+    return (first == METRIC_ABSENT ? 0 : first) + (second == METRIC_ABSENT ? 0 : second);
+}
+
+static void put_blocks(struct part *part, const char *label, enum metric out, enum metric out_tail,
+                       enum metric in, enum metric in_tail)
+{
+    int64_t sent = whole(part, out, out_tail), received = whole(part, in, in_tail);
+    if (sent || received)
+        buffer_printf(&part->line, ", %s blocks = %" PRId64 "/%" PRId64 " [#] (out/in)", label,
+                      sent, received);
+}
+
+static void put_tally(struct part *part, const char *label, enum metric first)
+{
+    const int64_t *tally = &part->value[first]; /* count, min, max, sum */
+    if (tally[0] <= 0 || tally[3] == METRIC_ABSENT)
+        return;
+    double average = (double)tally[3] / (double)tally[0] / NS_PER_MS;
+    if (tally[1] == METRIC_ABSENT)
+        buffer_printf(&part->line, ", %s = %.3f [ms] (avg)", label, average);
+    else
+        buffer_printf(&part->line, ", %s = %.3f/%.3f/%.3f [ms] (min/avg/max)", label,
+                      (double)tally[1] / NS_PER_MS, average, (double)tally[2] / NS_PER_MS);
+}
+
+static void put_tail(struct part *part)
+{
+    static const struct {
+        enum metric metric;
+        const char *label;
+    } figures[] = {
+        {METRIC_tx_tail, "sent after the end"},
+        {METRIC_rx_tail, "read while draining"},
+        {METRIC_tx_unacked, "never acknowledged"},
+        {METRIC_rows_skipped, "intervals skipped"},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        int64_t value = part->value[figures[i].metric];
+        if (value != METRIC_ABSENT && value > 0)
+            buffer_printf(&part->line, ", %s = %" PRId64 " [%s]", figures[i].label, value,
+                          figures[i].metric == METRIC_rows_skipped ? "#" : "B");
+    }
+}
+
+static void put_settings(struct part *part)
+{
+    if (own(part)->rate) {
+        char text[NUMBER_TEXT_MAX];
+        number_format_fixed(text, own(part)->rate, 6);
+        buffer_printf(&part->line, ", rate = %s [Mbit/s]", text);
+    }
+    if (own(part)->nodelay)
+        buffer_text(&part->line, ", TCP_NODELAY");
+    if (part->flow->settings.late_connect)
+        buffer_text(&part->line, ", late connecting");
+    if (part->flow->settings.shutdown)
+        buffer_text(&part->line, ", calling shutdown");
+}
+
+static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
+{
+    part->line.length = 0;
+    buffer_printf(&part->line, "ID %3zu %c: ", index, part->end == SOURCE ? 'S' : 'D');
+    put_place(part);
+    if (part->result->finished) {
+        put_connection(part);
+        put_rates(part);
+        put_blocks(part, "request", METRIC_tx_requests, METRIC_tx_requests_tail, METRIC_rx_requests,
+                   METRIC_rx_requests_tail);
+        put_blocks(part, "response", METRIC_tx_responses, METRIC_tx_responses_tail,
+                   METRIC_rx_responses, METRIC_rx_responses_tail);
+        put_tally(part, "RTT", METRIC_rtt_count);
+        put_tally(part, "IAT", METRIC_iat_count);
+        put_tally(part, "delay", METRIC_delay_count);
+        put_tail(part);
+        put_settings(part);
+    }
+    if (part->result->missing)
+        buffer_printf(&part->line, ", %" PRId64 " reports missing", part->result->missing);
+    if (part->result->error)
+        buffer_printf(&part->line, ", error: %s", part->result->error);
+    else if (!part->result->finished)
+        buffer_text(&part->line, ", error: no final report came");
+    buffer_add(&part->line, "", 1);
+    sinks_line(sinks, "%s", part->line.data);
+}
+
+static void put_rate(char text[32], double bits, bool megabytes)
+{
+    if (isnan(bits))
+        snprintf(text, 32, "nan");
+    else
+        snprintf(text, 32, "%.6f", megabytes ? bits / 8 / (1 << 20) : bits / 1e6);
+}
+
+static void write_total(struct sinks *sinks, const struct sink_run *run,
+                        const struct results *results, int64_t bound)
+{
+    struct results_total total;
+    bool megabytes = run->options->megabytes;
+    const char *unit = megabytes ? "MiB/s" : "Mbit/s";
+    char goodput[32], low[32], middle[32], high[32], retransmitted[32] = "nan", error[48] = "";
+    results_sum_up(results, run->options->plan, &total);
+    put_rate(goodput, total.goodput, megabytes);
+    put_rate(low, total.minimum, megabytes);
+    put_rate(middle, total.median, megabytes);
+    put_rate(high, total.maximum, megabytes);
+    if (total.retransmitted != METRIC_ABSENT)
+        snprintf(retransmitted, sizeof retransmitted, "%" PRId64, total.retransmitted);
+    if (bound != CLOCK_NEVER)
+        snprintf(error, sizeof error, " (clocks known to %.3f ms)", (double)bound / NS_PER_MS);
+    sinks_line(sinks,
+               "total: flows = %zu, failed = %zu, goodput = %s [%s] (%" PRId64
+               " B at the receivers), flow = %s/%s/%s [%s] (min/median/max), fairness = %.6f "
+               "(Jain), retransmitted = %s [B], start skew = %.3f [ms]%s",
+               results->count, total.failed, goodput, unit, total.bytes, low, middle, high, unit,
+               total.fairness, retransmitted,
+               (double)(total.last_start - total.first_start) / NS_PER_MS, error);
+}
+
+void summary_write(struct sinks *sinks, const struct sink_run *run, const struct results *results,
+                   int64_t bound)
+{
+    struct part part = {.run = run};
+    for (size_t i = 0; i < results->count; i++) {
+        sinks_line(sinks, "%s", "");
+        for (int end = 0; end < ENDPOINTS; end++) {
+            part.flow = &run->options->plan->flows[i];
+            part.end = end;
+            part.result = &results->flows[i].ends[end];
+            part.value = part.result->final.value;
+            write_endpoint(sinks, &part, i);
+        }
+    }
+    buffer_free(&part.line);
+    sinks_line(sinks, "%s", "");
+    write_total(sinks, run, results, bound);
+}
