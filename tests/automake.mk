@@ -19,7 +19,20 @@ AM_TESTS_ENVIRONMENT = \
 
 # ---- the lab
 check_PROGRAMS += tests/lab/labwire
-tests_lab_labwire_SOURCES =
+tests_lab_labwire_SOURCES = \
+	tests/lab/control.c tests/lab/control.h \
+	tests/lab/core.c tests/lab/core.h \
+	tests/lab/err.h \
+	tests/lab/fdb.c tests/lab/fdb.h \
+	tests/lab/frame.c tests/lab/frame.h \
+	tests/lab/labconf.c tests/lab/labconf.h \
+	tests/lab/labwire.c \
+	tests/lab/link.c tests/lab/link.h \
+	tests/lab/linkopt.c tests/lab/linkopt.h \
+	tests/lab/queue.c tests/lab/queue.h \
+	tests/lab/rng.h \
+	tests/lab/tap.c tests/lab/tap.h \
+	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
 EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
 
@@ -128,6 +141,7 @@ CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(
 # controller/
 
 # ---- programs as wholes
-SCRIPT_TESTS =
+SCRIPT_TESTS = \
+	tests/lab/selftest.sh
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
