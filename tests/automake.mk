@@ -142,6 +142,14 @@ CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(
 
 # ---- programs as wholes
 SCRIPT_TESTS = \
-	tests/lab/selftest.sh
+	tests/lab/selftest.sh \
+	tests/cli/dry_run.py \
+	tests/cli/examples.py \
+	tests/cli/help.py \
+	tests/cli/log.py \
+	tests/cli/manual.py \
+	tests/cli/options.py \
+	tests/cli/plot.py \
+	tests/cli/screen.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""--help and --version of both programs and of the subcommands."""
+import re
+import subprocess
+
+from flowrig_test import FLOWCTL, FLOWD, case, main, temp_dir
+
+# Letter, long name and argument of every option, in no particular order.
+FLOWCTL_OPTIONS = """
+-h --help[=WHAT]
+-v --version
+-c --show-colon=TYPE[,TYPE]...
+-d --debug
+   --dry-run
+   --embedded
+   --log-file[=FILE]
+-m
+-n --flows=#
+-o
+-p
+-q --quiet
+-s --tcp-stack=TYPE
+-w
+-F --flow=#[,#]...
+-H --host=x=HOST[/CONTROL[:PORT]]
+-O --socket-option=x=OPT
+-T --duration=x=#.#
+-Y --delay=x=#.#
+-S --block-size=x=#
+-A --ask-response=x
+-U --block-cap=x=#
+-R --rate=x=#.#(z|k|M|G)(b|B)
+-B --send-buffer=x=#
+-W --receive-buffer=x=#
+-i --report-interval=#.#
+-Q --summarize-only
+-L --late-connect
+-N --shutdown
+   --framing=auto|stream|message
+   --drain=#.#
+"""
+FLOWD_OPTIONS = """
+-h --help
+-v --version
+-d --debug
+   --log-level=LEVEL
+   --pid-file=FILE
+   --state-dir=DIR
+-b --bind=ADDR
+-p --port=#
+   --no-auth
+-c --cpu=#
+   --workers=#
+   --data-ports=LO-HI
+-w --dump-dir=DIR
+   --max-flows=#
+   --max-sessions=#
+   --report-memory=#
+   --lease=#
+   --retain=#
+"""
+STATUS_OPTIONS = """
+-h --help
+-v --version
+"""
+PLOT_OPTIONS = """
+-h --help
+-v --version
+-o --output=FILE.svg
+   --flows=LIST
+   --metrics=LIST
+"""
+TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
+          "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
+          "flowctl plot": PLOT_OPTIONS}
+
+
+def run(command, *arguments):
+    words = command.split()
+    program = {"flowctl": FLOWCTL, "flowd": FLOWD}[words[0]]
+    return subprocess.run([program] + words[1:] + list(arguments), text=True, cwd=temp_dir(),
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+
+
+def shown(command, *arguments):
+    done = run(command, *arguments)
+    assert done.returncode == 0 and done.stderr == "", f"{command} {arguments}: {done}"
+    assert done.stdout.endswith("\n") and "\t" not in done.stdout
+    return done.stdout
+
+
+def parse(table):
+    """{(letter, name): argument as it is written behind the name}"""
+    options = {}
+    for line in table.strip().splitlines():
+        found = re.fullmatch(r"\s*(?:-(\w))? *(?:--([a-z-]+))?(\[?=.*)?", line)
+        assert found, line
+        options[found[1], found[2]] = found[3] or ""
+    return options
+
+
+def heads(text):
+    """The same out of --help: a line of an option begins with two blanks (or six) and dashes."""
+    options = {}
+    for line in text.splitlines():
+        found = re.match(r"  (?:-(\w)(?:, )?|    )(?:--([a-z-]+))?([\[=]\S*)?(?= |$)", line)
+        if line.startswith("  -") or line.startswith("      --"):
+            assert found, line
+            options[found[1], found[2]] = found[3] or ""
+    return options
+
+
+@case
+def every_option():
+    """--help has every option with its argument, and no other"""
+    for command, table in TABLES.items():
+        found, expected = heads(shown(command, "--help")), parse(table)
+        assert found == expected, (f"{command}: missing {expected.keys() - found.keys()}, extra "
+                                   f"{found.keys() - expected.keys()}, different "
+                                   f"{[k for k in found if found[k] != expected.get(k)]}")
+
+
+@case
+def every_option_works():
+    """Every option that --help shows is taken by the parser, in both spellings"""
+    for command in TABLES:
+        for (letter, name), argument in heads(shown(command, "--help")).items():
+            for option in filter(None, (letter and "-" + letter, name and "--" + name)):
+                done = run(command, option) if argument.startswith("=") else \
+                    run(command, option, "--version")
+                if argument.startswith("="):
+                    assert done.returncode == 1 and "needs an argument" in done.stderr, done
+                else:
+                    assert done.returncode == 0 and "unknown" not in done.stderr, done
+
+
+@case
+def every_option_explained():
+    """Each option has a sentence behind it"""
+    for command in TABLES:
+        text = shown(command, "--help")
+        parts = re.split(r"\n(?=  -|      --)", text)
+        assert len(parts) > 2
+        for part in parts[1:]:
+            lines = part.split("\n")
+            rest = " ".join([lines[0][18:]] + [line.strip() for line in lines[1:]])
+            assert re.search(r"[a-z]{3,} [a-z]", rest), part
+
+
+@case
+def same_help():
+    """-h and --help say the same, and so do `flowctl` and `flowctl run`"""
+    for command in TABLES:
+        assert shown(command, "-h") == shown(command, "--help")
+    assert shown("flowctl", "--help") == shown("flowctl run", "--help")
+    assert shown("flowctl status", "--help") != shown("flowctl stop", "--help")
+
+
+@case
+def usage_first():
+    """The first line says how the command is called"""
+    for command, line in (("flowctl", "Usage: flowctl [run] [OPTION]..."),
+                          ("flowd", "Usage: flowd [OPTION]..."),
+                          ("flowctl status", "Usage: flowctl status [OPTION]... HOST[:PORT]..."),
+                          ("flowctl stop", "Usage: flowctl stop [OPTION]... HOST[:PORT]..."),
+                          ("flowctl plot", "Usage: flowctl plot [OPTION]... LOG")):
+        text = shown(command, "--help")
+        assert text.splitlines()[0] == line, text
+    text = shown("flowctl", "--help")
+    for word in ("flowctl status", "flowctl stop", "flowctl plot", "Exit status: 0", "130"):
+        assert word in text, word
+
+
+@case
+def help_socket():
+    """--help=socket lists the socket options"""
+    text = shown("flowctl", "--help=socket")
+    for option in ("-O x=TCP_CONGESTION=ALG", "-O x=TCP_NODELAY"):
+        assert re.search(rf"^  {re.escape(option)}\n? +\S", text, re.M), text
+    for words in (["-hsocket"], ["-h=socket"], ["--help=socket", "-n", "3"]):
+        assert shown("flowctl", *words) == text, words
+
+
+@case
+def help_traffic():
+    """--help=traffic explains how traffic is made; its examples are right"""
+    text = shown("flowctl", "--help=traffic")
+    assert shown("flowctl", "-htraffic") == text
+    for option in ("-T", "-S", "-Y", "-R", "-A", "--framing"):
+        assert option in text, option
+    examples = re.findall(r"^  flowctl (.*)$", text, re.M)
+    assert len(examples) >= 2, text
+    for example in examples:
+        shown("flowctl", "--dry-run", *example.split())
+
+
+@case
+def version():
+    """--version and -v: program, package and version in one line"""
+    lines = set()
+    for command in TABLES:
+        for option in ("-v", "--version"):
+            text = shown(command, option)
+            program = command.split()[0]
+            found = re.fullmatch(rf"{program} \(flowrig\) (\d+(\.\d+)+\S*)\n", text)
+            assert found, text
+            lines.add(found[1])
+    assert len(lines) == 1, lines
+
+
+@case
+def help_needs_nothing_else():
+    """Help and version come whatever else is asked for, and nothing is started"""
+    assert shown("flowctl", "-n", "5", "-H", "s=192.0.2.1", "--help") == shown("flowctl", "--help")
+    assert shown("flowctl", "-w", "-F", "3", "-v").startswith("flowctl (flowrig)")
+    assert shown("flowctl status", "192.0.2.1", "--help").startswith("Usage: flowctl status")
+    assert shown("flowctl plot", "--help", "a", "b").startswith("Usage: flowctl plot")
+    assert shown("flowd", "-b", "0.0.0.0", "-p", "0", "--version").startswith("flowd (flowrig)")
+
+
+@case
+def width():
+    """No line is longer than 80 characters"""
+    too_long = []
+    for command in TABLES:
+        too_long += [(command, line) for line in shown(command, "--help").splitlines()
+                     if len(line) > 80]
+    for what in ("socket", "traffic"):
+        too_long += [(what, line) for line in shown("flowctl", f"--help={what}").splitlines()
+                     if len(line) > 80]
+    assert not too_long, "\n".join(f"{where}: {len(line)}: {line}" for where, line in too_long)
+
+
+main()

@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flow log: its head, its columns, its file."""
+import math
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+from flowrig_test import (FLOWCTL, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main,
+                          need_program, need_root, run_logged, start_flowctl, temp_dir, wait_for)
+
+FLOWGRIND_COLUMNS = """S|D id begin end through transac requ resp minRTT avgRTT maxRTT minIAT avgIAT
+    maxIAT minDLY avgDLY maxDLY cwnd ssth uack sack lost retr tret fack reor bkof rtt rttvar rto
+    ca_state smss pmtu""".split()
+OUR_COLUMNS = """rx_through min_rtt delivery_rate pacing_rate bytes_acked bytes_retrans
+    total_retrans busy rwnd_limited sndbuf_limited delivered delivered_ce notsent""".split()
+SHORT = ("--embedded", "-q", "-T", "s=0.3", "-i", "0.1")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@case
+def head():
+    """The head: kind, run, start, daemons, flows, columns, units, in this order"""
+    one, two = Daemon(), Daemon()
+    before = time.time_ns()
+    _, log = run_logged("-H", hosts(one, two), "-n", 2, "-T", "s=0.2", "-i", "0.1", "-F", 1, "-S",
+                        "s=1000", "-c", "rtt")
+    after = time.time_ns()
+    end = next(i for i, line in enumerate(log.lines) if line.startswith("# units"))
+    lines = log.lines[:end + 1]
+    flow_word = r"\S+=\S+"
+    forms = [r"# flowlog 1",
+             r"# run [0-9a-f]{32} version=\S+ controller=\S+ flows=2",
+             r"# start_ns (\d+) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"]
+    forms += [rf"# daemon {re.escape(d.control)} host=\S+ os=\S+ release=\S+ version=\S+ "
+              r"id=[0-9a-f]{32} boot=[0-9a-f]{32}" for d in (one, two)]
+    forms += [rf"# flow {i}( {flow_word})+" for i in range(2)]
+    forms += [r"# columns( \S+)+", r"# units( \S+)+"]
+    assert len(lines) == len(forms), "\n".join(lines)
+    for line, form in zip(lines, forms):
+        assert re.fullmatch(form, line), f"{line}\nis not\n{form}"
+    start = re.fullmatch(forms[2], lines[2])
+    assert before < int(start[1]) < after, (before, start[1], after)
+    assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(start[1]) // 10 ** 9)) == start[2]
+    described = [d.rpc().flowd.describe({}) for d in (one, two)]
+    for line, answer in zip(lines[3:5], described):
+        for word in (f"id={answer['daemon_id']}", f"boot={answer['boot_id']}",
+                     f"host={answer['host']}", f"release={answer['os_release']}"):
+            assert word in line.split(), (word, line)
+
+
+@case
+def settings_of_flows():
+    """The settings of each flow stand in the head as --dry-run prints them"""
+    one, two = Daemon(), Daemon()
+    arguments = ["-H", hosts(one, two), "-n", 3, "-T", "s=0.2", "-i", "0.1", "-F", "1", "-S",
+                 "s=100", "-R", "s=1M", "-F", "2", "-T", "d=0.1", "-O", "b=TCP_NODELAY"]
+    planned = re.findall(r"^flow (\d+): (.*)$", expect(flowctl("--dry-run", *arguments)).out, re.M)
+    _, log = run_logged(*arguments)
+    assert len(planned) == 3
+    assert log.comment("flow ") == [f"# flow {number} {text}" for number, text in planned]
+
+
+@case
+def columns():
+    """flowgrind's columns come first and in its order, then ours; units fit"""
+    _, log = run_logged(*SHORT)
+    assert log.columns[:len(FLOWGRIND_COLUMNS)] == FLOWGRIND_COLUMNS, log.columns
+    assert len(set(log.columns)) == len(log.columns)
+    missing = set(OUR_COLUMNS) - set(log.columns[len(FLOWGRIND_COLUMNS):])
+    assert not missing, missing
+    for name, unit in (("S|D", "-"), ("id", "-"), ("begin", "s"), ("through", "Mbit/s"),
+                       ("transac", "1/s"), ("minRTT", "ms"), ("cwnd", "1"), ("rtt", "ms"),
+                       ("ca_state", "-"), ("smss", "B"), ("delivery_rate", "Mbit/s"),
+                       ("bytes_acked", "B"), ("busy", "ms")):
+        assert log.units[name] == unit, (name, log.units[name])
+
+
+@case
+def all_columns_always():
+    """The log has every column whatever -c, -m, -p and -s say"""
+    _, plain = run_logged(*SHORT)
+    for arguments in (["-c", "interval"], ["-c", "rtt,delay"], ["-m", "-p", "-s", "byte"]):
+        _, log = run_logged(*SHORT, *arguments)
+        assert log.columns == plain.columns and log.units == plain.units
+        assert all(re.fullmatch(r"\d+(\.\d+)?|nan|inf", str(row["ssth"])) for row in log.rows)
+        sent = log.total("S", "tx_bytes")
+        through = sum(row["through"] * (row["end"] - row["begin"]) for row in log.of("S")) * 1e6 / 8
+        assert abs(through - sent) < sent / 1000 + 1000, "not in Mbit/s any more"
+
+
+@case
+def rows():
+    """Rows: every column a number, nan, inf or one word; what a row covers follows on the one before"""
+    _, log = run_logged("--embedded", "-q", "-n", 2, "-T", "s=0.35", "-i", "0.1", "-A", "s")
+    words = {"ca_state": r"open|disorder|cwr|recovery|loss", "status": r"[cdflno]/[cdflno]",
+             "tcp_state": r"[a-z_0-9]+", "options": r"[tsweEf]+|-", "S|D": "[SD]"}
+    for line in log.lines:
+        if line.startswith("#"):
+            continue
+        for name, value in zip(log.columns, line.split()):
+            assert re.fullmatch(words.get(name, r"-?\d+(\.\d+)?|nan|inf"), value), (name, value)
+    for endpoint in "SD":
+        for flow in range(2):
+            found = log.of(endpoint, flow)
+            assert len(found) == 4, len(found)
+            assert 0 <= found[0]["begin"] < 0.1
+            for before, after in zip(found, found[1:]):
+                assert before["end"] == after["begin"], (before["end"], after["begin"])
+            for number, row in enumerate(found[:3], 1):
+                assert row["end"] >= number * 0.1
+            assert found[3]["end"] >= 0.35
+    assert all(math.isnan(row["fack"]) for row in log.rows), "Linux has had no fack since 4.15"
+
+
+@case
+def ends_of_flows():
+    """Each endpoint has a line for its begin and its final report; the summary ends the log"""
+    result, log = run_logged("--embedded", "-n", 2, "-T", "s=0.2,d=0.1", "-i", "0.1")
+    expected = {(end, flow) for end in "SD" for flow in range(2)}
+    assert set(log.begins) == expected and set(log.finals) == expected
+    for key, values in log.finals.items():
+        rows_of = log.of(*key)
+        assert sum(row["rx_bytes"] for row in rows_of) == values["rx_bytes"], key
+        assert sum(row["tx_bytes"] for row in rows_of) == values["tx_bytes"], key
+        assert values["congestion_control"] and values["connect_time" if key[0] == "S" else "end"]
+    summary = [line for line in result.out.splitlines() if re.match(r"# (ID |total:)", line)]
+    assert len(summary) == 5
+    assert [line for line in log.lines if re.match(r"# (ID |total:)", line)] == summary
+    assert log.lines[-1] == summary[-1]
+
+
+@case
+def existing_file():
+    """A file that is there is not touched without -o: exit status 1 before anything is done"""
+    path = os.path.join(temp_dir(), "old.log")
+    write(path, "precious\n")
+    before = os.stat(path)
+    result = expect(flowctl(*SHORT, f"--log-file={path}"), 1)
+    assert result.err == f"flowctl: the log file {path} is there already; -o overwrites it\n"
+    after = os.stat(path)
+    assert read(path) == "precious\n"
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+@case
+def overwrite():
+    """-o overwrites it, also where the new log is shorter"""
+    path = os.path.join(temp_dir(), "old.log")
+    write(path, "precious\n" * 100000)
+    expect(flowctl(*SHORT, "-o", f"--log-file={path}"))
+    assert "precious" not in read(path) and FlowLog(path).rows
+
+
+@case
+def overwrite_only_what_is_replaced():
+    """-o and a run that fails before its start: the old log is what it was"""
+    path = os.path.join(temp_dir(), "old.log")
+    write(path, "precious\n")
+    for arguments, status in ((["-H", "b=127.0.0.1:1"], 3),
+                              (["--embedded", "-O", "s=TCP_CONGESTION=nope"], 2)):
+        expect(flowctl(*arguments, "-o", f"--log-file={path}"), status)
+        assert os.path.exists(path), f"{arguments}: the log of an earlier run is gone"
+        assert read(path) == "precious\n", f"{arguments}: the log of an earlier run is emptied"
+
+
+@case
+def special_files_stay():
+    """What is not a file of ours is never removed: a link, a device"""
+    directory = temp_dir()
+    link = os.path.join(directory, "link")
+    os.symlink("/dev/null", link)
+    paths = [link]
+    if os.geteuid() == 0:
+        device = os.path.join(directory, "null")
+        try:
+            os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+            paths.append(device)
+        except OSError:
+            pass  # not in this container
+    for path in paths:
+        expect(flowctl("-H", "b=127.0.0.1:1", "-o", f"--log-file={path}"), 3)
+        assert os.path.lexists(path), f"{path} was removed"
+
+
+@case
+def default_name():
+    """-w and --log-file without a name: flowctl-TIME.log in the current folder"""
+    for option in ("-w", "--log-file"):
+        directory = temp_dir()
+        before = time.time()
+        expect(flowctl(*SHORT, option, cwd=directory))
+        names = os.listdir(directory)
+        assert len(names) == 1, names
+        found = re.fullmatch(r"flowctl-(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d)\.log", names[0])
+        assert found, names[0]
+        made = time.mktime(time.strptime(found[1], "%Y-%m-%d-%H:%M:%S"))
+        assert before - 1 <= made <= time.time(), names[0]
+        assert FlowLog(os.path.join(directory, names[0])).rows
+
+
+@case
+def no_log_unasked():
+    """Without -w there is no file"""
+    directory = temp_dir()
+    expect(flowctl(*SHORT, cwd=directory))
+    assert os.listdir(directory) == []
+
+
+@case
+def quiet():
+    """-q: nothing on the screen, everything in the log"""
+    result, log = run_logged(*SHORT)
+    assert result.out == "", result.out
+    assert len(log.rows) == 6 and log.comment("total:")
+
+
+@case
+def written_as_it_comes():
+    """Rows stand in the file while the run goes on"""
+    path = os.path.join(temp_dir(), "flow.log")
+    process = start_flowctl("--embedded", "-q", "-T", "s=30", "-i", "0.05", f"--log-file={path}")
+
+    def some():
+        if not os.path.exists(path):
+            return 0
+        text = read(path)
+        return len([line for line in text[:text.rfind("\n") + 1].splitlines()
+                    if line[:2] in ("S ", "D ")])
+
+    first = wait_for(some, 20, "a row in the file")
+    wait_for(lambda: some() > first + 10, 20, "more rows in the file")
+    assert process.running()
+    process.signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    log = FlowLog(path)
+    assert len(log.of("S")) > 5 and log.comment("total:") and len(log.finals) == 2
+
+
+@case
+def disk_full():
+    """A full disk is one warning, and the run goes on"""
+    path = os.path.join(temp_dir(), "full.log")
+    os.symlink("/dev/full", path)
+    result = expect(flowctl("--embedded", "-o", f"--log-file={path}", "-T", "s=0.6", "-i", "0.1"))
+    said = [line for line in result.err.splitlines() if line.startswith("flowctl: ")
+            and "private flowd" not in line]
+    assert said == [f"flowctl: the log file {path} can't be written any further: No space left on "
+                    "device; the run goes on"], result.err
+    assert len(result.rows) == 12 and "\n# total: " in result.out
+    assert os.path.islink(path)
+
+
+@case
+def disk_full_and_quiet():
+    """A full disk with -q: one warning, and the flows have their whole time"""
+    daemon = Daemon()
+    path = os.path.join(temp_dir(), "full.log")
+    os.symlink("/dev/full", path)
+    # -T 3 s; were the flows stopped at the first failed write, the session were gone at once
+    process = start_flowctl("-H", hosts(daemon), "-q", "-o", f"--log-file={path}", "-T", "s=3",
+                            "-i", "0.1")
+    wait_for(lambda: "the run goes on" in process.err, 20, "the warning")
+    time.sleep(1)
+    status = daemon.rpc().flowd.status({})
+    assert process.wait(60) == 0, process.err
+    assert len(process.err_lines) == 1, process.err
+    assert [s["running"] for s in status["sessions"]] == [2], status
+
+
+@case
+def disk_fills_up():
+    """A disk that fills up in mid-run: one warning, exit status 0, the log is whole up to there"""
+    need_root()
+    need_program("unshare")
+    directory = temp_dir()
+    mount = os.path.join(directory, "disk")
+    os.mkdir(mount)
+    script = (f"mount -t tmpfs -o size=64k none {mount} || exit 77; "
+              f"'{FLOWCTL}' --embedded -T s=1 -i 0.005 --log-file={mount}/a.log; status=$?; "
+              f"cp {mount}/a.log {directory}/copy.log; exit $status")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], text=True, capture_output=True,
+                          timeout=60)
+    if done.returncode == 77 or "unshare:" in done.stderr:
+        raise Skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the run goes on") == 1, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line[:2] in ("S ", "D ")]
+    assert len(lines) == 400, len(lines)
+    text = read(os.path.join(directory, "copy.log"))
+    assert 60000 < len(text) <= 65536, len(text)
+    found = [line.split() for line in text[:text.rfind("\n")].splitlines() if line[0] in "SD"]
+    width = len(next(l for l in text.splitlines() if l.startswith("# columns")).split()) - 2
+    assert found and all(len(words) == width for words in found)
+
+
+@case
+def nothing_left_behind():
+    """A run that fails before its start leaves no log, and no session on a daemon"""
+    daemon = Daemon()
+    directory = temp_dir()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        nobody = f"127.0.0.1:{held.getsockname()[1]}"
+        for arguments, status in (
+                (["-H", f"b=127.0.0.1/{nobody}"], 3),
+                (["-H", f"s=127.0.0.1/{daemon.control},d=127.0.0.1/{nobody}"], 2),
+                (["-H", hosts(daemon), "-O", "s=TCP_CONGESTION=nope"], 2),
+                (["-H", hosts(daemon), "-n", "3", "-F", "2", "-O", "d=TCP_CONGESTION=nope"], 2),
+                (["-H", hosts(daemon, source_host="192.0.2.1", destination_host="a" * 64)], 2)):
+            result = expect(flowctl(*arguments, "-w", "-T", "s=1", cwd=directory), status)
+            assert len(result.err.splitlines()) == 1 and result.out == "", result.err + result.out
+            assert os.listdir(directory) == [], arguments
+    wait_for(lambda: daemon.rpc().flowd.status({})["flows"] == 0, 10, "the end of all flows")
+    assert daemon.rpc().flowd.status({})["sessions"] == []
+
+
+@case
+def closed_screen():
+    """A standard output that is closed does not end up in the log"""
+    path = os.path.join(temp_dir(), "flow.log")
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", FLOWCTL, "--embedded", "-T", "s=0.3",
+                           "-i", "0.1", f"--log-file={path}"], text=True, stderr=subprocess.PIPE,
+                          timeout=60)
+    assert read(path).startswith("# flowlog 1\n"), read(path)[:200]
+    log = FlowLog(path)
+    assert len(log.rows) == 6, done.stderr
+
+
+main()

@@ -1,0 +1,552 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input: exactly one sentence on standard error, nothing on standard output, exit status 1."""
+import os
+import re
+import socket
+import subprocess
+
+from flowrig_test import (FLOWCTL, FLOWD, Daemon, Skip, at_end, case, main, temp_dir)
+
+LONG_NAME = "a" * 300
+# Names that the resolver refuses without asking anybody: a label has 63 characters at most.
+NO_NAME = "a" * 64
+WHICH = ("does not say which endpoint it is for: write s= for the source, d= for the destination, "
+         "or b= for both")
+SECONDS_UNITS = "use s, ms, us, ns, min or h"
+BYTES_UNITS = "use bytes, or k, M, G, T for powers of 1024"
+RATE_UNITS = ("use z, k, M or G (powers of 1024) with b for bit/s or B for byte/s, or SI units such "
+              "as 10Mbit or 1.5GByte")
+NO_PORT = "is not a port: it is a number from 1 to 65535"
+NEITHER = "is neither an option nor a command; --help lists both"
+HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a header of 40 bytes here"
+STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A) or varying "
+          "sizes need them")
+REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
+            "command this daemon; --no-auth allows that")
+
+
+def complain(program, name, arguments, sentence, status=1, cwd=None):
+    """The program says the sentence and nothing else, and leaves nothing behind."""
+    directory = cwd or temp_dir()
+    before = sorted(os.listdir(directory))
+    try:
+        done = subprocess.run([program] + arguments, stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=30, cwd=directory)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"{arguments} was taken: it ran on") from None
+    expected = f"{name}: {sentence}\n"
+    assert done.stderr == expected, f"{arguments} says\n{done.stderr!r}\nnot\n{expected!r}"
+    assert done.returncode == status, f"{arguments}: exit status {done.returncode}, not {status}"
+    assert done.stdout == "", f"{arguments} prints {done.stdout[:300]!r}"
+    after = sorted(os.listdir(directory))
+    assert after == before, f"{arguments} leaves {after}"
+
+
+def bad(words, sentence):
+    """A case: flowctl with these words (split at spaces, or a list) says the sentence."""
+    arguments = words.split() if isinstance(words, str) else words
+
+    def run():
+        complain(FLOWCTL, "flowctl", arguments, sentence)
+
+    shown = " ".join(repr(a) if a == "" or " " in a else a for a in arguments)
+    if len(shown) > 50:
+        shown = shown[:47] + "..."
+    run.__doc__ = f"flowctl {shown}"
+    run.__name__ = "flowctl_" + re.sub(r"\W", "_", shown)
+    case(run)
+
+
+# ---- the command line as such
+bad("-Z", "unknown option -Z; --help lists the options")
+bad("--foo", "unknown option --foo; --help lists the options")
+bad("--foo=3", "unknown option --foo; --help lists the options")
+bad("-n 2 --foo -w", "unknown option --foo; --help lists the options")
+bad("-q3", "unknown option -3; --help lists the options")
+bad("--quiet=3", "option --quiet takes no argument")
+bad("--summarize-only=1", "option --summarize-only takes no argument")
+bad("-n", "option -n needs an argument")
+bad("--flows", "option --flows needs an argument")
+bad("-T", "option -T needs an argument")
+bad("--duration", "option --duration needs an argument")
+bad("-A", "option -A needs an argument")
+bad("-c", "option -c needs an argument")
+bad("-dqn", "option -n needs an argument")
+bad("foo", f"'foo' {NEITHER}")
+bad("-n 2 foo", f"'foo' {NEITHER}")
+bad("-n 2 status 127.0.0.1", f"'status' {NEITHER}")
+bad("run foo", f"'foo' {NEITHER}")
+bad("-- foo", f"'foo' {NEITHER}")
+bad([""], f"'' {NEITHER}")
+bad("--help=foo", "option --help: there is no help on 'foo'; there is on socket and traffic")
+bad("-hfoo", "option -h: there is no help on 'foo'; there is on socket and traffic")
+bad("--help=", "option --help: there is no help on ''; there is on socket and traffic")
+
+# ---- -n
+for text in ("x", "1.5", "", "1,2", " 1", "+1", "1k", "0x2", "1e3"):
+    bad(["-n", text], f"option -n: '{text}' is not a whole number")
+for text in ("0", "-1", "1000001"):
+    bad(["-n", text], f"option -n: '{text}' is not within 1 to 1000000")
+bad(["-n", "9" * 25], f"option -n: '{'9' * 25}' is too large")
+
+# ---- which endpoint
+for option in ("-T", "-Y", "-S", "-R", "-B", "-W", "-A", "-H", "-O", "-U"):
+    bad([option, "q=1"], f"option {option}: 'q=1' {WHICH}")
+    bad([option, ""], f"option {option}: nothing is given")
+for option in ("-T", "-Y", "-S", "-R", "-B", "-W", "-U"):
+    bad([option, "s"], f"option {option}: endpoint 's' has no value: write s=VALUE")
+    bad([option, "d="], f"option {option}: endpoint 'd' has no value: write d=VALUE")
+for text in ("5", "=5", "S=1", "sd=1", "s:1", "x"):
+    bad(["-T", text], f"option -T: '{text}' {WHICH}")
+bad("-T s=1,d=", "option -T: endpoint 'd' has no value: write d=VALUE")
+bad("-S 0", f"option -S: '0' {WHICH}")
+bad("-R 10Q", f"option -R: '10Q' {WHICH}")
+# A list in which nothing is listed is a slip, not a wish for nothing.
+for option in ("-T", "-A", "-H", "-O"):
+    bad([option, ",", "--dry-run"], f"option {option}: nothing is given")
+bad("-F , --dry-run", "option -F: no flow is given")
+bad("-c , --dry-run", "option -c: no column is given")
+
+# ---- times
+bad("-T s=-1", "option -T: '-1' is negative")
+bad("-T s=x", "option -T: 'x' is not a number")
+bad("-T s=inf", "option -T: 'inf' is not a number")
+bad("-T s=nan", "option -T: 'nan' is not a number")
+bad("-T s=.", "option -T: '.' is not a number")
+bad(["-T", "s= 1"], "option -T: ' 1' is not a number")
+bad("-T s=1x", f"option -T: '1x' has an unknown unit 'x'; {SECONDS_UNITS}")
+bad("-T s=1e3", f"option -T: '1e3' has an unknown unit 'e3'; {SECONDS_UNITS}")
+bad("-T s=0x10", f"option -T: '0x10' has an unknown unit 'x10'; {SECONDS_UNITS}")
+bad("-T s=1.2.3", f"option -T: '1.2.3' has an unknown unit '.3'; {SECONDS_UNITS}")
+bad("-T s=1;d=2", f"option -T: '1;d=2' has an unknown unit ';d=2'; {SECONDS_UNITS}")
+bad("-T s=31622401", "option -T: '31622401' is not within 0s to 31622400s")
+bad("-T s=9999999999999999999", "option -T: '9999999999999999999' has more than 18 digits")
+bad("-T s=999999999999999999h", "option -T: '999999999999999999h' is too large")
+bad("-T s=0", "flow 0: neither endpoint sends: give one a duration above 0 with -T")
+bad("-n 3 -F 2 -T b=0", "flow 2: neither endpoint sends: give one a duration above 0 with -T")
+bad("-Y s=-1", "option -Y: '-1' is negative")
+bad("-Y s=x", "option -Y: 'x' is not a number")
+bad("-Y d=1", "flow 0: the destination has a delay (-Y) but no duration (-T)")
+bad("-L -T s=1,d=1 -Y s=2",
+    "flow 0: the destination would send before the source has connected: with -L its delay (-Y) "
+    "must not be below the source's")
+for text in ("0", "0.00001", "86401", "1ns"):
+    bad(["-i", text], f"option -i: '{text}' is not within 0.0001s to 86400s")
+bad("-i x", "option -i: 'x' is not a number")
+bad("-i -1", "option -i: '-1' is negative")
+bad("-i s=1", "option -i: 's=1' is not a number")
+bad(["-i", ""], "option -i: '' is not a number")
+bad("--drain -1", "option --drain: '-1' is negative")
+bad("--drain x", "option --drain: 'x' is not a number")
+bad("--drain 3601", "option --drain: '3601' is not within 0s to 3600s")
+
+# ---- sizes
+for text in ("0", "1073741825", "2G"):
+    bad(["-S", f"s={text}"], f"option -S: '{text}' is not within 1B to 1073741824B")
+bad("-S s=abc", "option -S: 'abc' is not a number")
+bad("-S s=-5", "option -S: '-5' is negative")
+bad("-S s=10kB", f"option -S: '10kB' has an unknown unit 'kB'; {BYTES_UNITS}")
+# There are no halves of a byte: strict numbers don't round what was typed.
+for option in ("-S", "-B", "-W", "-U"):
+    bad([option, "s=8192.5", "--dry-run"], f"option {option}: '8192.5' is not a whole number of bytes")
+bad("-S s=1.0001k --dry-run", "option -S: '1.0001k' is not a whole number of bytes")
+bad("-B s=2G", "option -B: '2G' is not within 0B to 2147483647B")
+bad("-B s=x", "option -B: 'x' is not a number")
+bad("-W d=-1", "option -W: '-1' is negative")
+bad("-W d=99999999999", "option -W: '99999999999' is not within 0B to 2147483647B")
+bad("-U x", f"option -U: 'x' {WHICH}")
+bad("-U 100x", f"option -U: '100x' has an unknown unit 'x'; {BYTES_UNITS}")
+bad("-U s=-1", "option -U: '-1' is negative")
+bad("-U 100", "flow 0: the source asks for blocks of 8192 bytes, above its cap of 100 (-U)")
+bad("-A s=1", "option -A: takes no value, but '1' was given")
+bad("-A s -S s=20", HEADER)
+bad("-R s=1M -S s=20", HEADER)
+bad("--framing message -S s=20", HEADER)
+
+# ---- rates
+for text in ("10Q", "10MBit", "10Mbits", "10mbit", "1T", "1e6", "10Mb/s", "1KB"):
+    unit = text.lstrip("0123456789")
+    bad(["-R", f"s={text}"], f"option -R: '{text}' has an unknown unit '{unit}'; {RATE_UNITS}")
+bad(["-R", "s=10 M"], f"option -R: '10 M' has an unknown unit ' M'; {RATE_UNITS}")
+bad("-R s=M", "option -R: 'M' is not a number")
+bad("-R s=-1", "option -R: '-1' is negative")
+bad("-R s=0", "option -R: '0' is no rate: it must be above 0")
+bad("-R s=0.1", "option -R: '0.1' is no rate: it must be above 0")
+bad("-R s=2000Tbit", "option -R: '2000Tbit' is not within 0bit/s to 1000000000000000bit/s")
+bad("--framing stream -R s=1M", STREAM)
+bad("--framing stream -A s", STREAM)
+bad("--framing foo", "option --framing: 'foo' is none of auto, stream, message")
+bad(["--framing", ""], "option --framing: '' is none of auto, stream, message")
+
+# ---- -F
+bad("-n 2 -F 9", "option -F: there is no flow 9: with -n 2 the last one is 1")
+bad("-F 9 -n 2", "option -F: there is no flow 9: with -n 2 the last one is 1")
+bad("-F 1", "option -F: there is no flow 1: with -n 1 the last one is 0")
+bad("-n 2 -F 0,2", "option -F: there is no flow 2: with -n 2 the last one is 1")
+bad("-F -2", "option -F: there is no flow -2")
+bad("-F 1000000", "option -F: there is no flow 1000000")
+bad("-F x", "option -F: 'x' is not a whole number")
+bad("-n 4 -F 0-3", "option -F: '0-3' is not a whole number")
+bad(["-F", ""], "option -F: no flow is given")
+
+# ---- hosts
+for text in ("0", "65536", "x", "", "-1", "80x"):
+    bad(["-H", f"s=a:{text}"], f"option -H: '{text}' {NO_PORT}")
+    bad(["-H", f"s=a/b:{text}"], f"option -H: '{text}' {NO_PORT}")
+    bad(["-H", f"s=a/[::1]:{text}"], f"option -H: '{text}' {NO_PORT}")
+bad("-H s=[::1", "option -H: the bracket of '[::1' is not closed")
+bad("-H s=[::1:5999", "option -H: the bracket of '[::1:5999' is not closed")
+bad("-H s=a/[::1", "option -H: the bracket of '[::1' is not closed")
+bad("-H s=[::1]x", "option -H: after the bracket of '[::1]x' only a port can follow")
+bad("-H s=[]", "option -H: the host name is empty")
+bad("-H s=[a]", "option -H: 'a' is not an IPv6 address")
+bad("-H s=[127.0.0.1]", "option -H: '127.0.0.1' is not an IPv6 address")
+bad("-H s=1:2:3", "option -H: '1:2:3' is not an IPv6 address; with a port it is written "
+                  "[address]:port")
+bad("-H s=", "option -H: endpoint 's' has no host: write s=HOST")
+bad("-H s", "option -H: endpoint 's' has no host: write s=HOST")
+bad("-H a", f"option -H: 'a' {WHICH}")
+bad("-H s=/a", "option -H: the host name is empty")
+bad("-H s=a/", "option -H: the host name is empty")
+bad("-H s=:5999", "option -H: the host name is empty")
+bad("-H s=a:1/b", "option -H: 'a:1/b': the port belongs to the control address, after the slash")
+bad(f"-H s={LONG_NAME}", f"option -H: the host name '{LONG_NAME[:40]}...' is too long")
+for text in ("a b", "a=b", "'a'", "a<b", "a&b"):
+    bad(["-H", f"s={text}"], f"option -H: '{text}' is not a host name")
+bad("-H s=a/b/c", "option -H: 'b/c' is not a host name")
+# These would end the host in the URL of the control connection, or name a user in it.
+for text in ("a#b", "a?b", "u@a", "a\\b", "a;b", "a{b}"):
+    bad(["-H", f"s={text}", "--dry-run"], f"option -H: '{text}' is not a host name")
+
+# ---- columns, units, socket options
+for text in ("foo", "Through", "begin"):
+    bad(["-c", text], f"option -c: there is no column '{text}'; --help lists the groups, and "
+                      "flowlog(5) each column")
+bad("-c rtt,foo", "option -c: there is no column 'foo'; --help lists the groups, and flowlog(5) "
+                  "each column")
+bad(["-c", ""], "option -c: no column is given")
+bad("-s foo", "option -s: 'foo' is neither segment nor byte")
+bad(["-s", ""], "option -s: '' is neither segment nor byte")
+bad("-O s=FOO", "option -O: there is no socket option 'FOO'; --help=socket lists them")
+bad("-O s=FOO=1", "option -O: there is no socket option 'FOO'; --help=socket lists them")
+bad("-O s=tcp_nodelay", "option -O: there is no socket option 'tcp_nodelay'; --help=socket lists them")
+bad("-O s=TCP_NODELA", "option -O: there is no socket option 'TCP_NODELA'; --help=socket lists them")
+bad("-O FOO", f"option -O: 'FOO' {WHICH}")
+bad("-O TCP_NODELAY", f"option -O: 'TCP_NODELAY' {WHICH}")
+bad("-O s", "option -O: no socket option is named: write s=NAME")
+bad("-O s=", "option -O: no socket option is named: write s=NAME")
+bad("-O s=TCP_CONGESTION", "option -O: TCP_CONGESTION needs a value: write TCP_CONGESTION=ALG")
+bad("-O s=TCP_CONGESTION=", "option -O: TCP_CONGESTION needs a value: write TCP_CONGESTION=ALG")
+bad("-O s=TCP_NODELAY=1", "option -O: TCP_NODELAY takes no value")
+bad(f"-O s=TCP_CONGESTION={'x' * 32}",
+    f"option -O TCP_CONGESTION: '{'x' * 32}' is longer than 31 characters")
+bad(["-O", "s=TCP_CONGESTION=a b"], "option -O TCP_CONGESTION: 'a b' is no name")
+bad("-O s=TCP_CONGESTION=a=b", "option -O TCP_CONGESTION: 'a=b' is no name")
+
+# ---- two values for one thing: else the order of options would matter
+bad("-T s=1,s=2", "option -T: two values for source of flow 0: '1' and '2'")
+bad("-T s=1 -T b=2", "option -T: two values for source of flow 0: '1' and '2'")
+bad("-T b=1,d=2", "option -T: two values for destination of flow 0: '1' and '2'")
+bad("-S s=100 -S s=200", "option -S: two values for source of flow 0: '100' and '200'")
+bad("-H s=a,s=b", "option -H: two values for source of flow 0: 'a' and 'b'")
+bad("-H s=a/c -H b=a", "option -H: two values for source of flow 0: 'a/c' and 'a'")
+bad("-R s=1M,s=1Mbit", "option -R: two values for source of flow 0: '1M' and '1Mbit'")
+bad("-B s=1 -B s=2", "option -B: two values for source of flow 0: '1' and '2'")
+bad("-i 1 -i 2", "option -i: two values for flow 0: '1' and '2'")
+bad("--framing stream --framing message",
+    "option --framing: two values for flow 0: 'stream' and 'message'")
+bad("-O s=TCP_CONGESTION=reno -O s=TCP_CONGESTION=cubic",
+    "option -O TCP_CONGESTION: two values for source of flow 0: 'reno' and 'cubic'")
+bad("-n 3 -F 1 -T s=1 -F 1,2 -T s=2",
+    "option -T: two values for source of flow 1: '1' and '2'")
+bad("-n 3 -F 2 -i 1 -i 2", "option -i: two values for flow 2: '1' and '2'")
+bad("-F -1 -T s=1 -T s=2", "option -T: two values for source of flow 0: '1' and '2'")
+bad("-T s=1 -F -1 -T s=2", "option -T: two values for source of flow 0: '1' and '2'")
+# A value that is none is the better complaint than two of them.
+bad("-T s=1,s=x", "option -T: 'x' is not a number")
+
+# ---- the log file
+bad("--log-file=", "option --log-file: the name of the file is empty")
+bad("--log-file a.log", f"'a.log' {NEITHER}")
+bad("-w a.log", f"'a.log' {NEITHER}")
+
+
+@case
+def log_file_in_a_missing_folder():
+    """flowctl --log-file in a missing folder"""
+    complain(FLOWCTL, "flowctl", ["--log-file=missing/a.log"],
+             "the log file missing/a.log can't be written: No such file or directory")
+
+
+@case
+def log_file_is_a_folder():
+    """flowctl --log-file, a folder"""
+    directory = temp_dir()
+    os.mkdir(os.path.join(directory, "sub"))
+    complain(FLOWCTL, "flowctl", ["--log-file=sub", "-o"],
+             "the log file sub can't be written: Is a directory", cwd=directory)
+
+
+@case
+def log_file_in_a_file():
+    """flowctl --log-file below a file"""
+    directory = temp_dir()
+    with open(os.path.join(directory, "file"), "w", encoding="utf-8"):
+        pass
+    complain(FLOWCTL, "flowctl", ["--log-file=file/a.log"],
+             "the log file file/a.log can't be written: Not a directory", cwd=directory)
+
+
+@case
+def first_complaint_only():
+    """Several mistakes give one sentence, about the first"""
+    complain(FLOWCTL, "flowctl", ["-n", "0", "-T", "q=1", "--foo"],
+             "option -n: '0' is not within 1 to 1000000")
+
+
+# ---- status, stop and plot
+for command in ("status", "stop"):
+    bad(command, f"{command}: name at least one host: flowctl {command} HOST[:PORT]...")
+    bad([command, ""], f"{command}: the host name is empty")
+    for text in ("0", "x", "65536", ""):
+        bad([command, f"a:{text}"], f"{command}: '{text}' {NO_PORT}")
+    bad([command, "[::1"], f"{command}: the bracket of '[::1' is not closed")
+    bad([command, "a b"], f"{command}: 'a b' is not a host name")
+    bad([command, "a/b"], f"{command}: 'a/b' is not a host name")
+    bad([command, "-n", "2"], f"{command}: unknown option -n; --help lists the options")
+    bad([command, "--foo"], f"{command}: unknown option --foo; --help lists the options")
+    bad([command, "--help=x"], f"{command}: option --help takes no argument")
+
+bad("plot", "plot: one flow log is to be named, not 0")
+bad("plot a b", "plot: one flow log is to be named, not 2")
+bad("plot missing.log", "plot: missing.log: No such file or directory")
+bad("plot --flows x a", "plot: option --flows: 'x' is not a whole number")
+bad("plot --flows 3-1 a", "plot: option --flows: 3-1 is no range of flows")
+bad("plot --flows 1- a", "plot: option --flows: '' is not a whole number")
+bad(["plot", "--flows", "", "a"], "plot: option --flows: no flow is given")
+bad("plot --flows , a", "plot: option --flows: no flow is given")
+bad("plot --flows 1000000 a", "plot: option --flows: 1000000 is no range of flows")
+bad("plot -o", "plot: option -o needs an argument")
+bad("plot --metrics", "plot: option --metrics needs an argument")
+bad("plot -n 1 a", "plot: unknown option -n; --help lists the options")
+
+
+@case
+def nobody_there():
+    """flowctl status and stop of a port where nobody listens: exit status 3"""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # bound, and not listening: nobody else takes it
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        for command in ("status", "stop"):
+            complain(FLOWCTL, "flowctl", [command, place],
+                     f"no flowd can be reached at {place}: Connection refused", status=3)
+
+
+@case
+def unknown_name():
+    """flowctl status and stop of a name that nobody knows: exit status 3"""
+    for command in ("status", "stop"):
+        complain(FLOWCTL, "flowctl", [command, NO_NAME],
+                 f"the host name '{NO_NAME}' is not known", status=3)
+
+
+@case
+def one_of_two_there():
+    """flowctl status of two hosts of which one answers: exit status 2, and the answer"""
+    daemon = Daemon()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        done = subprocess.run([FLOWCTL, "status", place, daemon.control], text=True,
+                              capture_output=True, timeout=30)
+    assert done.returncode == 2, done
+    assert done.stderr == f"flowctl: no flowd can be reached at {place}: Connection refused\n"
+    assert re.fullmatch(rf"{re.escape(daemon.control)}: up \d+ s, 0 sessions, 0 flow endpoints\n", done.stdout), done
+
+
+# ---- flowd
+
+
+def bad_daemon(words, sentence):
+    arguments = words.split() if isinstance(words, str) else words
+
+    def run():
+        complain(FLOWD, "flowd", ["-d"] + arguments, sentence)
+
+    shown = " ".join(repr(a) if a == "" else a for a in arguments)[:50]
+    run.__doc__ = f"flowd {shown}"
+    run.__name__ = "flowd_" + re.sub(r"\W", "_", shown)
+    case(run)
+
+
+bad_daemon("-Z", "unknown option -Z; --help lists the options")
+bad_daemon("--foo", "unknown option --foo; --help lists the options")
+bad_daemon("foo", "'foo' is not an option, and nothing else is taken; --help lists the options")
+bad_daemon([""], "'' is not an option, and nothing else is taken; --help lists the options")
+bad_daemon("-p", "option -p needs an argument")
+bad_daemon("--lease", "option --lease needs an argument")
+bad_daemon("--no-auth=3", "option --no-auth takes no argument")
+for text in ("x", "1.5", "", "5999x"):
+    bad_daemon(["-p", text], f"option -p: '{text}' is not a whole number")
+for text in ("-1", "65536"):
+    bad_daemon(["-p", text], f"option -p: '{text}' is not within 0 to 65535")
+for given, place in (("0.0.0.0", "0.0.0.0:5999"), ("192.0.2.1", "192.0.2.1:5999"),
+                     ("::", "[::]:5999"), ("[2001:db8::1]:70", "[2001:db8::1]:70"),
+                     ("128.0.0.1:80", "128.0.0.1:80"), ("::ffff:192.0.2.1", "[::ffff:192.0.2.1]:5999")):
+    bad_daemon(["-b", given], REFUSING.format(place))
+bad_daemon("-b [::1", "option -b: the bracket of '[::1' is not closed")
+bad_daemon(["-b", ""], "option -b: the host name is empty")
+for text in ("0", "99999", "x"):
+    bad_daemon(["-b", f"localhost:{text}"], f"option -b: '{text}' {NO_PORT}")
+bad_daemon("-b 1:2:3", "option -b: '1:2:3' is not an IPv6 address; with a port it is written "
+                       "[address]:port")
+bad_daemon("-b 192.0.2.1 --no-auth",
+           "can't listen at 192.0.2.1:5999: Cannot assign requested address")
+bad_daemon(f"-b {NO_NAME}", f"option -b: the host name '{NO_NAME}' is not known: Name or service "
+                            "not known")
+bad_daemon("-c x", "option -c: 'x' is not a whole number")
+bad_daemon("-c -1", "option -c: '-1' is not within 0 to 1023")
+bad_daemon("-c 1024", "option -c: '1024' is not within 0 to 1023")
+bad_daemon("-p 0 -c 1023", "option -c: CPU 1023 can't be used: Invalid argument")
+for option in ("-w", "--state-dir"):
+    bad_daemon([option, "missing"], f"option {option}: missing: No such file or directory")
+bad_daemon("-p 0 --pid-file /missing/pid",
+           "option --pid-file: /missing/pid can't be written: No such file or directory")
+for text in ("0", "257", "-1"):
+    bad_daemon(["--workers", text], f"option --workers: '{text}' is not within 1 to 256")
+bad_daemon("--workers x", "option --workers: 'x' is not a whole number")
+bad_daemon("--data-ports 6000", "option --data-ports: '6000' is no range of ports such as 6000-6100")
+bad_daemon(["--data-ports", ""], "option --data-ports: '' is no range of ports such as 6000-6100")
+bad_daemon("--data-ports x-y", "option --data-ports: 'x' is not a whole number")
+bad_daemon("--data-ports 6000-", "option --data-ports: '' is not a whole number")
+bad_daemon("--data-ports 7000-6000", "option --data-ports: '7000-6000' ends before it begins")
+bad_daemon("--data-ports 0-10", "option --data-ports: '0' is not within 1 to 65535")
+bad_daemon("--data-ports 1-65536", "option --data-ports: '65536' is not within 1 to 65535")
+bad_daemon("--max-flows 0", "option --max-flows: '0' is not within 1 to 1000000")
+bad_daemon("--max-flows x", "option --max-flows: 'x' is not a whole number")
+bad_daemon("--max-sessions 0", "option --max-sessions: '0' is not within 1 to 10000")
+bad_daemon("--report-memory 1k", "option --report-memory: '1k' is below 64k")
+bad_daemon("--report-memory x", "option --report-memory: 'x' is not a number")
+bad_daemon("--report-memory 10Q", f"option --report-memory: '10Q' has an unknown unit 'Q'; "
+                                  f"{BYTES_UNITS}")
+for option in ("--lease", "--retain"):
+    for text in ("0", "0.5", "721h"):
+        bad_daemon([option, text],
+                   f"option {option}: '{text}' is not within 1 s to 30 days, in whole seconds")
+    bad_daemon([option, "x"], f"option {option}: 'x' is not a number")
+for text in ("foo", ""):
+    bad_daemon(["--log-level", text], f"option --log-level: '{text}' is not a log level: error, "
+                                      "warning, info, debug or trace")
+
+
+@case
+def directory_is_a_file():
+    """flowd -w and --state-dir, a file"""
+    directory = temp_dir()
+    with open(os.path.join(directory, "file"), "w", encoding="utf-8"):
+        pass
+    for option in ("-w", "--state-dir"):
+        complain(FLOWD, "flowd", ["-d", option, "file"], f"option {option}: file is not a directory",
+                 cwd=directory)
+
+
+@case
+def state_of_another():
+    """flowd --state-dir with something else in the file of its identity, which stays"""
+    directory = temp_dir()
+    path = os.path.join(directory, "daemon-id")
+    for content in ("", "junk\n", "0123456789abcdef\n", "0" * 31 + "g\n"):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+        complain(FLOWD, "flowd", ["-d", "-p", "0", "--state-dir", "."],
+                 "./daemon-id does not hold an identity; remove it to get a new one", cwd=directory)
+        with open(path, encoding="utf-8") as file:
+            assert file.read() == content
+
+
+@case
+def identity_lasts():
+    """flowd --state-dir keeps the identity over a restart; the boot id is new"""
+    directory = temp_dir()
+    described = []
+    for _ in range(2):
+        daemon = Daemon("--state-dir", directory)
+        described.append(daemon.rpc().flowd.describe({}))
+        daemon.stop()
+    assert described[0]["daemon_id"] == described[1]["daemon_id"]
+    assert described[0]["boot_id"] != described[1]["boot_id"]
+
+
+@case
+def port_in_use():
+    """flowd at a port in use: one sentence and exit status 1, in the foreground and without -d"""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        sentence = f"can't listen at 127.0.0.1:{port}: Address already in use"
+        for how in (["-d"], []):
+            complain(FLOWD, "flowd", how + ["-p", port], sentence)
+            complain(FLOWD, "flowd", how + ["-b", f"127.0.0.1:{port}"], sentence)
+
+
+@case
+def port_in_use_v6():
+    """flowd at a port that is in use at ::1 only: one sentence, and 127.0.0.1 is not kept"""
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            taken.bind(("::1", 0))
+        except OSError:
+            raise Skip("there is no IPv6") from None
+        taken.listen()
+        port = taken.getsockname()[1]
+        complain(FLOWD, "flowd", ["-d", "-p", str(port)],
+                 f"can't listen at [::1]:{port}: Address already in use")
+        socket.create_server(("127.0.0.1", port)).close()
+
+
+@case
+def same_address_twice():
+    """flowd told to listen twice at one address"""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    complain(FLOWD, "flowd", ["-d", "-b", f"127.0.0.1:{port}", "-b", f"127.0.0.1:{port}"],
+             f"can't listen at 127.0.0.1:{port}: Address already in use")
+
+
+@case
+def background_complaints():
+    """flowd without -d: what fails before it listens is said by the one who started it"""
+    for words, sentence in (
+            ("-b 0.0.0.0", REFUSING.format("0.0.0.0:5999")),
+            ("-w /missing", "option -w: /missing: No such file or directory"),
+            ("-p 0 --pid-file /missing/pid",
+             "option --pid-file: /missing/pid can't be written: No such file or directory"),
+            ("-p 0 -c 1023", "option -c: CPU 1023 can't be used: Invalid argument")):
+        complain(FLOWD, "flowd", words.split(), sentence)
+
+
+@case
+def many_addresses():
+    """flowd at several addresses answers at each; a wildcard with --no-auth is noted in its log"""
+    daemon = Daemon("-b", "127.0.0.2", "-b", "[::1]", "-b", "127.0.0.3", "--no-auth")
+    found = re.findall(r"listening at (\S+)\n", daemon.err)
+    assert [f.rsplit(":", 1)[0] for f in found] == ["127.0.0.2", "[::1]", "127.0.0.3"], daemon.err
+    assert "no authentication: anybody who reaches this daemon can command it" in daemon.err
+    for place in found:
+        done = subprocess.run([FLOWCTL, "status", place], text=True, capture_output=True, timeout=30)
+        assert done.returncode == 0 and done.stdout.startswith(f"{place}: up "), done
+
+
+@case
+def long_names():
+    """Unambiguous beginnings of long options are taken, as everywhere; ambiguous ones are not"""
+    done = subprocess.run([FLOWCTL, "--dry", "--dur", "s=3", "--report", "1"], text=True,
+                          capture_output=True, timeout=30)
+    assert done.returncode == 0 and "s.duration=3s" in done.stdout and "interval=1s" in done.stdout
+    complain(FLOWCTL, "flowctl", ["--s", "--dry-run"], "unknown option --s; --help lists the options")
+
+
+main()
