@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the claims (all, or those named: bulk cpu ...) and prints one table. Exits with 1 if a goal
+is not met."""
+import glob
+import importlib
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+
+def names():
+    found = glob.glob(os.path.join(HERE, "claim_*.py"))
+    return sorted(os.path.basename(path)[len("claim_"):-len(".py")] for path in found)
+
+
+def main():
+    wanted = sys.argv[1:] or names()
+    unknown = [name for name in wanted if name not in names()]
+    if unknown:
+        sys.exit(f"there is no claim {unknown[0]}; there are {' '.join(names())}")
+    table = [("claim", "flowrig", "peer", "its figure", "ratio", "goal", "met")]
+    met = True
+    for name in wanted:
+        print(f"measuring {name} ...", flush=True)
+        try:
+            found = importlib.import_module(f"claim_{name}").claims()
+        except RuntimeError as error:
+            print(f"  {error}")
+            found, met = [], False
+        for claim in found:
+            table.append((claim.name, claim.ours, claim.peer, claim.peer_figure, claim.ratio,
+                          claim.goal, "yes" if claim.met else "NO"))
+            met &= claim.met
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
