@@ -1,0 +1,1 @@
+EXTRA_DIST += contrib/systemd/flowd.service contrib/systemd/flowd.socket
