@@ -34,7 +34,7 @@ tests_lab_labwire_SOURCES = \
 	tests/lab/tap.c tests/lab/tap.h \
 	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
-EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
+EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/flowrig_api.py tests/flowrig_lab.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
 
 # ---- units: one program a module, each includes the .c that it tests
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) -I$(srcdir)/daemon -I$(srcdir)/controller

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller in a few lines: flowd's API through Python's stock client, and its rows, decoded
+without any of flowrig's own code."""
+import struct
+import time
+import xmlrpc.client
+
+from flowrig_test import at_end
+
+ABSENT, INFINITE = -(1 << 63), (1 << 63) - 1
+SECOND = 10 ** 9
+KINDS = {0: "interval", 1: "final", 2: "start"}
+
+# The numbers of protocol.h.
+FAULT_BAD_CALL, FAULT_BAD_STATE, FAULT_BAD_XML = 1000, 1001, 1002
+FAULT_POLICY, FAULT_TOO_MANY, FAULT_NO_MEMORY = 2000, 2001, 2002
+FAULT_SYSTEM, FAULT_CONGESTION, FAULT_PORTS, FAULT_FILES, FAULT_CONNECT = 3000, 3001, 3002, 3003, 3004
+FAULT_GONE = 4000
+
+
+def fault(call, *arguments):
+    """The fault that the call must end with."""
+    try:
+        answer = call(*arguments)
+    except xmlrpc.client.Fault as found:
+        return found
+    raise AssertionError(f"no fault, but {answer}")
+
+
+def expect_fault(number, text, call, *arguments):
+    """The call ends with that fault; its sentence is the text, or holds it where it begins with ~."""
+    found = fault(call, *arguments)
+    good = text[1:] in found.faultString if text[:1] == "~" else text == found.faultString
+    assert found.faultCode == number and good, \
+        f"fault {found.faultCode}: {found.faultString}\nnot {number}: {text}"
+
+
+def columns_of(rpc):
+    return [column["name"] for column in rpc.reports.schema({})["columns"]]
+
+
+class Row(dict):
+    """A row: its columns by name (None: absent), its sections by type."""
+
+    def __init__(self, values, sections):
+        super().__init__(values)
+        self.sections = sections
+
+    @property
+    def who(self):
+        return self["flow"], "sd"[self["endpoint"]]
+
+    @property
+    def is_interval(self):
+        return self["kind"] == 0
+
+    @property
+    def is_final(self):
+        return self["kind"] == 1
+
+
+def unpack(columns, data):
+    """Packed rows, as reports.schema describes them in words."""
+    rows, at = [], 0
+    while at < len(data):
+        length, section_count = struct.unpack_from("<II", data, at)
+        assert length % 8 == 0 and length >= 8 + 8 * len(columns) and at + length <= len(data)
+        values = struct.unpack_from(f"<{len(columns)}q", data, at + 8)
+        place, sections = at + 8 + 8 * len(columns), {}
+        for _ in range(section_count):
+            kind, size = struct.unpack_from("<II", data, place)
+            text = data[place + 8:place + 8 + size]
+            assert place + 8 + size <= at + length
+            sections[{1: "info", 2: "error"}.get(kind, kind)] = text.decode("utf-8")
+            place += 8 + (size + 7) // 8 * 8
+        assert place == at + length, "what a row says of its length does not fit its sections"
+        rows.append(Row(zip(columns, (None if v in (ABSENT, INFINITE) else v for v in values)),
+                        sections))
+        at += length
+    return rows
+
+
+def from_table(columns, table):
+    for row in table:
+        assert len(row) == len(columns) + 1
+    return [Row(zip(columns, row[:-1]), row[-1]) for row in table]
+
+
+class Session:
+    """A session on one daemon, and the rows that came of it so far."""
+
+    def __init__(self, daemon, key="test", **members):
+        self.daemon, self.rpc = daemon, daemon.rpc()
+        self.columns = columns_of(self.rpc)
+        self.opened = self.rpc.session.open(dict(key=key, **members))
+        self.id = self.opened["session"]
+        self.after, self.rows, self.last = 0, [], None
+        # A daemon that ends waits a while for controllers to collect what they have not fetched.
+        at_end(self._leave)
+
+    def _leave(self):
+        if self.daemon.running():
+            self.close()
+
+    def prepare(self, *endpoints, key="prepare"):
+        return self.rpc.session.prepare(
+            {"session": self.id, "key": key, "endpoints": list(endpoints)})["destinations"]
+
+    def prepared(self, seconds=20):
+        """Waits until all endpoints are ready, or one has failed."""
+        end = time.monotonic() + seconds
+        while True:
+            answer = self.rpc.session.prepared({"session": self.id, "wait_ms": 2000})
+            if answer["failed"] or answer["ready"] == answer["total"]:
+                return answer
+            assert time.monotonic() < end, answer
+
+    def start(self, in_ms=50, key="start", **members):
+        call = dict(session=self.id, key=key, **members)
+        if "at" not in members:
+            call["in_ms"] = in_ms
+        return self.rpc.session.start(call)
+
+    def reports(self, after=None, wait_ms=0, **members):
+        """One call; what it acknowledges is everything before unless `after` says otherwise."""
+        self.last = self.rpc.session.reports(
+            dict(session=self.id, after=self.after if after is None else after, wait_ms=wait_ms,
+                 **members))
+        if members.get("encoding") == "table":
+            rows = from_table(self.columns, self.last.get("table", []))
+        else:
+            rows = unpack(self.columns, self.last["rows"].data if "rows" in self.last else b"")
+        assert len(rows) == self.last["count"], (len(rows), self.last["count"])
+        return rows
+
+    def collect(self, seconds=60, **members):
+        """All rows until the daemon says that these were the last."""
+        end = time.monotonic() + seconds
+        while True:
+            rows = self.reports(wait_ms=2000, **members)
+            if rows:
+                assert self.last["first"] == self.after + 1, self.last["first"]
+                self.after += len(rows)
+                self.rows += rows
+            if self.last.get("finished"):
+                return self.rows
+            assert time.monotonic() < end, f"not finished: {self.last['state']}"
+
+    def of(self, flow, endpoint, kind=None):
+        return [row for row in self.rows if row.who == (flow, endpoint)
+                and (kind is None or KINDS[row["kind"]] == kind)]
+
+    def stop(self, *flows, key="stop"):
+        return self.rpc.session.stop(
+            {"session": self.id, "key": key, "flows": list(flows)})["stopped"]
+
+    def close(self):
+        return self.rpc.session.close({"session": self.id})["rows"]
+
+    def state(self):
+        """What flowd.status says of this session: found by its run's name, if it has one."""
+        return self.rpc.flowd.status({})["sessions"]
+
+
+def seconds(value):
+    """A time for the API: stock clients can't send more than 31 bits, but strings."""
+    return str(int(value * SECOND))
+
+
+def ends(source=1.0, destination=0.0, settings=None, source_more=None, destination_more=None):
+    """The settings of both endpoints, as every endpoint of the flow gets them."""
+    return {"source": dict(duration=seconds(source), **(source_more or {})),
+            "destination": dict(duration=seconds(destination), **(destination_more or {})),
+            "settings": dict(settings or {})}
+
+
+def destination(flow=0, host="127.0.0.1", **settings):
+    return dict(flow=flow, endpoint="d", host=host, **ends(**settings))
+
+
+def source(issued, flow=None, host="127.0.0.1", peer_host="127.0.0.1", **settings):
+    """The source for a destination that session.prepare has answered for."""
+    return dict(flow=issued["flow"] if flow is None else flow, endpoint="s", host=host,
+                peer_host=peer_host, port=issued["port"], secret=issued["secret"],
+                proof=issued["proof"], **ends(**settings))
+
+
+def prepare_flows(session_s, session_d, count=1, prefix="", **settings):
+    """Prepares `count` flows with the same settings, ready to start."""
+    issued = session_d.prepare(*[destination(i, **settings) for i in range(count)],
+                               key=prefix + "d")
+    session_s.prepare(*[source(one, **settings) for one in issued], key=prefix + "s")
+    for session in {session_s, session_d}:
+        answer = session.prepared()
+        assert not answer["failed"], answer
+    return issued
+
+
+# ---- the data connection
+
+MAGIC = b"flrg"
+PREAMBLE_SIZE = 24
+
+
+def preamble(secret, header_size=0, version=1):
+    return MAGIC + bytes([version, header_size, 0, 0]) + bytes.fromhex(secret)
+
+
+def block(kind, size, response_size=0, sequence=0, sent=0, echoed=0, held=0, flags=0):
+    return struct.pack("!BBHIIIqqq", kind, flags, 0xf10b, size, response_size, sequence, sent,
+                       echoed, held)
