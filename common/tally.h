@@ -22,6 +22,17 @@ static inline void tally_add(struct tally *tally, int64_t value)
     tally->sum += value;
 }
 
+/* The same values, counted for the interval and for the whole flow. */
+struct series {
+    struct tally interval, total;
+};
+
+static inline void series_add(struct series *series, int64_t value)
+{
+    tally_add(&series->interval, value);
+    tally_add(&series->total, value);
+}
+
 /* Writes the tally into the four slots of a report that begin at `slots`; where nothing was
  * counted, minimum, maximum and sum are absent. */
 static inline void tally_report(const struct tally *tally, int64_t *slots)

@@ -119,8 +119,7 @@ struct flow {
     bool peer_finished; /* the peer asks for no further response */
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
-    struct tally rtt, iat, delay;                   /* of the interval */
-    struct tally rtt_total, iat_total, delay_total; /* of the whole flow */
+    struct series rtt, iat, delay; /* ns */
     struct tcpinfo tcpinfo;
     struct pacer pacer;
     struct message_state *message;

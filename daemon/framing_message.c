@@ -324,8 +324,7 @@ static bool take_request(struct flow *flow, const struct block *block, int64_t n
     struct message_state *state = flow->message;
     direction_add_block(&flow->rx, false);
     if (state->last_request) {
-        tally_add(&flow->iat, now - state->last_request);
-        tally_add(&flow->iat_total, now - state->last_request);
+        series_add(&flow->iat, now - state->last_request);
     }
     state->last_request = now;
     return !block->response_size || owe(flow, block, now);
@@ -342,8 +341,7 @@ static bool take_response(struct flow *flow, const struct block *block, int64_t 
     }
     fifo_drop(&state->asked);
     direction_add_block(&flow->rx, true);
-    tally_add(&flow->rtt, now - block->echoed);
-    tally_add(&flow->rtt_total, now - block->echoed);
+    series_add(&flow->rtt, now - block->echoed);
     return true;
 }
 

@@ -127,9 +127,9 @@ void sampler_interval(struct flow *flow, int64_t now)
     int64_t *value = report.value;
     set_keys(flow, &report, REPORT_INTERVAL, flow->last_sample, now);
     set_counters(flow, value);
-    tally_report(&flow->rtt, &value[METRIC_rtt_count]);
-    tally_report(&flow->iat, &value[METRIC_iat_count]);
-    tally_report(&flow->delay, &value[METRIC_delay_count]);
+    tally_report(&flow->rtt.interval, &value[METRIC_rtt_count]);
+    tally_report(&flow->iat.interval, &value[METRIC_iat_count]);
+    tally_report(&flow->delay.interval, &value[METRIC_delay_count]);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
         set_stream_iat(value, blocks, now - flow->last_sample);
@@ -138,7 +138,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     value[METRIC_status] = status_of(flow, false);
     flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
     emit(flow, &report, NULL, 0);
-    flow->rtt = flow->iat = flow->delay = (struct tally){0};
+    flow->rtt.interval = flow->iat.interval = flow->delay.interval = (struct tally){0};
     flow->last_sample = now;
 }
 
@@ -159,9 +159,9 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
     if (flow->began) {
         set_counters(flow, value);
         set_tail(flow, value);
-        tally_report(&flow->rtt_total, &value[METRIC_rtt_count]);
-        tally_report(&flow->iat_total, &value[METRIC_iat_count]);
-        tally_report(&flow->delay_total, &value[METRIC_delay_count]);
+        tally_report(&flow->rtt.total, &value[METRIC_rtt_count]);
+        tally_report(&flow->iat.total, &value[METRIC_iat_count]);
+        tally_report(&flow->delay.total, &value[METRIC_delay_count]);
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)

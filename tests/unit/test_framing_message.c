@@ -627,12 +627,12 @@ static void test_inter_arrival_times(void **state)
         receive_blocks(flow, i + 1);
     }
     /* the first has none before it */
-    assert_int_equal(flow->iat.count, 3);
-    assert_int_equal(flow->iat.minimum, 300);
-    assert_int_equal(flow->iat.maximum, 1000000);
-    assert_int_equal(flow->iat.sum, 1005300);
-    assert_memory_equal(&flow->iat, &flow->iat_total, sizeof flow->iat);
-    assert_int_equal(flow->rtt.count, 0);
+    assert_int_equal(flow->iat.interval.count, 3);
+    assert_int_equal(flow->iat.interval.minimum, 300);
+    assert_int_equal(flow->iat.interval.maximum, 1000000);
+    assert_int_equal(flow->iat.interval.sum, 1005300);
+    assert_memory_equal(&flow->iat.interval, &flow->iat.total, sizeof flow->iat.total);
+    assert_int_equal(flow->rtt.interval.count, 0);
     give_up(flow);
     close(peer);
 }
@@ -765,12 +765,12 @@ static void test_round_trip_times(void **state)
     }
     assert_int_equal(flow->rx.responses, 3);
     assert_int_equal(flow->rx.bytes, 120);
-    assert_int_equal(flow->rtt.count, 3);
-    assert_int_equal(flow->rtt.minimum, 100);
-    assert_int_equal(flow->rtt.maximum, 250000);
-    assert_int_equal(flow->rtt.sum, 320100);
-    assert_memory_equal(&flow->rtt, &flow->rtt_total, sizeof flow->rtt);
-    assert_int_equal(flow->iat.count, 0);
+    assert_int_equal(flow->rtt.interval.count, 3);
+    assert_int_equal(flow->rtt.interval.minimum, 100);
+    assert_int_equal(flow->rtt.interval.maximum, 250000);
+    assert_int_equal(flow->rtt.interval.sum, 320100);
+    assert_memory_equal(&flow->rtt.interval, &flow->rtt.total, sizeof flow->rtt.total);
+    assert_int_equal(flow->iat.interval.count, 0);
     give_up(flow);
     close(peer);
 }
@@ -923,12 +923,12 @@ static void check_direction(const struct flow *from, const struct flow *to)
     assert_int_equal(requests_of(&to->rx), requests);
     assert_int_equal(responses_of(&to->tx), asks ? requests : 0);
     assert_int_equal(responses_of(&from->rx), asks ? requests : 0);
-    assert_int_equal(from->rtt.count, asks ? requests : 0);
-    assert_int_equal(to->iat.count, requests ? requests - 1 : 0);
+    assert_int_equal(from->rtt.interval.count, asks ? requests : 0);
+    assert_int_equal(to->iat.interval.count, requests ? requests - 1 : 0);
     assert_int_equal(from->framing->awaited(from), 0);
-    if (from->rtt.count) {
-        assert_true(from->rtt.minimum >= 0);
-        assert_true(from->rtt.maximum <= now_is - START);
+    if (from->rtt.interval.count) {
+        assert_true(from->rtt.interval.minimum >= 0);
+        assert_true(from->rtt.interval.maximum <= now_is - START);
     }
     assert_int_equal(bytes_of(&from->tx), requests * request + responses_of(&from->tx) * response +
                                               (both ? BLOCK_HEADER_SIZE : 0));
@@ -1108,7 +1108,7 @@ static void test_a_response_with_a_time_of_its_own(void **state)
         while (flow->state != FLOW_DONE && !flow->rx.responses)
             turn_receive(flow);
         assert_int_equal(flow->state, FLOW_DONE);
-        assert_int_equal(flow->rtt.count, 0);
+        assert_int_equal(flow->rtt.interval.count, 0);
         forget_what_was_told();
         give_up(flow);
         close(peer);
