@@ -139,6 +139,39 @@ tests_unit_test_waitlist_LDADD = $(DAEMON_UNIT_LIBS)
 
 CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(CMOCKA_LIBS)
 # controller/
+UNIT_TESTS += tests/unit/test_cell
+tests_unit_test_cell_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cell_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_clocksync
+tests_unit_test_clocksync_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clocksync_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_command_plot
+tests_unit_test_command_plot_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_command_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_fleet
+tests_unit_test_fleet_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_fleet_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_logreader
+tests_unit_test_logreader_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_logreader_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_options
+tests_unit_test_options_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_options_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_plan
+tests_unit_test_plan_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_plan_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_plot
+tests_unit_test_plot_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_results
+tests_unit_test_results_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_results_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_summary
+tests_unit_test_summary_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_summary_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_writer
+tests_unit_test_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_writer_LDADD = $(CONTROLLER_UNIT_LIBS)
 
 # ---- programs as wholes
 SCRIPT_TESTS = \
