@@ -19,6 +19,7 @@ enum report_kind {
     REPORT_INTERVAL,
     REPORT_FINAL,
     REPORT_START, /* counters hold the kernel's own values: the baseline of the later rows */
+    REPORT_KINDS,
 };
 
 /* The keys of a row, in the order of its first columns. */

@@ -58,9 +58,12 @@ static size_t put_gauge(const struct column *column, const int64_t values[METRIC
         return put_text(text, "inf");
     if (value == METRIC_INFINITE)
         value = INT_MAX; /* as the kernel has it */
-    else if (is_window && style->bytes && values[METRIC_snd_mss] != METRIC_ABSENT)
-        value *= values[METRIC_snd_mss];
-    const char *name = style->symbolic ? symbol(value) : NULL;
+    else if (is_window && style->bytes &&
+             (values[METRIC_snd_mss] == METRIC_ABSENT ||
+              __builtin_mul_overflow(value, values[METRIC_snd_mss], &value)))
+        return put_text(text, "nan");
+    /* Times are no such numbers. */
+    const char *name = style->symbolic && !column->power ? symbol(value) : NULL;
     return name ? put_text(text, name) : put_scaled(column, value, 1, 1, text);
 }
 
@@ -111,8 +114,12 @@ static size_t put_options(int64_t bits, char text[CELL_MAX])
 
 static size_t put_status(int64_t value, const struct cell_style *style, char text[CELL_MAX])
 {
+    char letters[2] = {(char)(value >> 8), (char)(value & 0xff)};
     (void)style;
-    return (size_t)snprintf(text, CELL_MAX, "%c/%c", (char)(value >> 8), (char)(value & 0xff));
+    for (int i = 0; i < 2; i++)
+        if (letters[i] < 'a' || letters[i] > 'z')
+            letters[i] = '?';
+    return (size_t)snprintf(text, CELL_MAX, "%c/%c", letters[0], letters[1]);
 }
 
 size_t cell_format(const struct column *column, const int64_t values[METRICS], int64_t elapsed,

@@ -472,8 +472,10 @@ static bool check_twice(const struct reader *reader, const struct assignment *on
                         const struct assignment *other, struct fail *fail)
 {
     int64_t flow;
-    if (one->setting != other->setting || same_value(one, other) ||
-        !overlap(&reader->selections[one->selection], &reader->selections[other->selection], &flow))
+    if (one->setting != other->setting ||
+        !overlap(&reader->selections[one->selection], &reader->selections[other->selection],
+                 &flow) ||
+        same_value(one, other))
         return true;
     for (int end = 0; end < ENDPOINTS; end++) {
         if (!one->for_endpoint[end] || !other->for_endpoint[end])

@@ -140,7 +140,7 @@ static bool put_panel(struct buffer *script, const struct logreader *log,
     char *label = mem_printf("%s [%s]", log->columns[column], strcmp(unit, "1") ? unit : "#");
     buffer_text(script, "set ylabel ");
     put_label(script, label);
-    buffer_text(script, "\n");
+    buffer_text(script, " noenhanced\n");
     if (drawn)
         buffer_add(script, lines.data, lines.length);
     else
@@ -217,6 +217,8 @@ static bool run_gnuplot(const struct buffer *script, int picture_fd, struct fail
         continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return fail_set(fail, 0, "gnuplot is not installed here (Debian: gnuplot-nox)");
+    if (WIFSIGNALED(status))
+        return fail_set(fail, 0, "gnuplot was ended by signal %d", WTERMSIG(status));
     return (fed && WIFEXITED(status) && !WEXITSTATUS(status)) ||
            fail_set(fail, 0, "gnuplot failed (status %d)", WEXITSTATUS(status));
 }

@@ -56,7 +56,8 @@ static void take_difference(struct endpoint_result *result, const struct report 
         delta[i] = value;
         if (metrics[i].kind != METRIC_KIND_COUNTER || value == METRIC_ABSENT)
             continue;
-        delta[i] = value - result->before[i];
+        if (__builtin_sub_overflow(value, result->before[i], &delta[i]))
+            delta[i] = METRIC_ABSENT;
         result->before[i] = value;
     }
 }
@@ -74,9 +75,14 @@ struct endpoint_result *results_take(struct results *results, const struct repor
         return NULL;
     }
     struct endpoint_result *result = &results->flows[flow].ends[end];
-    int64_t number = report->key[REPORT_NUMBER];
-    if (number > result->next_number)
-        result->missing += number - result->next_number;
+    int64_t number = report->key[REPORT_NUMBER], kind = report->key[REPORT_KIND];
+    if (number < result->next_number || number == INT64_MAX || kind < 0 || kind >= REPORT_KINDS) {
+        fail_set(fail, 0,
+                 "a report of flow %" PRId64 " makes no sense: number %" PRId64 ", kind %" PRId64,
+                 flow, number, kind);
+        return NULL;
+    }
+    result->missing += number - result->next_number;
     result->next_number = number + 1;
     replace_text(&result->info, section_text(row, REPORT_SECTION_INFO));
     switch (report->key[REPORT_KIND]) {

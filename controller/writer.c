@@ -2,6 +2,7 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@ static int write_all(int fd, const char *data, size_t length)
         ssize_t written = write(fd, data, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written < 0 && errno == EAGAIN) {
+            /* Whoever shares the terminal or pipe may have made it non-blocking. */
+            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+            continue;
+        }
         if (written < 0)
             return errno;
         data += written;

@@ -143,6 +143,7 @@ static void gauges(void **state)
     (void)state;
     check_cell("cwnd", 10, 0, &log_style, "10");
     check_cell("rtt", 20156, 0, &log_style, "20.156");
+    check_cell("rtt", 65535, 0, &screen_style, "65.535"); /* no USHRT_MAX */
     check_cell("rto", 200000, 0, &screen_style, "200.000");
     check_cell("last_data_sent", 4, 0, &log_style, "4");
     check_cell("pmtu", 1500, 0, &screen_style, "1500");

@@ -87,13 +87,13 @@ static void sent_things_are_drawn_for_senders(void **state)
     /* Over the interval: at its middle. A gap stays a gap. Flow 1 sends nothing. */
     check_script(log, "through",
                  "$d0 << END\n0.500000 8\n1.500000 NaN\nEND\n"
-                 "set ylabel \"through [Mbit/s]\"\n"
+                 "set ylabel \"through [Mbit/s]\" noenhanced\n"
                  "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 S\"\n"
                  "unset multiplot\n");
     /* As it was at the interval's end. */
     check_script(log, "cwnd",
                  "$d0 << END\n1.000000 10\n2.000000 12\nEND\n"
-                 "set ylabel \"cwnd [#]\"\n"
+                 "set ylabel \"cwnd [#]\" noenhanced\n"
                  "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 S\"\n"
                  "unset multiplot\n");
     logreader_free(log);
@@ -105,12 +105,12 @@ static void received_things_are_drawn_for_receivers(void **state)
     struct logreader *log = small_log();
     check_script(log, "rx_through",
                  "$d0 << END\n0.500000 7\n1.750000 9\nEND\n"
-                 "set ylabel \"rx_through [Mbit/s]\"\n"
+                 "set ylabel \"rx_through [Mbit/s]\" noenhanced\n"
                  "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 D\"\n"
                  "unset multiplot\n");
     check_script(log, "avgIAT",
                  "$d0 << END\n0.500000 1.5\n1.750000 2.5\nEND\n"
-                 "set ylabel \"avgIAT [ms]\"\n"
+                 "set ylabel \"avgIAT [ms]\" noenhanced\n"
                  "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 D\"\n"
                  "unset multiplot\n");
     logreader_free(log);
@@ -151,7 +151,7 @@ static void without_byte_counts_all_are_drawn(void **state)
                                    "D 1 0 1 0\nS 1 0 1 nan\n");
     check_script(log, "rtt",
                  "$d0 << END\n1.000000 5\nEND\n$d1 << END\n1.000000 6\nEND\n"
-                 "set ylabel \"rtt []\"\n"
+                 "set ylabel \"rtt []\" noenhanced\n"
                  "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 S\", $d1 using 1:2 with "
                  "lines lw 1.5 title \"flow 0 D\"\n"
                  "unset multiplot\n");
@@ -223,12 +223,12 @@ static void scripts_have_a_panel_for_each_metric(void **state)
                         "set xlabel 'time [s]'\n"
                         "set multiplot layout 3,1 title \"a.log\" noenhanced\n"
                         "$d0 << END\n0.500000 0.123456789\nEND\n"
-                        "set ylabel \"through [Mbit/s]\"\n"
+                        "set ylabel \"through [Mbit/s]\" noenhanced\n"
                         "plot $d0 using 1:2 with lines lw 1.5 title \"flow 0 S\"\n"
-                        "set ylabel \"transac [1/s]\"\n"
+                        "set ylabel \"transac [1/s]\" noenhanced\n"
                         "plot [0:1] [0:1] NaN title \"no values\"\n"
                         "$d1 << END\n1.000000 1e+09\nEND\n"
-                        "set ylabel \"rtt [ms]\"\n"
+                        "set ylabel \"rtt [ms]\" noenhanced\n"
                         "plot $d1 using 1:2 with lines lw 1.5 title \"flow 0 S\"\n"
                         "unset multiplot\n");
     free(script);

@@ -104,6 +104,48 @@ static void rows_of_nobody_are_refused(void **state)
     results_free(results);
 }
 
+/* What a broken daemon may send. */
+static void rows_that_make_no_sense(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t number, kind;
+    } cases[] = {{4, REPORT_INTERVAL},         {-1, REPORT_INTERVAL},
+                 {INT64_MIN, REPORT_INTERVAL}, {INT64_MAX, REPORT_INTERVAL},
+                 {5, REPORT_KINDS},            {5, -1}};
+    int64_t delta[METRICS];
+    struct results *results = results_new(1);
+    for (int64_t i = 0; i < 5; i++) {
+        struct report_row row = row_of(0, SOURCE, REPORT_INTERVAL, i);
+        take(results, &row, delta);
+    }
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct report_row row = row_of(0, SOURCE, cases[i].kind, cases[i].number);
+        struct fail fail = {0};
+        assert_null(results_take(results, &row, delta, &fail));
+        assert_non_null(strstr(fail.text, "a report of flow 0 makes no sense"));
+    }
+    assert_int_equal(results->flows[0].ends[SOURCE].missing, 0);
+    assert_int_equal(results->flows[0].ends[SOURCE].intervals, 5);
+    results_free(results);
+}
+
+/* A counter that leaps over all of 64 bits has no difference. */
+static void differences_that_do_not_fit(void **state)
+{
+    (void)state;
+    int64_t delta[METRICS];
+    struct results *results = results_new(1);
+    struct report_row row = row_of(0, SOURCE, REPORT_INTERVAL, 0);
+    row.report.value[METRIC_tx_bytes] = INT64_MIN + 1;
+    take(results, &row, delta);
+    row.report.key[REPORT_NUMBER] = 1;
+    row.report.value[METRIC_tx_bytes] = INT64_MAX - 1;
+    take(results, &row, delta);
+    assert_true(delta[METRIC_tx_bytes] == METRIC_ABSENT);
+    results_free(results);
+}
+
 static void counters_become_differences(void **state)
 {
     (void)state;
@@ -538,6 +580,7 @@ static void retransmissions_are_added(void **state)
     results_sum_up(results, plan, &total);
     assert_true(total.retransmitted == METRIC_ABSENT);
     row.report.value[METRIC_bytes_retrans] = 0;
+    row.report.key[REPORT_NUMBER]++;
     take(results, &row, delta);
     results_sum_up(results, plan, &total);
     assert_int_equal(total.retransmitted, 0); /* known, and none */
@@ -545,6 +588,7 @@ static void retransmissions_are_added(void **state)
     for (int i = 0; i < 2; i++) {
         row.report.key[REPORT_FLOW] = i;
         row.report.key[REPORT_ENDPOINT] = 1 - i;
+        row.report.key[REPORT_NUMBER]++;
         take(results, &row, delta);
     }
     results_sum_up(results, plan, &total);
@@ -661,6 +705,8 @@ int main(void)
         cmocka_unit_test(late_connections_count_from_when_they_are_there),
         cmocka_unit_test(starts_are_compared),
         cmocka_unit_test(retransmissions_are_added),
+        cmocka_unit_test(rows_that_make_no_sense),
+        cmocka_unit_test(differences_that_do_not_fit),
         cmocka_unit_test(failures_are_counted_by_flow),
         cmocka_unit_test(random_differences_add_up),
         cmocka_unit_test(random_medians),
