@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whole runs over the loopback interface: good ones of many kinds, and what happens when something
 breaks."""
+import http.client
 import http.server
 import math
 import os
@@ -15,7 +16,7 @@ import xmlrpc.client
 
 from flowrig_api import Session, destination
 from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, FlowLog, Skip, at_end, case,
-                          expect, flowctl, hosts, long_case, main, need_program, need_root,
+                          expect, flowctl, hosts, long_case, main, need_program, need_root, note,
                           run_logged, start_flowctl, temp_dir, wait_for)
 
 NO_NAME = "a" * 64  # the resolver refuses it without asking anybody
@@ -100,6 +101,52 @@ def two_hundred_flows():
     assert total_bytes(result) == received == log.total("D", "rx_bytes"), (
         total_bytes(result), received, log.total("D", "rx_bytes"))
     assert sessions(one) == sessions(two) == []
+
+
+class Between:
+    """Stands between flowctl and a daemon, and notes which methods are called."""
+
+    def __init__(self, daemon):
+        between = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                between.methods.append(re.search(rb"<methodName>(.*?)</methodName>", body)[1].decode())
+                connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=60)
+                connection.request("POST", self.path, body, {"Content-Type": "text/xml"})
+                answer = connection.getresponse().read()
+                connection.close()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/xml")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.methods = []
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.control = f"127.0.0.1:{server.server_port}"
+        at_end(server.server_close)
+        at_end(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+@case
+def few_calls():
+    """Preparing 200 flows on two daemons takes a handful of calls to each"""
+    ends = [Between(Daemon()), Between(Daemon())]
+    expect(flowctl("-H", hosts(*ends), "-n", 200, "-T", "s=0.3", "-i", "0.1", "-q"))
+    for end in ends:
+        before = end.methods[:end.methods.index("session.start")]
+        calls = [name for name in before if name != "flowd.clock"]
+        note(f"{calls}, and {before.count('flowd.clock')} exchanges of clocks")
+        assert len(calls) <= 8, calls
+        assert calls.count("session.prepare") == 1, calls
 
 
 @case
