@@ -395,7 +395,7 @@ static ssize_t receive_some(struct flow *flow)
     const struct message_state *state = flow->message;
     bool in_payload = state->header_length == BLOCK_HEADER_SIZE;
     size_t left = state->left < WORKER_SCRATCH_SIZE ? state->left : WORKER_SCRATCH_SIZE;
-    if (in_payload && left > WORKER_READ_SIZE)
+    if (in_payload && left > WORKER_READ_SIZE && !flow->settings.touch_data)
         return recv(flow->fd, flow->worker->scratch, left, MSG_DONTWAIT | MSG_TRUNC);
     return recv(flow->fd, flow->worker->scratch, WORKER_READ_SIZE, MSG_DONTWAIT);
 }

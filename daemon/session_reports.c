@@ -12,6 +12,9 @@
  * then carries many. */
 #define REPORT_GATHER (25 * NS_PER_MS)
 
+/* Flows that nobody owns wait no longer than this for what is on its way. */
+#define ORPHAN_DRAIN NS_PER_SEC
+
 /* With the session's lock: no further row will come. */
 bool session_is_finished(const struct session *session)
 {
@@ -186,7 +189,7 @@ static int64_t look_after_lease(struct session *session, int64_t now)
         if (!session->orphaned)
             log_info("session %.8s lost its controller; its flows are stopped", session->id);
         session->orphaned = true;
-        session_stop_members(session, NULL, DRAIN_AS_SET);
+        session_stop_members(session, NULL, ORPHAN_DRAIN);
         return now + NS_PER_SEC;
     }
     if (!session->sockets_closed) {

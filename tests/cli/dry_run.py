@@ -28,6 +28,7 @@ FLOW = {
     "late_connect": "0",
     "shutdown": "0",
     "framing": "auto",
+    "touch_data": "0",
     "drain": "5s",
 }
 

@@ -38,6 +38,7 @@ FLOWCTL_OPTIONS = """
 -L --late-connect
 -N --shutdown
    --framing=auto|stream|message
+   --touch-data
    --drain=#.#
 """
 FLOWD_OPTIONS = """

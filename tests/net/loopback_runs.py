@@ -329,6 +329,17 @@ def both_framings():
 
 
 @case
+def touched_data():
+    """--touch-data: every byte is counted as without, in both modes"""
+    _, log = run_logged("--embedded", "-n", 3, "-T", "s=0.5", "-i", "0.1", "--touch-data", "-F", 1,
+                        "-S", "s=1000000", "--framing", "message", "-F", 2, "-A", "s", "-S", "s=64k")
+    for flow in range(3):
+        check_rows(log, flow, 0.5, 0.1)
+        check_bytes(log, flow)
+        assert log.finals["D", flow]["rx_bytes"] > 0
+
+
+@case
 def ipv6():
     """Control and data over ::1"""
     one, two = Daemon(), Daemon()
