@@ -6,7 +6,7 @@ import re
 
 from flowrig_lab import (NS, PREAMBLE, ApiRun, Block, Observed, attempts, blocks, near, ns, ping,
                          segments, streams)
-from flowrig_test import Capture, Lab, case, long_case, main, need_program, note
+from flowrig_test import SANITIZED, Capture, Lab, case, long_case, main, need_program, note
 
 RTT_MS = 20
 LINKS = f"delay={RTT_MS / 4}ms"
@@ -156,7 +156,8 @@ def times_between_blocks():
             near(final["iat_sum"] / final["iat_count"] / 1e6, gap, share=0.002, what="mean IAT")
             times = [t / 1e6 for t, _ in ends_of_blocks(run.stream(flow))]
             gaps = [b - a for a, b in zip(times, times[1:])]
-            near(final["iat_max"] / 1e6, max(gaps), amount=10, what="longest IAT by tcpdump")
+            if not SANITIZED:  # the receiver itself may then stand still
+                near(final["iat_max"] / 1e6, max(gaps), amount=10, what="longest IAT by tcpdump")
             assert final["iat_min"] / 1e6 <= min(gaps) + 1
             for row in run.log.of("D", flow)[1:]:
                 near(row["avgIAT"], gap, share=0.03, what="avgIAT of a row")
