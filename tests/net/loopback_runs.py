@@ -769,7 +769,6 @@ def refused_congestion_control():
 @case
 def port_range_used_up():
     """--data-ports: flows with equal options share a port; when none is left, a sentence"""
-    port = closed_port()
     with socket.socket() as probe:  # one that is free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
@@ -782,13 +781,22 @@ def port_range_used_up():
     expect(flowctl("-H", hosts(one), "-n", 2, "-B", "d=100000", "-T", "s=0.1", "-q"))
 
 
+def taken_before_free():
+    """A listening socket at a port behind which the next one is free."""
+    while True:
+        taken = socket.create_server(("127.0.0.1", 0))
+        try:
+            with socket.create_server(("", taken.getsockname()[1] + 1)):
+                return taken
+        except (OSError, OverflowError):
+            taken.close()
+
+
 @case
 def data_port_in_use():
     """A data port that another program has: the next of the range is taken"""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with taken_before_free() as taken:
         port = taken.getsockname()[1]
-        with socket.create_server(("", port + 1)):
-            pass
         one = Daemon("--data-ports", f"{port}-{port + 1}")
         _, log = run_logged("-H", hosts(one), "-T", "s=0.2", "-i", "0.1")
         assert f":{port + 1}" in " ".join(f"{k}={v}" for k, v in log.finals["D", 0].items())
