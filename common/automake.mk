@@ -5,6 +5,7 @@ common_libcommon_a_SOURCES = \
 	common/dist.c common/dist.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
+	common/histogram.c common/histogram.h \
 	common/list.h \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
