@@ -17,7 +17,7 @@ common_libcommon_a_SOURCES = \
 	common/schema.c common/schema.h \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
-	common/tally.h \
+	common/tally.c common/tally.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h
 

@@ -26,6 +26,7 @@ enum metric_kind {
     METRIC_KIND_MIN,
     METRIC_KIND_MAX,
     METRIC_KIND_SUM,
+    METRIC_KIND_PERCENTILE, /* the four slots of a series, in ascending order */
 };
 
 struct metric_info {
@@ -36,6 +37,21 @@ struct metric_info {
 };
 
 extern const struct metric_info metrics[METRICS];
+
+/* SERIES_<field>: the tallies that have percentiles and a histogram. */
+enum series_id {
+#define PERCENTILES(field, ...) SERIES_##field,
+#include "metrics.def"
+    SERIES
+};
+
+struct series_info {
+    const char *field;
+    enum metric count; /* the first slot of the tally */
+    enum metric p50;   /* the first slot of the percentiles */
+};
+
+extern const struct series_info series_list[SERIES];
 
 /* "counter", "gauge", ...; "sum", "last", "min" or "max": how values of one metric merge. */
 const char *metric_kind_name(enum metric_kind kind);

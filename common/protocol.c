@@ -270,7 +270,8 @@ SCHEMA(close_reply);
 static const struct field schema_column_fields[] = {
     TEXT(schema_column, name, FIELD_ALWAYS, "name of the column"),
     TEXT(schema_column, unit, FIELD_ALWAYS, "its unit"),
-    TEXT(schema_column, kind, FIELD_ALWAYS, "key, counter, gauge, final, count, min, max or sum"),
+    TEXT(schema_column, kind, FIELD_ALWAYS, "key, counter, gauge, final, count, min, max, sum or "
+                                             "percentile"),
     TEXT(schema_column, help, FIELD_ALWAYS, "what it says"),
 };
 SCHEMA(schema_column);

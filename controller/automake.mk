@@ -8,6 +8,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/command_stop.c \
 	controller/embedded.c controller/embedded.h \
 	controller/fleet.c controller/fleet.h \
+	controller/histograms.c controller/histograms.h \
 	controller/interrupt.c controller/interrupt.h \
 	controller/logreader.c controller/logreader.h \
 	controller/options.c controller/options.h \

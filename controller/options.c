@@ -15,6 +15,7 @@ enum {
     OPT_VERSION,
     OPT_COLUMNS,
     OPT_DEBUG,
+    OPT_HISTOGRAM,
     OPT_LOG_FILE,
     OPT_MEGABYTES,
     OPT_FLOWS,
@@ -46,7 +47,8 @@ static const struct option_spec own_specs[] = {
      "columns of interval reports to show: interval, through, transac, iat, kernel (shown where "
      "nothing is asked for), blocks, rtt, delay, status, goodput, rate, bytes, segs, limits, "
      "window, "
-     "ecn, state, all, or the name of a single column",
+     "ecn, state, rtt-percentiles, iat-percentiles, delay-percentiles, all, or the name of a single "
+     "column",
      OPT_COLUMNS},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
      "say more on standard error; may be given up to three times", OPT_DEBUG},
@@ -56,6 +58,10 @@ static const struct option_spec own_specs[] = {
      "start a private daemon for the sources and one for the destinations on the loopback "
      "interface, and end them after the run",
      OPT_EMBEDDED},
+    {0, "histogram", OPTION_NONE, NULL, CONTROLLER,
+     "after the run, show how round-trip times, inter-arrival times and delays are distributed, for "
+     "each flow and for all of them",
+     OPT_HISTOGRAM},
     {0, "log-file", OPTION_OPTIONAL, "FILE", CONTROLLER,
      "write a flow log to FILE (default: flowctl-TIME.log)", OPT_LOG_FILE},
     {'m', NULL, OPTION_NONE, NULL, CONTROLLER,
@@ -343,6 +349,9 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         return choose_columns(reader, value, fail);
     case OPT_DEBUG:
         options->verbosity++;
+        break;
+    case OPT_HISTOGRAM:
+        options->histogram = true;
         break;
     case OPT_LOG_FILE:
         options->log_file = value ? value : options->log_file;

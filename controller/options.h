@@ -19,6 +19,7 @@ struct run_options {
     bool numbers;         /* -p: no symbolic values */
     bool bytes;           /* -s byte: windows in bytes */
     bool quiet;           /* -q */
+    bool histogram;       /* --histogram */
     bool log;             /* -w */
     const char *log_file; /* NULL: named by the time */
     bool overwrite;       /* -o */

@@ -6,6 +6,7 @@
 
 #include "plan.h"
 #include "report.h"
+#include "tally.h"
 
 /* One end of one flow. */
 struct endpoint_result {
@@ -17,6 +18,7 @@ struct endpoint_result {
     int64_t missing;         /* rows whose numbers never came */
     bool finished;           /* the final row is here */
     struct report final;
+    struct histogram *histograms[SERIES]; /* of the final report; NULL: without values */
     char *info;  /* "name=value" lines of the newest start or final row; NULL */
     char *error; /* why it failed, or why nothing is known; NULL */
 };
@@ -44,6 +46,16 @@ void results_set_error(struct endpoint_result *result, const char *text);
 
 /* The value of a name in the endpoint's info, or "" (in a buffer of the caller). */
 void results_info(const struct endpoint_result *result, const char *name, char *value, size_t size);
+
+/* The values of a series at all endpoints together, added up exactly. */
+struct results_series {
+    struct tally tally;          /* minimum, maximum and sum are those of the reports */
+    struct histogram *histogram; /* to be freed; NULL where there is no value */
+};
+
+/* Takes the endpoints that have a histogram of the series. */
+void results_merge(const struct results *results, enum series_id series,
+                   struct results_series *merged);
 
 /* What is computed over all flows. */
 struct results_total {

@@ -9,6 +9,7 @@
 
 #include "block.h"
 #include "embedded.h"
+#include "histograms.h"
 #include "log.h"
 #include "mem.h"
 #include "run_state.h"
@@ -174,6 +175,8 @@ static bool measure(struct run *run)
     };
     sinks_start(&run->sinks, &sink_run);
     run_gather(run);
+    if (run->options->histogram)
+        histograms_write(&run->sinks, run->results);
     summary_write(&run->sinks, &sink_run, run->results, clocksync_bound(run->clocks));
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);

@@ -140,17 +140,43 @@ static void put_blocks(struct part *part, const char *label, enum metric out, en
                       sent, received);
 }
 
-static void put_tally(struct part *part, const char *label, enum metric first)
+static double milliseconds(int64_t ns)
 {
-    const int64_t *tally = &part->value[first]; /* count, min, max, sum */
+    return (double)ns / NS_PER_MS;
+}
+
+static const char *const series_labels[SERIES] = {
+    [SERIES_rtt] = "RTT", [SERIES_iat] = "IAT", [SERIES_delay] = "delay"};
+
+/* `tally` is count, min, max, sum; `percentiles` are p50, p90, p99, p99.9; absent where they are.
+ */
+static void put_series(struct buffer *line, const char *label, const int64_t *tally,
+                       const int64_t *percentiles)
+{
     if (tally[0] <= 0 || tally[3] == METRIC_ABSENT)
         return;
     double average = (double)tally[3] / (double)tally[0] / NS_PER_MS;
     if (tally[1] == METRIC_ABSENT)
-        buffer_printf(&part->line, ", %s = %.3f [ms] (avg)", label, average);
+        buffer_printf(line, "%s = %.3f [ms] (avg)", label, average);
     else
-        buffer_printf(&part->line, ", %s = %.3f/%.3f/%.3f [ms] (min/avg/max)", label,
-                      (double)tally[1] / NS_PER_MS, average, (double)tally[2] / NS_PER_MS);
+        buffer_printf(line, "%s = %.3f/%.3f/%.3f [ms] (min/avg/max)", label, milliseconds(tally[1]),
+                      average, milliseconds(tally[2]));
+    if (percentiles[0] != METRIC_ABSENT)
+        buffer_printf(line, ", %.3f/%.3f/%.3f/%.3f [ms] (p50/p90/p99/p99.9)",
+                      milliseconds(percentiles[0]), milliseconds(percentiles[1]),
+                      milliseconds(percentiles[2]), milliseconds(percentiles[3]));
+}
+
+static void put_all_series(struct part *part)
+{
+    for (int i = 0; i < SERIES; i++) {
+        size_t before = part->line.length;
+        buffer_text(&part->line, ", ");
+        put_series(&part->line, series_labels[i], &part->value[series_list[i].count],
+                   &part->value[series_list[i].p50]);
+        if (part->line.length == before + 2)
+            part->line.length = before;
+    }
 }
 
 static void put_tail(struct part *part)
@@ -199,9 +225,7 @@ static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
                    METRIC_rx_requests_tail);
         put_blocks(part, "response", METRIC_tx_responses, METRIC_tx_responses_tail,
                    METRIC_rx_responses, METRIC_rx_responses_tail);
-        put_tally(part, "RTT", METRIC_rtt_count);
-        put_tally(part, "IAT", METRIC_iat_count);
-        put_tally(part, "delay", METRIC_delay_count);
+        put_all_series(part);
         put_tail(part);
         put_settings(part);
     }
@@ -213,6 +237,26 @@ static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
         buffer_text(&part->line, ", error: no final report came");
     buffer_add(&part->line, "", 1);
     sinks_line(sinks, "%s", part->line.data);
+}
+
+/* What all endpoints measured together; nothing where no blocks were seen. */
+static void write_series(struct sinks *sinks, const struct results *results)
+{
+    struct buffer line = {0};
+    for (int i = 0; i < SERIES; i++) {
+        struct results_series merged;
+        int64_t tally[4], percentiles[TALLY_PERCENTILES];
+        results_merge(results, (enum series_id)i, &merged);
+        tally_report(&merged.tally, tally);
+        tally_report_percentiles(&merged.tally, merged.histogram, percentiles);
+        if (merged.histogram)
+            buffer_text(&line, line.length ? ", " : "all flows: ");
+        put_series(&line, series_labels[i], tally, percentiles);
+        histogram_free(merged.histogram);
+    }
+    if (line.length)
+        sinks_line(sinks, "%.*s", (int)line.length, line.data);
+    buffer_free(&line);
 }
 
 static void put_rate(char text[32], double bits, bool megabytes)
@@ -264,5 +308,6 @@ void summary_write(struct sinks *sinks, const struct sink_run *run, const struct
     }
     buffer_free(&part.line);
     sinks_line(sinks, "%s", "");
+    write_series(sinks, results);
     write_total(sinks, run, results, bound);
 }

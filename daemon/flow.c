@@ -63,6 +63,8 @@ void flow_free(struct flow *flow)
         return;
     free(flow->error);
     buffer_free(&flow->info);
+    for (int i = 0; i < SERIES; i++)
+        series_free(&flow->series[i]);
     free(flow);
 }
 

@@ -69,6 +69,7 @@ struct direction {
     int64_t opened_at, started_at, stopped_at, closed_at; /* when they really were */
     int64_t bytes, requests, responses;
     int64_t tail_bytes, tail_requests, tail_responses; /* what came after the time */
+    int64_t reported;                                  /* bytes up to the last interval's report */
 };
 
 struct message_state; /* of framing_message, allocated on first use */
@@ -119,7 +120,13 @@ struct flow {
     bool peer_finished; /* the peer asks for no further response */
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
-    struct series rtt, iat, delay; /* ns */
+    union { /* one for each line PERCENTILES of metrics.def: rtt, iat, delay; ns */
+        struct series series[SERIES];
+        struct {
+#define PERCENTILES(field, ...) struct series field;
+#include "metrics.def"
+        };
+    };
     struct tcpinfo tcpinfo;
     struct pacer pacer;
     struct message_state *message;
@@ -188,6 +195,12 @@ void flow_count_lost(struct flow *flow);
 static inline bool direction_is_over(const struct direction *direction)
 {
     return direction->active ? direction->stopped : direction->closed;
+}
+
+/* Bytes that have moved since the last interval was reported. */
+static inline int64_t direction_fresh_bytes(const struct direction *direction)
+{
+    return direction->bytes - direction->reported;
 }
 
 static inline void direction_add_bytes(struct direction *direction, int64_t bytes)

@@ -123,18 +123,25 @@ static enum call_result close_it(struct rpc_server *server, void *call, void *re
     return result;
 }
 
+static xmlrpc_value *encode_section(xmlrpc_env *env, const struct report_section *section)
+{
+    if (section->type >= REPORT_SECTION_HISTOGRAM)
+        return xmlrpc_base64_new(env, section->length, section->data);
+    char *text = mem_printf("%.*s", (int)section->length, (const char *)section->data);
+    xmlrpc_value *value = wire_text(env, text);
+    free(text);
+    return value;
+}
+
 static xmlrpc_value *encode_sections(xmlrpc_env *env, const struct report_row *row)
 {
-    static const char *const names[] = {
-        [REPORT_SECTION_INFO] = "info", [REPORT_SECTION_ERROR] = "error"};
     xmlrpc_value *sections = xmlrpc_struct_new(env);
     for (size_t i = 0; i < row->section_count; i++) {
-        const struct report_section *section = &row->sections[i];
-        char *text = mem_printf("%.*s", (int)section->length, (const char *)section->data);
-        xmlrpc_value *value = wire_text(env, text);
-        xmlrpc_struct_set_value(env, sections, names[section->type], value);
+        char name[REPORT_SECTION_NAME_MAX];
+        report_section_name(row->sections[i].type, name);
+        xmlrpc_value *value = encode_section(env, &row->sections[i]);
+        xmlrpc_struct_set_value(env, sections, name, value);
         xmlrpc_DECREF(value);
-        free(text);
     }
     return sections;
 }
@@ -201,6 +208,20 @@ static enum call_result reports(struct rpc_server *server, void *call_memory, vo
     return result;
 }
 
+static void describe_sections(char *text, size_t size)
+{
+    int length = snprintf(text, size,
+                          "%d info: lines name=value about the connection; %d error: why the flow "
+                          "failed; histograms, see flowd(8):",
+                          REPORT_SECTION_INFO, REPORT_SECTION_ERROR);
+    for (int i = 0; i < SERIES; i++) {
+        char name[REPORT_SECTION_NAME_MAX];
+        report_section_name((uint32_t)(REPORT_SECTION_HISTOGRAM + i), name);
+        length += snprintf(text + length, size - (size_t)length, "%s %d %s", i ? "," : "",
+                           REPORT_SECTION_HISTOGRAM + i, name);
+    }
+}
+
 static enum call_result describe_reports(struct rpc_server *server, void *call, void *reply_memory,
                                          struct call_wait *wait, struct fail *fail)
 {
@@ -219,9 +240,7 @@ static enum call_result describe_reports(struct rpc_server *server, void *call, 
              "the columns (64 bits each, signed; the smallest number is an absent value, the "
              "largest an infinite one), the sections: type and length (32 bits each), bytes, "
              "padding to a multiple of 8");
-    snprintf(reply->sections, sizeof reply->sections,
-             "%d info: lines name=value about the connection; %d error: why the flow failed",
-             REPORT_SECTION_INFO, REPORT_SECTION_ERROR);
+    describe_sections(reply->sections, sizeof reply->sections);
     return CALL_DONE;
 }
 

@@ -68,6 +68,39 @@ static void set_tail(const struct flow *flow, int64_t *value)
         stream_blocks(peer, rx->bytes + rx->tail_bytes) - value[METRIC_rx_requests];
 }
 
+static void set_series(const struct flow *flow, enum report_kind kind, int64_t *value)
+{
+    for (int i = 0; i < SERIES; i++) {
+        const struct series *series = &flow->series[i];
+        bool whole = kind == REPORT_FINAL;
+        const struct tally *tally = whole ? &series->total : &series->interval;
+        tally_report(tally, &value[series_list[i].count]);
+        tally_report_percentiles(tally, whole ? series->total_spread : series->interval_spread,
+                                 &value[series_list[i].p50]);
+    }
+}
+
+static void turn_series(struct flow *flow)
+{
+    for (int i = 0; i < SERIES; i++)
+        series_turn(&flow->series[i]);
+}
+
+/* Writes the histograms into `bytes` and gives how many sections they are. */
+static size_t add_histograms(const struct flow *flow, struct buffer bytes[SERIES],
+                             struct report_section *sections)
+{
+    size_t count = 0;
+    for (int i = 0; i < SERIES; i++) {
+        if (!histogram_count(flow->series[i].total_spread))
+            continue;
+        histogram_encode(flow->series[i].total_spread, &bytes[i]);
+        sections[count++] = (struct report_section){(uint32_t)(REPORT_SECTION_HISTOGRAM + i),
+                                                    (uint32_t)bytes[i].length, bytes[i].data};
+    }
+    return count;
+}
+
 /* Elapsed time over blocks: all that stream mode can say of the inter-arrival time. */
 static void set_stream_iat(int64_t *value, int64_t blocks, int64_t elapsed)
 {
@@ -76,22 +109,36 @@ static void set_stream_iat(int64_t *value, int64_t blocks, int64_t elapsed)
     value[METRIC_iat_sum] = blocks ? elapsed : METRIC_ABSENT;
 }
 
-static char direction_letter(const struct flow *flow, const struct direction *direction, bool fault)
+/* Whether anything is to travel in the direction: blocks of its sender's own, or the responses that
+ * its receiver asks for. */
+static bool carries(const struct direction *direction, const struct endpoint_settings *receiver)
 {
-    if (fault)
-        return 'f';
-    if (!direction->active)
+    return direction->active ||
+           (settings_ask_responses(receiver) && direction->from != direction->to);
+}
+
+/* flowgrind's letters (its page's last section): what the direction is doing at the report's time,
+ * and l or n by what has moved since the last one. */
+static char direction_letter(const struct flow *flow, const struct direction *direction,
+                             const struct endpoint_settings *receiver, int64_t moved)
+{
+    if (!carries(direction, receiver))
         return 'o';
-    if (!direction->started)
+    if (!(direction->active ? direction->started : direction->opened))
         return 'd';
-    if (direction->stopped || flow->state > FLOW_RUNNING)
+    if (direction_is_over(direction) || flow->state > FLOW_RUNNING)
         return 'c';
-    return direction->bytes ? 'n' : 'l';
+    return moved ? 'n' : 'l';
 }
 
 static int64_t status_of(const struct flow *flow, bool fault)
 {
-    return direction_letter(flow, &flow->tx, fault) << 8 | direction_letter(flow, &flow->rx, fault);
+    if (fault)
+        return 'f' << 8 | 'f';
+    const struct endpoint_settings *own = flow_own_settings(flow), *peer = flow_peer_settings(flow);
+    int64_t sent = direction_fresh_bytes(&flow->tx), read = direction_fresh_bytes(&flow->rx);
+    return direction_letter(flow, &flow->tx, peer, sent) << 8 |
+           direction_letter(flow, &flow->rx, own, read);
 }
 
 /* The length of the time in which bytes are counted, absent where none are. */
@@ -127,26 +174,26 @@ void sampler_interval(struct flow *flow, int64_t now)
     int64_t *value = report.value;
     set_keys(flow, &report, REPORT_INTERVAL, flow->last_sample, now);
     set_counters(flow, value);
-    tally_report(&flow->rtt.interval, &value[METRIC_rtt_count]);
-    tally_report(&flow->iat.interval, &value[METRIC_iat_count]);
-    tally_report(&flow->delay.interval, &value[METRIC_delay_count]);
+    set_series(flow, REPORT_INTERVAL, value);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
         set_stream_iat(value, blocks, now - flow->last_sample);
         flow->stream_blocks += blocks;
     }
-    value[METRIC_status] = status_of(flow, false);
+    value[METRIC_status] = status_of(flow, flow->error != NULL);
     flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
     emit(flow, &report, NULL, 0);
-    flow->rtt.interval = flow->iat.interval = flow->delay.interval = (struct tally){0};
+    turn_series(flow);
+    flow->tx.reported = flow->tx.bytes;
+    flow->rx.reported = flow->rx.bytes;
     flow->last_sample = now;
 }
 
 void sampler_final(struct flow *flow, int64_t now, const char *error)
 {
     struct report report;
-    struct report_section sections[2];
-    struct buffer lines = {0};
+    struct report_section sections[SERIES + 2];
+    struct buffer lines = {0}, histograms[SERIES] = {0};
     size_t count = 0;
     report_init(&report);
     int64_t *value = report.value;
@@ -159,9 +206,9 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
     if (flow->began) {
         set_counters(flow, value);
         set_tail(flow, value);
-        tally_report(&flow->rtt.total, &value[METRIC_rtt_count]);
-        tally_report(&flow->iat.total, &value[METRIC_iat_count]);
-        tally_report(&flow->delay.total, &value[METRIC_delay_count]);
+        turn_series(flow);
+        set_series(flow, REPORT_FINAL, value);
+        count = add_histograms(flow, histograms, sections);
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)
@@ -181,4 +228,6 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
             (struct report_section){REPORT_SECTION_ERROR, (uint32_t)strlen(error), error};
     emit(flow, &report, sections, count);
     buffer_free(&lines);
+    for (int i = 0; i < SERIES; i++)
+        buffer_free(&histograms[i]);
 }

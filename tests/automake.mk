@@ -169,6 +169,9 @@ tests_unit_test_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_results
 tests_unit_test_results_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_results_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_results_histograms
+tests_unit_test_results_histograms_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_results_histograms_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_summary
 tests_unit_test_summary_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_summary_LDADD = $(CONTROLLER_UNIT_LIBS)
@@ -182,6 +185,7 @@ SCRIPT_TESTS = \
 	tests/cli/dry_run.py \
 	tests/cli/examples.py \
 	tests/cli/help.py \
+	tests/cli/histogram.py \
 	tests/cli/log.py \
 	tests/cli/manual.py \
 	tests/cli/options.py \

@@ -14,6 +14,7 @@ FLOWCTL_OPTIONS = """
 -d --debug
    --dry-run
    --embedded
+   --histogram
    --log-file[=FILE]
 -m
 -n --flows=#

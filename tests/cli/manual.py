@@ -90,13 +90,18 @@ def figures():
     found = []
     tally = (("count", "1", "number"), ("min", None, "minimum"), ("max", None, "maximum"),
              ("sum", None, "sum"))
-    places = [(m.start(), m[1]) for m in re.finditer(r"^(METRIC|TALLY|KERNEL)\(", text, re.M)]
+    shares = (("p50", "50th"), ("p90", "90th"), ("p99", "99th"), ("p999", "99.9th"))
+    places = [(m.start(), m[1])
+              for m in re.finditer(r"^(METRIC|TALLY|PERCENTILES|KERNEL)\(", text, re.M)]
     for place, macro in places:
         line = next(macro_calls(text[place:], macro))
         if macro == "METRIC":
             found.append((line[0], line[2], line[1].lower(), line[3]))
         elif macro == "KERNEL":
             found.append((line[0], line[2], line[1].lower(), line[4]))
+        elif macro == "PERCENTILES":
+            found += [(f"{line[0]}_{end}", line[1], "percentile", f"{line[2]}: {word} percentile")
+                      for end, word in shares]
         else:
             found += [(f"{line[0]}_{end}", unit or line[1], end, f"{line[2]}: {word}")
                       for end, unit, word in tally]

@@ -27,9 +27,15 @@ HEADS = {
     "rate": ["min_rtt", "delivery_rate", "app_limited", "pacing_rate", "max_pacing_rate"],
     "bytes": ["bytes_acked", "bytes_received", "bytes_sent", "bytes_retrans", "notsent"],
     "limits": ["busy", "rwnd_limited", "sndbuf_limited"],
+    "rtt-percentiles": ["p50 RTT", "p90 RTT", "p99 RTT", "p99.9 RTT"],
+    "iat-percentiles": ["p50 IAT", "p90 IAT", "p99 IAT", "p99.9 IAT"],
+    "delay-percentiles": ["p50 DLY", "p90 DLY", "p99 DLY", "p99.9 DLY"],
 }
 UNITS = {"begin": "[s]", "end": "[s]", "through": "[Mbit/s]", "transac": "[#/s]", "min IAT": "[ms]",
-         "cwnd": "[#]", "rtt": "[ms]", "smss": "[B]", "pmtu": "[B]", "min RTT": "[ms]"}
+         "cwnd": "[#]", "rtt": "[ms]", "smss": "[B]", "pmtu": "[B]", "min RTT": "[ms]",
+         "avg RTT": "[ms]", "max RTT": "[ms]", "avg IAT": "[ms]", "max IAT": "[ms]",
+         "min DLY": "[ms]", "avg DLY": "[ms]", "max DLY": "[ms]", "ssth": "[#]", "rttvar": "[ms]",
+         "rto": "[ms]", "requ": "[#]", "resp": "[#]", "p50 RTT": "[ms]", "p99.9 IAT": "[ms]"}
 DEFAULT = ["interval", "through", "transac", "iat", "kernel"]
 REAL = r"\d+\.\d+"
 
@@ -145,8 +151,11 @@ def groups():
         screen = Screen(expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "-A", "s", "-c",
                                        group)).out)
         check_form(screen)
-        for head, _, _ in screen.tables:
+        for head, unit, _ in screen.tables:
             assert Screen.heads(head) == ["ID"] + heads, (group, head)
+            for name in set(heads) & set(UNITS):
+                end = head.index(" " + name) + 1 + len(name)
+                assert unit[:end].endswith(UNITS[name]), (group, name, unit)
         assert len(screen.rows) == 2
 
 
@@ -167,7 +176,7 @@ def all_columns():
     result, log = run_logged("--embedded", "-T", "s=0.1", "-i", "0.1", "-c", "all")
     screen = Screen(result.out)
     check_form(screen)
-    heads = [h.replace(" ", "") for h in Screen.heads(screen.tables[0][0])]
+    heads = [h.replace(" ", "").replace("p99.9", "p999") for h in Screen.heads(screen.tables[0][0])]
     assert heads[1:] == [c.replace("ca_state", "castate") for c in log.columns[2:]], heads
 
 
