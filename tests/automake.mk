@@ -197,6 +197,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
-	tests/net/loopback_runs.py
+	tests/net/loopback_runs.py \
+	tests/net/loopback_status.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
