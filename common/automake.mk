@@ -3,6 +3,7 @@ common_libcommon_a_SOURCES = \
 	common/block.c common/block.h \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
+	common/dscp.c common/dscp.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
 	common/histogram.c common/histogram.h \
@@ -17,6 +18,7 @@ common_libcommon_a_SOURCES = \
 	common/schema.c common/schema.h \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
+	common/sockopt.c common/sockopt.h \
 	common/tally.c common/tally.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h

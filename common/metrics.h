@@ -32,7 +32,7 @@ enum metric_kind {
 struct metric_info {
     const char *field;
     enum metric_kind kind;
-    const char *unit; /* "B", "ns", "us", "ms", "B/s", "1" */
+    const char *unit; /* "B", "ns", "us", "ms", "B/s", "ppm", "1" */
     const char *help;
 };
 

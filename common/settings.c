@@ -5,27 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dscp.h"
 #include "mem.h"
 #include "number.h"
 
 static const char *const framing_names[] = {"auto", "stream", "message"};
+static const char *const transport_names[] = {"tcp", "mptcp"};
 
-#define FIELD_TYPE_SECONDS        FIELD_INT
-#define FIELD_TYPE_BYTES          FIELD_INT
-#define FIELD_TYPE_RATE           FIELD_INT
-#define FIELD_TYPE_FLAG           FIELD_BOOL
-#define FIELD_TYPE_CHOICE_FRAMING FIELD_INT
-#define FIELD_TYPE_SIZE           FIELD_DIST
-#define FIELD_TYPE_NAME           FIELD_TEXT
+#define FIELD_TYPE_SECONDS          FIELD_INT
+#define FIELD_TYPE_BYTES            FIELD_INT
+#define FIELD_TYPE_RATE             FIELD_INT
+#define FIELD_TYPE_FLAG             FIELD_BOOL
+#define FIELD_TYPE_CHOICE_FRAMING   FIELD_INT
+#define FIELD_TYPE_CHOICE_TRANSPORT FIELD_INT
+#define FIELD_TYPE_INT              FIELD_INT
+#define FIELD_TYPE_DSCP             FIELD_INT
+#define FIELD_TYPE_SIZE             FIELD_DIST
+#define FIELD_TYPE_NAME             FIELD_TEXT
 
 /* On the wire a value has no unit of its own, and flowctl's sentences do not fit. */
-#define WIRE_UNIT_SECONDS        "in ns"
-#define WIRE_UNIT_BYTES          "in bytes"
-#define WIRE_UNIT_RATE           "in bit/s"
-#define WIRE_UNIT_FLAG           "or not"
-#define WIRE_UNIT_CHOICE_FRAMING "0 auto, 1 stream, 2 message"
-#define WIRE_UNIT_SIZE           "in bytes, as C:8192"
-#define WIRE_UNIT_NAME           "by name"
+#define WIRE_UNIT_SECONDS          "in ns"
+#define WIRE_UNIT_BYTES            "in bytes"
+#define WIRE_UNIT_RATE             "in bit/s"
+#define WIRE_UNIT_FLAG             "or not"
+#define WIRE_UNIT_CHOICE_FRAMING   "0 auto, 1 stream, 2 message"
+#define WIRE_UNIT_CHOICE_TRANSPORT "0 TCP, 1 MPTCP"
+#define WIRE_UNIT_INT              "as a number"
+#define WIRE_UNIT_DSCP             "as a number"
+#define WIRE_UNIT_SIZE             "in bytes, as C:8192"
+#define WIRE_UNIT_NAME             "by name"
 
 #define WIRE_OPTION_VALUE          "--"
 #define WIRE_OPTION_PRESET(stands) "--"
@@ -107,6 +115,10 @@ const char *endpoint_name(enum endpoint endpoint)
 static void format_number(enum setting_type type, int64_t number, char text[SETTING_TEXT_MAX])
 {
     size_t length;
+    if (number == -1) { /* none was given; no setting can be negative */
+        snprintf(text, SETTING_TEXT_MAX, "-");
+        return;
+    }
     switch (type) {
     case SETTING_SECONDS:
         length = number_format_seconds(text, number);
@@ -122,6 +134,13 @@ static void format_number(enum setting_type type, int64_t number, char text[SETT
     case SETTING_CHOICE_FRAMING:
         snprintf(text, SETTING_TEXT_MAX, "%s", framing_names[number]);
         break;
+    case SETTING_CHOICE_TRANSPORT:
+        snprintf(text, SETTING_TEXT_MAX, "%s", transport_names[number]);
+        break;
+    case SETTING_DSCP:
+        dscp_format(number, text, SETTING_TEXT_MAX);
+        break;
+    case SETTING_INT:
     case SETTING_FLAG:
     case SETTING_NAME:
         snprintf(text, SETTING_TEXT_MAX, "%" PRId64, number);
@@ -135,8 +154,9 @@ static bool in_range(const struct setting *setting, int64_t number, const char *
     char low[SETTING_TEXT_MAX], high[SETTING_TEXT_MAX];
     if (number >= setting->minimum && number <= setting->maximum)
         return true;
-    format_number(setting->type, setting->minimum, low);
-    format_number(setting->type, setting->maximum, high);
+    enum setting_type type = setting->type == SETTING_DSCP ? SETTING_INT : setting->type;
+    format_number(type, setting->minimum, low);
+    format_number(type, setting->maximum, high);
     return fail_set(fail, 0, "'%s' is not within %s to %s", text, low, high);
 }
 
@@ -171,6 +191,12 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
                (*number > 0 || fail_set(fail, 0, "'%s' is no rate: it must be above 0", text));
     case SETTING_CHOICE_FRAMING:
         return parse_choice(text, framing_names, COUNT(framing_names), number, fail);
+    case SETTING_CHOICE_TRANSPORT:
+        return parse_choice(text, transport_names, COUNT(transport_names), number, fail);
+    case SETTING_INT:
+        return number_parse_code(text, number, fail);
+    case SETTING_DSCP:
+        return dscp_parse(text, number, fail);
     case SETTING_FLAG:
     case SETTING_NAME:
         break;
@@ -249,13 +275,41 @@ size_t settings_options(struct option_spec *specs, int base, const char *group)
     return count;
 }
 
+static bool is_word(const char *word, const char *name, size_t length)
+{
+    return strlen(word) == length && !strncmp(word, name, length);
+}
+
+/* What IPv6 calls the same. */
+static const char *const sockopt_aliases[][2] = {
+    {"IPV6_MTU_DISCOVER", "IP_MTU_DISCOVER"},
+    {"IPV6_TCLASS", "IP_TOS"},
+    {"IPV6_UNICAST_HOPS", "IP_TTL"},
+};
+
 const struct setting *settings_find_sockopt(const char *name, size_t length)
 {
+    for (size_t i = 0; i < COUNT(sockopt_aliases); i++)
+        if (is_word(sockopt_aliases[i][0], name, length))
+            return settings_find_sockopt(sockopt_aliases[i][1], strlen(sockopt_aliases[i][1]));
     for (size_t i = 0; i < settings_count; i++)
         if (settings_list[i].form == SETTING_FORM_SOCKOPT &&
-            strlen(settings_list[i].name) == length &&
-            !strncmp(settings_list[i].name, name, length))
+            is_word(settings_list[i].name, name, length))
             return &settings_list[i];
+    return NULL;
+}
+
+const char *settings_refused_sockopt(const char *name, size_t length)
+{
+    static const char *const refused[][2] = {
+        {"TCP_ELCN", "its number, 20, means TCP_REPAIR_QUEUE in Linux now"},
+        {"TCP_LCD", "its number, 21, means TCP_QUEUE_SEQ in Linux now"},
+        {"TCP_MTCP", "its number, 15, was given to TCP_COOKIE_TRANSACTIONS and has no meaning in "
+                     "Linux now; --mptcp asks for Multipath TCP"},
+    };
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (is_word(refused[i][0], name, length))
+            return refused[i][1];
     return NULL;
 }
 
@@ -334,6 +388,22 @@ static bool check_sizes(const struct endpoint_settings *end, enum endpoint which
     return true;
 }
 
+/* DSCP and TOS are the same byte of the packet. */
+static bool check_marks(const struct endpoint_settings *end, enum endpoint which, struct fail *fail)
+{
+    if (end->tos > 0 && end->tos & 3)
+        return fail_set(fail, 0,
+                        "the %s's IP_TOS=%" PRId64 " sets bits of ECN, which are TCP's own: take "
+                        "a multiple of 4",
+                        endpoint_name(which), end->tos);
+    if (end->tos >= 0 && end->dscp >= 0 && end->tos >> 2 != end->dscp)
+        return fail_set(fail, 0,
+                        "the %s's DSCP %" PRId64 " (-D) is IP_TOS=%" PRId64 ", but IP_TOS=%" PRId64
+                        " is asked for: give one of them",
+                        endpoint_name(which), end->dscp, end->dscp << 2, end->tos);
+    return true;
+}
+
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
@@ -345,7 +415,8 @@ bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                         "stream framing carries no headers, but a rate (-R), a response "
                         "(-A) or varying sizes need them");
     for (int i = 0; i < ENDPOINTS; i++)
-        if (sends(&ends[i]) && !check_sizes(&ends[i], i, messages, fail))
+        if ((sends(&ends[i]) && !check_sizes(&ends[i], i, messages, fail)) ||
+            !check_marks(&ends[i], i, fail))
             return false;
     return true;
 }

@@ -220,7 +220,8 @@ static bool decode_int(xmlrpc_value *value, const struct field *field, int64_t *
 {
     if (!read_int(value, number, fail))
         return false;
-    if (*number < field->minimum || *number > field->maximum)
+    /* A default may lie outside: it says that none was given. */
+    if (*number != field->fallback && (*number < field->minimum || *number > field->maximum))
         return fail_set(fail, 0, "%" PRId64 " is not within %" PRId64 " to %" PRId64, *number,
                         field->minimum, field->maximum);
     return true;

@@ -46,9 +46,8 @@ static const struct option_spec own_specs[] = {
     {'c', "show-colon", OPTION_REQUIRED, "TYPE[,TYPE]...", CONTROLLER,
      "columns of interval reports to show: interval, through, transac, iat, kernel (shown where "
      "nothing is asked for), blocks, rtt, delay, status, goodput, rate, bytes, segs, limits, "
-     "window, "
-     "ecn, state, rtt-percentiles, iat-percentiles, delay-percentiles, all, or the name of a single "
-     "column",
+     "window, ecn, state, cc, mptcp, rtt-percentiles, iat-percentiles, delay-percentiles, all, or "
+     "the name of a single column",
      OPT_COLUMNS},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
      "say more on standard error; may be given up to three times", OPT_DEBUG},
@@ -188,6 +187,9 @@ static bool take_sockopt(struct reader *reader, const char *given, char endpoint
     size_t length = strcspn(value, "=");
     const struct setting *setting = settings_find_sockopt(value, length);
     const char *argument = value[length] ? value + length + 1 : NULL;
+    const char *refused = settings_refused_sockopt(value, length);
+    if (refused)
+        return fail_set(fail, 0, "%.*s can't be set: %s", (int)length, value, refused);
     if (!setting)
         return unknown_sockopt(value, length, fail);
     if (setting->argument && (!argument || !*argument))

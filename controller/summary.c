@@ -88,7 +88,11 @@ static void put_connection(struct part *part)
     results_info(part->result, "congestion_control", name, sizeof name);
     if (*name)
         buffer_printf(&part->line, ", CC = %s", name);
-    if (part->value[METRIC_connect_time] != METRIC_ABSENT)
+    if (part->value[METRIC_connect_time] == METRIC_ABSENT &&
+        part->value[METRIC_exchange_time] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", handshake with exchange = %.3f [ms]",
+                      (double)part->value[METRIC_exchange_time] / NS_PER_MS);
+    else if (part->value[METRIC_connect_time] != METRIC_ABSENT)
         buffer_printf(&part->line, ", handshake = %.3f [ms], exchange = %.3f [ms]",
                       (double)part->value[METRIC_connect_time] / NS_PER_MS,
                       (double)part->value[METRIC_exchange_time] / NS_PER_MS);
@@ -198,15 +202,67 @@ static void put_tail(struct part *part)
     }
 }
 
+/* The value that the daemon has read, in the form of the setting. */
+static void format_real(const struct setting *setting, const char *value,
+                        char text[SETTING_TEXT_MAX])
+{
+    struct endpoint_settings real;
+    int64_t number;
+    if (setting->type == SETTING_NAME || !number_parse_int(value, &number, NULL)) {
+        snprintf(text, SETTING_TEXT_MAX, "%s", *value ? value : "nan");
+        return;
+    }
+    memcpy((char *)&real + setting->offset, &number, sizeof number);
+    setting_format(setting, &real, text);
+}
+
+static void put_request(struct part *part, const struct setting *setting)
+{
+    char value[64], real[SETTING_TEXT_MAX], requested[SETTING_TEXT_MAX];
+    results_info(part->result, setting->field, value, sizeof value);
+    format_real(setting, value, real);
+    setting_format(setting, own(part), requested);
+    buffer_printf(&part->line, ", %s = %s/%s (real/req)", setting->name, real, requested);
+}
+
+/* What an endpoint's socket was asked for, as it came out: each option that was given, the DSCP,
+ * and the CPU. Buffers and congestion control stand before. */
+static void put_requests(struct part *part)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        bool other = setting->form != SETTING_FORM_SOCKOPT && setting->type != SETTING_INT &&
+                     setting->type != SETTING_DSCP;
+        if (setting->scope == SCOPE_ENDPOINT && !other &&
+            strcmp(setting->field, "congestion_control") && !setting_is_default(setting, own(part)))
+            put_request(part, setting);
+    }
+}
+
+static void put_mptcp(struct part *part)
+{
+    char state[64];
+    results_info(part->result, "mptcp", state, sizeof state);
+    if (!strcmp(state, "yes"))
+        buffer_text(&part->line, ", MPTCP in force");
+    else if (!strcmp(state, "fallback"))
+        buffer_text(&part->line, ", MPTCP fell back to TCP");
+    else if (*state)
+        buffer_text(&part->line, ", MPTCP (whether it is in force is not known)");
+    if (part->value[METRIC_mptcp_subflows] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", subflows = %" PRId64 " [#]",
+                      part->value[METRIC_mptcp_subflows]);
+}
+
 static void put_settings(struct part *part)
 {
+    put_requests(part);
+    put_mptcp(part);
     if (own(part)->rate) {
         char text[NUMBER_TEXT_MAX];
         number_format_fixed(text, own(part)->rate, 6);
         buffer_printf(&part->line, ", rate = %s [Mbit/s]", text);
     }
-    if (own(part)->nodelay)
-        buffer_text(&part->line, ", TCP_NODELAY");
     if (part->flow->settings.late_connect)
         buffer_text(&part->line, ", late connecting");
     if (part->flow->settings.shutdown)

@@ -1,6 +1,7 @@
 # All but main() is a library, so that tests can take single parts.
 noinst_LIBRARIES += daemon/libdaemon.a
 daemon_libdaemon_a_SOURCES = \
+	daemon/ccinfo_linux.c daemon/ccinfo.h \
 	daemon/collector.c daemon/collector.h \
 	daemon/daemon_options.c daemon/daemon_options.h \
 	daemon/flow.c daemon/flow.h \
@@ -25,6 +26,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/tcpinfo_linux.c daemon/tcpinfo.h \
 	daemon/timer.c daemon/timer.h \
 	daemon/traffic.c daemon/traffic.h \
+	daemon/transport_mptcp.c \
 	daemon/transport_tcp.c daemon/transport.h \
 	daemon/waitlist.c daemon/waitlist.h \
 	daemon/worker.c daemon/worker.h

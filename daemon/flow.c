@@ -2,6 +2,7 @@
 #include "flow.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "log.h"
 #include "mem.h"
 #include "sampler.h"
+#include "sockopt.h"
 
 /* A peer that closes before its time may have been stopped, as we shall be in a moment: so long we
  * wait before we call it a failure. */
@@ -42,7 +44,7 @@ struct flow *flow_new(const struct flow_arguments *arguments)
     flow->settings = endpoint->settings;
     flow->own = arguments->own;
     flow->peer = arguments->peer;
-    flow->transport = &transport_tcp;
+    flow->transport = transports[flow->settings.transport];
     flow->framing =
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;
     flow->role = flow->endpoint == SOURCE ? &flow_source : &flow_destination;
@@ -227,10 +229,23 @@ static void begin(struct flow *flow)
     on_timer(&flow->timer, now);
 }
 
+void flow_describe(const struct flow *flow, struct buffer *lines)
+{
+    flow->transport->describe(flow->fd, lines);
+    sockopt_describe(flow->fd, flow_own_settings(flow), lines);
+    if (flow_own_settings(flow)->cpu >= 0)
+        buffer_printf(lines, "cpu=%d\n", sched_getcpu());
+}
+
 void flow_ready(struct flow *flow)
 {
+    struct fail fail;
+    if (!sockopt_set(flow->fd, AF_UNSPEC, SOCKOPT_AGREED, flow_own_settings(flow), &fail)) {
+        flow_fail(flow, fail.code, "%s", fail.text);
+        return;
+    }
     /* Now and not at the start, which all flows of a worker want to reach at one instant. */
-    flow->transport->describe(flow->fd, &flow->info);
+    flow_describe(flow, &flow->info);
     if (flow->run_start) {
         /* Late connect: the run goes on already. */
         begin(flow);
@@ -462,8 +477,11 @@ static void on_turn(struct task *task)
     /* The last acknowledgments go out with the reads, so that the final report counts them. */
     if (flow->state == FLOW_DRAINING && flow->readable)
         flow->transport->flush_acks(flow->fd);
-    if (flow->readable && !flow->rx_eof)
+    if (flow->readable && !flow->rx_eof) {
         more |= flow->framing->receive(flow);
+        if (flow_own_settings(flow)->quickack && flow->state != FLOW_DONE)
+            flow->transport->flush_acks(flow->fd);
+    }
     if (flow->state != FLOW_DONE && flow->writable && !flow->tx_ended)
         more |= flow->framing->send(flow);
     if (flow->state == FLOW_DONE)

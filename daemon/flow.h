@@ -168,6 +168,8 @@ void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */
 void flow_fail(struct flow *flow, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds "name=value" lines about the connection, and what was asked for, as they really are. */
+void flow_describe(const struct flow *flow, struct buffer *lines);
 /* The exchange is over. */
 void flow_ready(struct flow *flow);
 /* Late connect: nothing more can be prepared. */

@@ -219,7 +219,7 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
             flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
         value[METRIC_tx_unacked] = flow->transport->unacked(flow->fd);
         value[METRIC_interface_mtu] = sock_interface_mtu(flow->fd);
-        flow->transport->describe(flow->fd, &lines);
+        flow_describe(flow, &lines);
         sections[count++] =
             (struct report_section){REPORT_SECTION_INFO, (uint32_t)lines.length, lines.data};
     }

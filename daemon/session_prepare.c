@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -158,15 +159,32 @@ static enum call_result resolve_all(struct session *session, struct request *req
     return result;
 }
 
+/* A source that connects late would have its options refused in the middle of the run. */
+static bool try_options(const struct request *request, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    if (!endpoint->settings.late_connect || !request->peer.count)
+        return true;
+    int fd = transports[endpoint->settings.transport]->create(request->peer.list[0].any.sa_family,
+                                                              &endpoint->source, fail);
+    if (fd < 0)
+        return refuse(endpoint, fail);
+    close(fd);
+    return true;
+}
+
 static bool open_listeners(struct session *session, struct request *requests, size_t count,
                            struct fail *fail)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_source(requests[i].endpoint))
+        if (is_source(requests[i].endpoint)) {
+            if (!try_options(&requests[i], fail))
+                return false;
             continue;
-        requests[i].listener =
-            listeners_acquire(session->owner->parts.listeners, &transport_tcp, &requests[i].own,
-                              &requests[i].endpoint->destination, fail);
+        }
+        requests[i].listener = listeners_acquire(
+            session->owner->parts.listeners, transports[requests[i].endpoint->settings.transport],
+            &requests[i].own, &requests[i].endpoint->destination, fail);
         if (!requests[i].listener)
             return refuse(requests[i].endpoint, fail);
         secret_make(requests[i].secret);
@@ -175,13 +193,62 @@ static bool open_listeners(struct session *session, struct request *requests, si
     return true;
 }
 
+/* The CPU that the endpoint asks for, or -1. */
+static int64_t wanted_cpu(const struct prepare_endpoint *endpoint)
+{
+    return (is_source(endpoint) ? &endpoint->source : &endpoint->destination)->cpu;
+}
+
+/* A worker on the CPU; several there share its flows. NULL if there is none. */
+static struct worker *worker_on(const struct sessions_parts *parts, int64_t cpu, int64_t flow)
+{
+    size_t there = 0, skip;
+    for (size_t i = 0; i < parts->worker_count; i++)
+        there += parts->workers[i]->cpu == cpu;
+    if (!there)
+        return NULL;
+    skip = (size_t)flow % there;
+    for (size_t i = 0;; i++)
+        if (parts->workers[i]->cpu == cpu && !skip--)
+            return parts->workers[i];
+}
+
+static bool check_cpu(const struct session *session, const struct prepare_endpoint *endpoint,
+                      struct fail *fail)
+{
+    const struct sessions_parts *parts = &session->owner->parts;
+    int64_t cpu = wanted_cpu(endpoint);
+    struct buffer list = {0};
+    if (cpu < 0 || worker_on(parts, cpu, 0))
+        return true;
+    for (size_t i = 0; i < parts->worker_count; i++)
+        if (worker_on(parts, parts->workers[i]->cpu, 0) == parts->workers[i])
+            buffer_printf(&list, "%s%d", list.length ? ", " : "", parts->workers[i]->cpu);
+    buffer_add(&list, "", 1);
+    fail_set(fail, FAULT_BAD_CALL,
+             "no worker of flowd there runs on CPU %" PRId64 " (--cpu); they "
+             "run on %s",
+             cpu, list.data);
+    buffer_free(&list);
+    return refuse(endpoint, fail);
+}
+
+static struct worker *choose_worker(const struct sessions *sessions,
+                                    const struct prepare_endpoint *endpoint)
+{
+    int64_t cpu = wanted_cpu(endpoint);
+    if (cpu >= 0)
+        return worker_on(&sessions->parts, cpu, endpoint->flow);
+    /* Neighbours, and the two ends of one flow, go to different workers. */
+    size_t index = (size_t)endpoint->flow + !is_source(endpoint);
+    return sessions->parts.workers[index % sessions->parts.worker_count];
+}
+
 static void add_member(struct session *session, const struct request *request)
 {
     struct sessions *sessions = session->owner;
     const struct prepare_endpoint *endpoint = request->endpoint;
     enum endpoint which = is_source(endpoint) ? SOURCE : DESTINATION;
-    /* Neighbours, and the two ends of one flow, go to different workers. */
-    size_t worker = ((size_t)endpoint->flow + which) % sessions->parts.worker_count;
     if (session->count == session->capacity) {
         session->capacity = session->capacity ? 2 * session->capacity : 16;
         session->members = mem_grow(session->members, session->capacity, sizeof(struct member));
@@ -190,7 +257,7 @@ static void add_member(struct session *session, const struct request *request)
         .session = session_reference(session),
         .index = session->count,
         .endpoint = endpoint,
-        .worker = sessions->parts.workers[worker],
+        .worker = choose_worker(sessions, endpoint),
         .own = request->own,
         .peer = request->peer,
     });
@@ -258,7 +325,8 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         return CALL_FAULT;
     }
     for (size_t i = 0; i < count; i++)
-        if (!check_endpoint(&endpoints[i], &requests[i], fail))
+        if (!check_endpoint(&endpoints[i], &requests[i], fail) ||
+            !check_cpu(session, &endpoints[i], fail))
             return CALL_FAULT;
     if (!check_new(session, call, fail) || !check_room(session, count, fail))
         return CALL_FAULT;

@@ -34,6 +34,9 @@ FLOWCTL_OPTIONS = """
 -R --rate=x=#.#(z|k|M|G)(b|B)
 -B --send-buffer=x=#
 -W --receive-buffer=x=#
+-D --dscp=x=DSCP
+   --cpu=x=#
+   --mptcp
 -i --report-interval=#.#
 -Q --summarize-only
 -L --late-connect

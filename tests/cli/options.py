@@ -244,6 +244,54 @@ bad(f"-O s=TCP_CONGESTION={'x' * 32}",
 bad(["-O", "s=TCP_CONGESTION=a b"], "option -O TCP_CONGESTION: 'a b' is no name")
 bad("-O s=TCP_CONGESTION=a=b", "option -O TCP_CONGESTION: 'a=b' is no name")
 
+for name, reason in (
+        ("TCP_MTCP", "its number, 15, was given to TCP_COOKIE_TRANSACTIONS and has no meaning in Linux "
+                     "now; --mptcp asks for Multipath TCP"),
+        ("TCP_ELCN", "its number, 20, means TCP_REPAIR_QUEUE in Linux now"),
+        ("TCP_LCD", "its number, 21, means TCP_QUEUE_SEQ in Linux now")):
+    bad(f"-O b={name}", f"option -O: {name} can't be set: {reason}")
+    bad(f"-O s={name}=1", f"option -O: {name} can't be set: {reason}")
+for name, low, high, unit in (("TCP_MAXSEG", 88, 32767, "B"), ("IP_TTL", 1, 255, ""),
+                              ("TCP_NOTSENT_LOWAT", 1, 2 ** 31 - 1, "B"),
+                              ("TCP_WINDOW_CLAMP", 1, 2 ** 31 - 1, "B"),
+                              ("TCP_USER_TIMEOUT", 1, 2 ** 31 - 1, ""), ("IP_TOS", 0, 255, ""),
+                              ("SO_PRIORITY", 0, 2 ** 31 - 1, ""), ("SO_MARK", 0, 2 ** 32 - 1, "")):
+    bad(f"-O s={name}", f"option -O: {name} needs a value: write {name}=#")
+    for value in ([low - 1] if low else []) + [high + 1]:
+        bad(f"-O s={name}={value}", f"option -O {name}: '{value}' is not within {low}{unit} to "
+                                    f"{high}{unit}")
+for name in ("TCP_CORK", "SO_DEBUG", "IP_MTU_DISCOVER", "ROUTE_RECORD", "TCP_QUICKACK",
+             "TCP_FASTOPEN"):
+    bad(f"-O s={name}=1", f"option -O: {name} takes no value")
+for value in ("x", "0x", "0x1g", "1.5", "1k"):
+    bad(f"-O s=SO_MARK={value}", f"option -O SO_MARK: '{value}' is not a whole number")
+bad("-O s=SO_MARK=0x10000000000000000",
+    "option -O SO_MARK: '0x10000000000000000' is too large")
+bad("-O s=SO_BINDTODEVICE", "option -O: SO_BINDTODEVICE needs a value: write SO_BINDTODEVICE=IF")
+bad("-O d=IP_TOS=3", "flow 0: the destination's IP_TOS=3 sets bits of ECN, which are TCP's own: take "
+                     "a multiple of 4")
+
+# ---- marks and CPUs
+NO_DSCP = ("is no DSCP: it is a number from 0 to 63, or one of df, be, cs0 to cs7, af11 to af43, ef, "
+           "va, le, nqb")
+for text in ("x", "af14", "cs8", "-1", "+1", "efx"):
+    bad(f"-D s={text}", f"option -D: '{text}' {NO_DSCP}")
+for text in ("64", "0x40", "256"):
+    bad(f"-D s={text}", f"option -D: '{text}' is not within 0 to 63")
+for text in ("1.5", "0x", "0xg", "46x"):
+    bad(f"-D s={text}", f"option -D: '{text}' is not a whole number")
+bad("-D ef", f"option -D: 'ef' {WHICH}")
+bad("-D s", "option -D: endpoint 's' has no value: write s=VALUE")
+bad("-D s=ef,s=af11", "option -D: two values for source of flow 0: 'ef' and 'af11'")
+bad("-D s=ef -O s=IP_TOS=40",
+    "flow 0: the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is asked for: give one of them")
+bad("-n 2 -F 1 -D d=0 -O d=IPV6_TCLASS=4",
+    "flow 1: the destination's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is asked for: give one of them")
+bad("--cpu s=x", "option --cpu: 'x' is not a whole number")
+bad("--cpu s=-1", "option --cpu: '-1' is not within 0 to 1023")
+bad("--cpu 1", f"option --cpu: '1' {WHICH}")
+bad("--mptcp=1", "option --mptcp takes no argument")
+
 # ---- two values for one thing: else the order of options would matter
 bad("-T s=1,s=2", "option -T: two values for source of flow 0: '1' and '2'")
 bad("-T s=1 -T b=2", "option -T: two values for source of flow 0: '1' and '2'")

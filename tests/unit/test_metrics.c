@@ -43,7 +43,7 @@ static void metrics_have_names_of_their_own(void **state)
 
 static void metrics_have_units_and_sentences(void **state)
 {
-    static const char *const units[] = {"B", "ns", "us", "ms", "B/s", "1"};
+    static const char *const units[] = {"B", "ns", "us", "ms", "B/s", "ppm", "1"};
     (void)state;
     for (size_t i = 0; i < METRICS; i++) {
         if (!is_one_of(metrics[i].unit, units, COUNT(units)))
@@ -226,7 +226,8 @@ static const char *natural_unit(const struct column *column)
         unsigned power;
         const char *shown;
     } units[] = {
-        {"1", 0, "1"}, {"B", 0, "B"}, {"ns", 6, "ms"}, {"us", 3, "ms"}, {"ms", 0, "ms"},
+        {"1", 0, "1"},   {"ppm", 6, "1"}, {"B", 0, "B"},
+        {"ns", 6, "ms"}, {"us", 3, "ms"}, {"ms", 0, "ms"},
     };
     const struct metric_info *metric = &metrics[column->metric];
     bool tally = metric->kind == METRIC_KIND_COUNT;

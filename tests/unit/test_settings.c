@@ -66,7 +66,9 @@ static void every_setting_is_described(void **state)
         assert_true(setting->help && strlen(setting->help) > 8);
         assert_true(setting->name && *setting->name);
         assert_true(setting->minimum <= setting->maximum);
-        if (setting->type != SETTING_NAME)
+        /* Below the range: none was given. */
+        bool none = setting->fallback == -1 || setting->fallback == 0;
+        if (setting->type != SETTING_NAME && !(none && setting->fallback < setting->minimum))
             assert_in_range(setting->fallback - setting->minimum, 0,
                             setting->maximum - setting->minimum);
         if (setting->form == SETTING_FORM_PRESET)
@@ -299,6 +301,16 @@ static void values_are_shown_with_their_unit(void **state)
         {"framing", "message", "message"},
         {"nodelay", NULL, "1"},
         {"congestion_control", "cubic", "cubic"},
+        {"dscp", "46", "ef"},
+        {"dscp", "0x0A", "af11"},
+        {"dscp", "VA", "va"},
+        {"dscp", "be", "df"},
+        {"dscp", "63", "63"},
+        {"cpu", "0", "0"},
+        {"mark", "0xffffffff", "4294967295"},
+        {"transport", NULL, "mptcp"},
+        {"maxseg", "1000", "1000B"},
+        {"bind_device", "eth0.7", "eth0.7"},
         {"interval", "0.05", "0.05s"},
     };
     (void)state;
@@ -322,7 +334,8 @@ static void limits_belong_to_the_range(void **state)
         const char *unit = setting->type == SETTING_SECONDS ? "ns" : "";
         char text[64];
         union object object;
-        if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING)
+        if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING ||
+            setting->type == SETTING_CHOICE_TRANSPORT)
             continue;
         object_default(setting, &object);
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->maximum, unit);
