@@ -55,6 +55,9 @@ tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_dist
 tests_unit_test_dist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_dist_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dscp
+tests_unit_test_dscp_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dscp_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fail
 tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
@@ -94,6 +97,9 @@ tests_unit_test_settings_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_sock
 tests_unit_test_sock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_sock_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_sockopt
+tests_unit_test_sockopt_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sockopt_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tally
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
@@ -106,6 +112,9 @@ tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/
+UNIT_TESTS += tests/unit/test_ccinfo
+tests_unit_test_ccinfo_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ccinfo_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_daemon_options
 tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
@@ -194,6 +203,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
+	tests/net/lab_sockets.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
