@@ -45,7 +45,7 @@ struct sockopt {
 };
 
 static sockopt_setter set_route_record, set_fastopen;
-static sockopt_getter get_route_record, get_fastopen;
+static sockopt_getter get_maxseg, get_route_record, get_fastopen;
 
 #define ROW(field_, name_, level_, option_)                                                \
     .offset = offsetof(struct endpoint_settings, field_), .field = #field_, .name = name_, \
@@ -69,12 +69,13 @@ static const struct sockopt rows[] = {
     {ROW(mtu_discover, "IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER), WHEN(SOCKOPT_CREATED),
      OR_IPV6(IPV6_MTU_DISCOVER), .flag = IP_PMTUDISC_DO},
     {ROW(nodelay, "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY), WHEN(SOCKOPT_CREATED)},
-    {ROW(maxseg, "TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG), WHEN(SOCKOPT_CREATED)},
+    {ROW(maxseg, "TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG), WHEN(SOCKOPT_CREATED), .get = get_maxseg},
     {ROW(notsent_lowat, "TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT),
      WHEN(SOCKOPT_CREATED)},
     {ROW(user_timeout, "TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT), WHEN(SOCKOPT_CREATED),
      .none = -1},
-    {ROW(window_clamp, "TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP), WHEN(SOCKOPT_CREATED)},
+    {ROW(window_clamp, "TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP),
+     WHEN(SOCKOPT_CREATED | SOCKOPT_AGREED | SOCKOPT_READ)},
     {ROW(debug, "SO_DEBUG", SOL_SOCKET, SO_DEBUG), WHEN(SOCKOPT_CREATED),
      .capability = "CAP_NET_ADMIN"},
     {ROW(mark, "SO_MARK", SOL_SOCKET, SO_MARK), WHEN(SOCKOPT_CREATED), .none = -1,
@@ -85,9 +86,9 @@ static const struct sockopt rows[] = {
      .get = get_fastopen, WHEN(SOCKOPT_LISTENING | SOCKOPT_CONNECTING)},
     {ROW(route_record, "ROUTE_RECORD", IPPROTO_IP, IP_OPTIONS), .set = set_route_record,
      .get = get_route_record, WHEN(SOCKOPT_CONNECTING | SOCKOPT_ACCEPTED)},
-    /* These two would hold back the preamble, or be forgotten. */
+    /* It would hold the preamble back. */
     {ROW(cork, "TCP_CORK", IPPROTO_TCP, TCP_CORK), WHEN(SOCKOPT_AGREED)},
-    {ROW(quickack, "TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK), WHEN(SOCKOPT_AGREED)},
+    {ROW(quickack, "TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK), WHEN(SOCKOPT_AGREED | SOCKOPT_READ)},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -191,15 +192,27 @@ static bool set_fastopen(const struct target *target, const struct sockopt *row,
     return refused(row, value, errno, fail);
 }
 
+static bool read_tcp_info(int fd, struct tcp_info *info)
+{
+    socklen_t length = sizeof *info;
+    memset(info, 0, sizeof *info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length) == 0;
+}
+
+/* What is in force: once the connection is closed, the option gives back what was asked for. */
+static int64_t get_maxseg(int fd, bool v6, const struct sockopt *row)
+{
+    struct tcp_info info;
+    (void)v6, (void)row;
+    return read_tcp_info(fd, &info) ? info.tcpi_snd_mss : METRIC_ABSENT;
+}
+
 /* Whether data in the SYN was acknowledged. */
 static int64_t get_fastopen(int fd, bool v6, const struct sockopt *row)
 {
-    struct tcp_info info = {0};
-    socklen_t length = sizeof info;
+    struct tcp_info info;
     (void)v6, (void)row;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length))
-        return METRIC_ABSENT;
-    return (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0;
+    return read_tcp_info(fd, &info) ? (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0 : METRIC_ABSENT;
 }
 
 static bool set_device(int fd, const char *name, struct fail *fail)
@@ -232,6 +245,14 @@ bool sockopt_set(int fd, int family, enum sockopt_phase phase,
             return false;
     }
     return phase != SOCKOPT_CREATED || set_device(fd, settings->bind_device, fail);
+}
+
+bool sockopt_renews(const struct endpoint_settings *settings)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].phases & SOCKOPT_READ && setting_of(&rows[i], settings) != rows[i].none)
+            return true;
+    return false;
 }
 
 void sockopt_describe(int fd, const struct endpoint_settings *settings, struct buffer *lines)

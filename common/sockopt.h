@@ -15,12 +15,16 @@ enum sockopt_phase {
     SOCKOPT_CONNECTING = 4, /* before connect() */
     SOCKOPT_ACCEPTED = 8,   /* what an accepted socket does not inherit from the one that listens */
     SOCKOPT_AGREED = 16,    /* the exchange of preambles is over */
+    SOCKOPT_READ = 32,      /* what the kernel changes by itself, after each read */
 };
 
 /* Sets what was asked for and belongs to the phase; `family` is the socket's. Gives false and a
  * sentence that names the option, its value, and the capability that may be missing. */
 bool sockopt_set(int fd, int family, enum sockopt_phase phase,
                  const struct endpoint_settings *settings, struct fail *fail);
+
+/* Whether anything was asked for that is to be set again after each read. */
+bool sockopt_renews(const struct endpoint_settings *settings);
 
 /* Adds a line "field=value" for each setting that was asked for, with the value that the connected
  * socket really has, in the setting's unit; what can't be read has no line. */

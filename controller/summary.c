@@ -249,9 +249,6 @@ static void put_mptcp(struct part *part)
         buffer_text(&part->line, ", MPTCP fell back to TCP");
     else if (*state)
         buffer_text(&part->line, ", MPTCP (whether it is in force is not known)");
-    if (part->value[METRIC_mptcp_subflows] != METRIC_ABSENT)
-        buffer_printf(&part->line, ", subflows = %" PRId64 " [#]",
-                      part->value[METRIC_mptcp_subflows]);
 }
 
 static void put_settings(struct part *part)

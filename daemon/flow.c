@@ -48,6 +48,7 @@ struct flow *flow_new(const struct flow_arguments *arguments)
     flow->framing =
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;
     flow->role = flow->endpoint == SOURCE ? &flow_source : &flow_destination;
+    flow->renews_options = sockopt_renews(flow_own_settings(flow));
     flow->fd = -1;
     flow->connect_time = flow->exchange_time = METRIC_ABSENT;
     flow->deadline = flow->early_eof_deadline = flow->drain_deadline = CLOCK_NEVER;
@@ -479,8 +480,8 @@ static void on_turn(struct task *task)
         flow->transport->flush_acks(flow->fd);
     if (flow->readable && !flow->rx_eof) {
         more |= flow->framing->receive(flow);
-        if (flow_own_settings(flow)->quickack && flow->state != FLOW_DONE)
-            flow->transport->flush_acks(flow->fd);
+        if (flow->renews_options && flow->state != FLOW_DONE)
+            sockopt_set(flow->fd, AF_UNSPEC, SOCKOPT_READ, flow_own_settings(flow), NULL);
     }
     if (flow->state != FLOW_DONE && flow->writable && !flow->tx_ended)
         more |= flow->framing->send(flow);

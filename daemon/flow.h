@@ -86,6 +86,7 @@ struct flow {
     const struct transport *transport;
     const struct framing *framing;
     const struct flow_role *role;
+    bool renews_options;        /* after each read */
     struct addresses own, peer; /* test addresses; the peer's port is set */
     struct listener *listener;  /* destination: a reference, released by the session */
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];

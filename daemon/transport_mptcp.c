@@ -49,7 +49,8 @@ static enum mptcp_state read_info(int fd, struct kernel_mptcp_info *info, sockle
     return errno == EOPNOTSUPP ? MPTCP_FALLBACK : MPTCP_UNKNOWN;
 }
 
-/* Subflows of the connection, the first one included, or METRIC_ABSENT. */
+/* Subflows of the connection, the first one included, or METRIC_ABSENT; there are none any more
+ * once both ends have closed. */
 static int64_t subflows_of(int fd)
 {
     struct kernel_mptcp_info info;
@@ -57,7 +58,7 @@ static int64_t subflows_of(int fd)
     if (read_info(fd, &info, &length) != MPTCP_IN_FORCE)
         return METRIC_ABSENT;
     if (length > offsetof(struct kernel_mptcp_info, subflows_total))
-        return info.subflows_total;
+        return info.subflows_total ? info.subflows_total : METRIC_ABSENT;
     return info.subflows + 1; /* those beside the first */
 }
 
