@@ -19,6 +19,7 @@ common_libcommon_a_SOURCES = \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
 	common/sockopt.c common/sockopt.h \
+	common/sockopt_names.c \
 	common/tally.c common/tally.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h

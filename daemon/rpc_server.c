@@ -36,8 +36,8 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
     (void)call, (void)wait, (void)fail;
     snprintf(reply->product, sizeof reply->product, "%s", PACKAGE_NAME);
     snprintf(reply->version, sizeof reply->version, "%s", PACKAGE_VERSION);
-    snprintf(reply->features, sizeof reply->features, "tcp%s%s", HAVE_GSL ? " gsl" : "",
-             HAVE_PCAP ? " pcap" : "");
+    snprintf(reply->features, sizeof reply->features, "tcp%s%s%s",
+             sysinfo_has_mptcp() ? " mptcp" : "", HAVE_GSL ? " gsl" : "", HAVE_PCAP ? " pcap" : "");
     reply->api = PROTOCOL_API;
     memcpy(reply->daemon_id, server->config.daemon_id, sizeof reply->daemon_id);
     memcpy(reply->boot_id, server->config.boot_id, sizeof reply->boot_id);

@@ -34,6 +34,14 @@ int sysinfo_cpus(int *cpus, int most)
     return count;
 }
 
+bool sysinfo_has_mptcp(void)
+{
+    int fd = sock_create_protocol(IPPROTO_MPTCP, AF_INET, NULL, NULL);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 void sysinfo_describe(struct describe_reply *reply)
 {
     struct utsname system;

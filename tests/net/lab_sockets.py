@@ -5,6 +5,7 @@ for stands in the packets, SYN and SYN-ACK included, and in the summary as it re
 import os
 import re
 import subprocess
+import xmlrpc.client
 
 from flowrig_test import (Capture, Daemon, Lab, Skip, case, expect, flowctl, hosts, main,
                           need_program, note, run_logged)
@@ -262,6 +263,42 @@ def log_has_what_is_real():
         assert events["S", 0]["ttl"] == 9 and events["D", 0]["mark"] == 7
         assert events["S", 0]["dscp"] == events["D", 0]["dscp"] == 8
         assert "mark" not in events["S", 0] and "ttl" not in events["D", 0]
+
+
+@case
+def values_over_the_wire():
+    """session.prepare takes what says that nothing is asked for, and refuses what is out of range"""
+    api = Daemon().rpc()
+    session = api.session.open({"key": "wire"})["session"]
+
+    def prepare(flow, settings, **of_flow):
+        return api.session.prepare({
+            "session": session, "key": f"flow {flow}", "endpoints": [
+                {"flow": flow, "endpoint": "d", "host": "127.0.0.1",
+                 "source": {"duration": 1000000000}, "destination": settings,
+                 "settings": of_flow}]})
+
+    assert prepare(0, {"dscp": -1, "ttl": -1, "maxseg": 0, "mark": -1, "cpu": -1})["destinations"]
+    assert prepare(1, {"dscp": 0, "ttl": 255, "maxseg": 88, "tos": 0, "mark": "0"})["destinations"]
+    for number, (settings, of_flow, sentence) in enumerate((
+            ({"ttl": 0}, {}, "ttl: 0 is not within 1 to 255"),
+            ({"ttl": 256}, {}, "ttl: 256 is not within 1 to 255"),
+            ({"dscp": 64}, {}, "dscp: 64 is not within 0 to 63"),
+            ({"dscp": -2}, {}, "dscp: -2 is not within 0 to 63"),
+            ({"maxseg": 87}, {}, "maxseg: 87 is not within 88 to 32767"),
+            ({"mark": str(2 ** 32)}, {}, "mark: 4294967296 is not within 0 to 4294967295"),
+            ({"cpu": 1024}, {}, "cpu: 1024 is not within 0 to 1023"),
+            ({}, {"transport": 2}, "transport: 2 is not within 0 to 1"),
+            ({"tos": 3}, {}, "IP_TOS=3 sets bits of ECN"),
+            ({"tos": 8, "dscp": 1}, {}, "give one of them"),
+            ({"bind_device": "x" * 32}, {}, "bind_device: the string is longer than 31 bytes"),
+            ({"bind_device": "x" * 31}, {}, "SO_BINDTODEVICE: there is no interface"),
+            ({"bind_device": "a\nttl=1"}, {}, "SO_BINDTODEVICE: there is no interface")), 2):
+        try:
+            raise AssertionError(f"{settings} {of_flow} is taken: "
+                                 f"{prepare(number, settings, **of_flow)}")
+        except xmlrpc.client.Fault as fault:
+            assert sentence in fault.faultString, fault.faultString
 
 
 @case

@@ -602,23 +602,24 @@ def retained():
 @case
 def report_memory():
     """Where reports find no room, the session fails, and says exactly how many were lost"""
-    columns = len(Daemon().rpc().reports.schema({})["columns"])
-    room = 70 * (8 * columns + 48)  # a row has its columns and a short text
-    daemon = Daemon("--report-memory", room)
+    daemon = Daemon("--report-memory", "64k")
     s = Session(daemon)
-    # 24 flows between the daemon and itself: 48 rows at the start, 48 at the end, room for some 60.
-    prepare_flows(s, s, 24, source=0.6, settings={"summarize_only": True})
+    columns = len(s.rpc.reports.schema({})["columns"])
+    # Flows between the daemon and itself, so many that there is room for their rows at the start,
+    # which have a text of up to 200 bytes, but not for as many at the end.
+    flows = 65536 // (8 * columns + 200) // 2
+    prepare_flows(s, s, flows, source=0.6, settings={"summarize_only": True})
     s.start()
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
     status = s.state()[0]
-    assert status["state"] == "failed" and status["bytes"] <= room, status
+    assert status["state"] == "failed" and status["bytes"] <= 65536, status
     rows = s.collect()
     assert s.last["state"] == "failed"
     kinds = [row["kind"] for row in rows]
-    assert kinds.count(2) == 48, "the rows from before the memory was used up"
-    assert s.last["lost"] == 96 - len(rows) > 0, (s.last["lost"], len(rows))
+    assert kinds.count(2) == 2 * flows, "the rows from before the memory was used up"
+    assert s.last["lost"] == 4 * flows - len(rows) > 0, (s.last["lost"], len(rows))
     assert s.last["failure"] == (
-        f"{s.last['lost']} reports found no room in the daemon's report memory of {room} bytes "
+        f"{s.last['lost']} reports found no room in the daemon's report memory of 65536 bytes "
         "(--report-memory), and the flows were stopped"), s.last["failure"]
     s.close()
     # The daemon itself is as good as new.

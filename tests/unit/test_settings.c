@@ -407,6 +407,14 @@ static void socket_options_have_whole_names(void **state)
         {"TCP_CONGESTION=cubic", 14, "congestion_control"},
         {"TCP_NODELAY", 11, "nodelay"},
         {"TCP_NODELAY", 10, NULL},
+        {"IP_TOS=4", 6, "tos"},
+        {"IPV6_TCLASS=4", 11, "tos"},
+        {"IPV6_UNICAST_HOPS", 17, "ttl"},
+        {"IPV6_MTU_DISCOVER", 17, "mtu_discover"},
+        {"IPV6_MTU_DISCOVE", 16, NULL},
+        {"TCP_MTCP", 8, NULL},
+        {"TCP_ELCN", 8, NULL},
+        {"TCP_LCD", 7, NULL},
         {"TCP_NODELAYS", 12, NULL},
         {"tcp_nodelay", 11, NULL},
         {"", 0, NULL},
@@ -417,6 +425,55 @@ static void socket_options_have_whole_names(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct setting *setting = settings_find_sockopt(cases[i].name, cases[i].length);
         assert_ptr_equal(setting, cases[i].field ? setting_of(cases[i].field) : NULL);
+    }
+}
+
+/* No setting stands for them, so nothing can set them. */
+static void socket_options_with_other_meanings_are_refused(void **state)
+{
+    static const char *const names[] = {"TCP_MTCP", "TCP_ELCN", "TCP_LCD"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        size_t length = strlen(names[i]);
+        assert_non_null(settings_refused_sockopt(names[i], length));
+        assert_null(settings_find_sockopt(names[i], length));
+        assert_null(settings_refused_sockopt(names[i], length - 1));
+    }
+    for (size_t i = 0; i < settings_count; i++)
+        assert_null(settings_refused_sockopt(settings_list[i].name, strlen(settings_list[i].name)));
+}
+
+/* -D and IP_TOS are the same byte. */
+static void marks_have_to_agree(void **state)
+{
+    static const struct {
+        int64_t dscp, tos;
+        const char *sentence; /* NULL: it is taken */
+    } cases[] = {
+        {-1, -1, NULL},
+        {46, -1, NULL},
+        {-1, 252, NULL},
+        {0, 0, NULL},
+        {46, 184, NULL},
+        {46, 40, "the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is asked for"},
+        {0, 4, "the source's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is asked for"},
+        {-1, 1, "the source's IP_TOS=1 sets bits of ECN"},
+        {46, 187, "the source's IP_TOS=187 sets bits of ECN"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        struct fail fail = {0};
+        schema_defaults(&flow_settings_schema, &flow);
+        for (int end = 0; end < ENDPOINTS; end++)
+            schema_defaults(&endpoint_settings_schema, &ends[end]);
+        ends[SOURCE].duration = NS_PER_SEC;
+        ends[SOURCE].dscp = cases[i].dscp;
+        ends[SOURCE].tos = cases[i].tos;
+        assert_int_equal(settings_check(ends, &flow, &fail), !cases[i].sentence);
+        if (cases[i].sentence)
+            assert_non_null(strstr(fail.text, cases[i].sentence));
     }
 }
 
@@ -693,6 +750,8 @@ int main(void)
         cmocka_unit_test(values_that_are_shown_are_read_again),
         cmocka_unit_test(options_come_from_the_list),
         cmocka_unit_test(socket_options_have_whole_names),
+        cmocka_unit_test(socket_options_with_other_meanings_are_refused),
+        cmocka_unit_test(marks_have_to_agree),
         cmocka_unit_test(socket_options_are_listed),
         cmocka_unit_test(endpoints_have_letters_and_names),
         cmocka_unit_test(flows_that_are_good),
