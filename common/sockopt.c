@@ -99,8 +99,14 @@ static int64_t setting_of(const struct sockopt *row, const struct endpoint_setti
 }
 
 /* Says why the kernel refused an option. */
-static bool refused(const struct sockopt *row, int64_t value, int error, struct fail *fail)
+static bool refused(int fd, const struct sockopt *row, int64_t value, int error, struct fail *fail)
 {
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
+    if ((error == ENOPROTOOPT || error == EOPNOTSUPP) &&
+        !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) && protocol == IPPROTO_MPTCP)
+        return fail_set(fail, FAULT_SYSTEM,
+                        "%s can't be set on connections of MPTCP by the kernel there", row->name);
     if ((error == EPERM || error == EACCES) && row->capability)
         return fail_set(fail, FAULT_SYSTEM,
                         "%s=%" PRId64 " needs the capability %s there, which flowd has not got",
@@ -116,9 +122,9 @@ static bool set_int(const struct target *target, const struct sockopt *row, int6
     int number = (int)(uint32_t)value;
     bool both = target->family == AF_INET6 && row->level6;
     if (both && setsockopt(target->fd, row->level6, row->option6, &number, sizeof number))
-        return refused(row, value, errno, fail);
+        return refused(target->fd, row, value, errno, fail);
     if (setsockopt(target->fd, row->level, row->option, &number, sizeof number) && !both)
-        return refused(row, value, errno, fail);
+        return refused(target->fd, row, value, errno, fail);
     return true;
 }
 
@@ -159,7 +165,7 @@ static bool set_route_record(const struct target *target, const struct sockopt *
                         "ROUTE_RECORD is an option of IPv4, but the connection is one of IPv6");
     if (!setsockopt(target->fd, IPPROTO_IP, IP_OPTIONS, option, sizeof option))
         return true;
-    return refused(row, value, errno, fail);
+    return refused(target->fd, row, value, errno, fail);
 }
 
 static int64_t get_route_record(int fd, bool v6, const struct sockopt *row)
@@ -189,7 +195,7 @@ static bool set_fastopen(const struct target *target, const struct sockopt *row,
     if (!setsockopt(target->fd, IPPROTO_TCP, connects ? TCP_FASTOPEN_CONNECT : TCP_FASTOPEN,
                     &number, sizeof number))
         return true;
-    return refused(row, value, errno, fail);
+    return refused(target->fd, row, value, errno, fail);
 }
 
 static bool read_tcp_info(int fd, struct tcp_info *info)

@@ -437,6 +437,22 @@ def multipath_falls_back():
 
 
 @case
+def options_of_multipath():
+    """--mptcp: options that such connections have not got are a sentence, the others are in force"""
+    need_mptcp()
+    lab = lab_with_daemons()
+    run = Run(lab, "--mptcp", "-D", "b=ef", "-O", "b=TCP_NODELAY", "-O", "b=SO_MARK=3")
+    for end in "SD":
+        run.check(end, "dscp", 46)
+        assert run.shown(end, "dscp") == ("ef", "ef")
+        assert run.shown(end, "TCP_NODELAY") == ("1", "1")
+        assert run.shown(end, "SO_MARK") == ("3", "3")
+    run = Run(lab, "--mptcp", "-O", "s=ROUTE_RECORD", status=2)
+    assert re.search(r"flow 0, source .*: ROUTE_RECORD can't be set on connections of MPTCP by the "
+                     r"kernel there\n$", run.result.err), run.result.err
+
+
+@case
 def multipath_is_switched_off():
     """--mptcp: a system with net.mptcp.enabled=0 is one sentence before the run"""
     need_mptcp()
