@@ -278,8 +278,8 @@ static void what_came_late_and_what_was_set(void **state)
     planned(&scene, 0)->settings.shutdown = 1;
     check_source(&scene, NO_RATES ", sent after the end = 40 [B], read while draining = 8192 [B]"
                                   ", never acknowledged = 1 [B], intervals skipped = 7 [#]"
-                                  ", rate = 1.500000 [Mbit/s], TCP_NODELAY, late connecting"
-                                  ", calling shutdown");
+                                  ", TCP_NODELAY = nan/1 (real/req), rate = 1.500000 [Mbit/s]"
+                                  ", late connecting, calling shutdown");
     value[METRIC_tx_tail] = value[METRIC_rx_tail] = 0;
     value[METRIC_tx_unacked] = value[METRIC_rows_skipped] = 0;
     planned(&scene, 0)->ends[SOURCE].rate = planned(&scene, 0)->ends[SOURCE].nodelay = 0;
