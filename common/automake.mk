@@ -3,6 +3,7 @@ common_libcommon_a_SOURCES = \
 	common/block.c common/block.h \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
+	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
 	common/list.h \

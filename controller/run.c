@@ -121,7 +121,7 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
 {
     struct fail fail;
     for (int end = 0; end < (both ? ENDPOINTS : 1); end++) {
-        if (!embedded_start(&daemons[end], &fail)) {
+        if (!embedded_start(&daemons[end], plan_dumps(run->plan) ? "." : NULL, &fail)) {
             run_fail(run, EXIT_NOT_REACHED, "%s", fail.text);
             return false;
         }

@@ -21,6 +21,9 @@
 #define DRAIN_POLL_FIRST NS_PER_MS
 #define DRAIN_POLL_LAST  (16 * NS_PER_MS)
 
+/* So long a dump waits for the connection's last packets. */
+#define DUMP_PATIENCE (2 * NS_PER_SEC)
+
 /* Rows that are made up for after a standstill, at most; each has its true, short length. */
 enum { CATCH_UP_MAX = 1000 };
 
@@ -61,6 +64,8 @@ void flow_free(struct flow *flow)
 {
     if (!flow)
         return;
+    dump_close(flow->dump);
+    sampler_forget_final(flow);
     free(flow->error);
     buffer_free(&flow->info);
     free(flow);
@@ -119,6 +124,18 @@ void flow_close_socket(struct flow *flow)
     flow->readable = flow->writable = false;
 }
 
+void flow_claim_dump(const struct flow *flow, int fd)
+{
+    struct address local, peer;
+    if (!flow->dump || !sock_local(fd, &local))
+        return;
+    /* A socket that still connects has no peer yet. */
+    if (sock_peer(fd, &peer))
+        dump_claim(flow->dump, &local, &peer);
+    else if (flow->peer_tried)
+        dump_claim(flow->dump, &local, &flow->peer.list[flow->peer_tried - 1]);
+}
+
 bool flow_attach(struct flow *flow, int fd)
 {
     flow->fd = fd;
@@ -136,6 +153,26 @@ static void rest(struct flow *flow)
     timers_cancel(&flow->worker->timers, &flow->timer);
     list_remove(&flow->task.link);
     flow_source_leave(flow);
+}
+
+/* The flow has come to its end, and so does its dump, which belongs into the final report. */
+static void conclude(struct flow *flow, int code)
+{
+    flow->final_code = code;
+    if (flow->final && flow->dump) {
+        dump_end(flow->dump, DUMP_PATIENCE);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_done(flow, code);
+}
+
+void flow_dump_ended(struct flow *flow, const struct dump_result *result)
+{
+    if (!flow->final)
+        return; /* released meanwhile */
+    sampler_send_final(flow, result);
+    tell_done(flow, flow->final_code);
 }
 
 void flow_tell_ready(struct flow *flow)
@@ -168,10 +205,12 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
         sampler_final(flow, flow->worker->now, text);
     rest(flow);
     flow_close_socket(flow);
-    if (was_ready && flow->run_start)
-        tell_done(flow, code);
-    else
-        tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
+    if (was_ready && flow->run_start) {
+        conclude(flow, code);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
 }
 
 void flow_socket_error(struct flow *flow, int error)
@@ -356,9 +395,11 @@ static void finish(struct flow *flow)
     flow->transport->flush_acks(flow->fd);
     worker_clock(flow->worker);
     sampler_final(flow, flow->worker->now, NULL);
+    if (flow_is_dumped(flow) && !flow->tx_ended)
+        flow->tx_ended = flow->transport->end_sending(flow->fd);
     rest(flow);
     /* The socket stays until the session ends: others may want to look at it. */
-    tell_done(flow, 0);
+    conclude(flow, 0);
 }
 
 /* What follows from what has just been sent, read, or reached. */
@@ -499,17 +540,19 @@ void flow_stop(struct flow *flow, int64_t drain)
             sampler_final(flow, now, "the flow was stopped before it began");
         rest(flow);
         flow_close_socket(flow);
-        tell_done(flow, 0);
+        conclude(flow, 0);
     }
 }
 
 void flow_start(struct flow *flow, int64_t at)
 {
     flow->run_start = at;
-    if (flow->state == FLOW_WAITING)
+    if (flow->state == FLOW_WAITING) {
         flow->role->start(flow);
-    else if (flow->state == FLOW_DONE && flow->error)
+    } else if (flow->state == FLOW_DONE && flow->error) {
         sampler_final(flow, flow->worker->now, flow->error); /* it failed just before */
+        sampler_send_final(flow, NULL);
+    }
     flow_rearm(flow);
 }
 

@@ -50,6 +50,7 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size)
                   header_size, flow->framing->header_size);
         return;
     }
+    flow_claim_dump(flow, fd);
     memcpy(answer.secret, flow->proof, SECRET_SIZE);
     preamble_encode(&answer, bytes);
     if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != sizeof bytes) {

@@ -255,7 +255,7 @@ static void run_close(struct worker *worker, struct command *command)
 static bool same_options(const struct endpoint_settings *one, const struct endpoint_settings *other)
 {
     return one->send_buffer == other->send_buffer && one->receive_buffer == other->receive_buffer &&
-           one->nodelay == other->nodelay &&
+           one->nodelay == other->nodelay && one->dump == other->dump &&
            !strcmp(one->congestion_control, other->congestion_control);
 }
 

@@ -225,6 +225,20 @@ static enum call_result describe_reports(struct rpc_server *server, void *call, 
     return CALL_DONE;
 }
 
+static enum call_result list_dumps(struct rpc_server *server, void *call, void *reply,
+                                   struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_list(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
+}
+
+static enum call_result read_dump(struct rpc_server *server, void *call, void *reply,
+                                  struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_read(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
+}
+
 static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, void *,
                                                    struct call_wait *, struct fail *) = {
     [METHOD_DESCRIBE] = describe,       [METHOD_CLOCK] = read_clock,
@@ -233,7 +247,8 @@ static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, 
     [METHOD_CLOSE] = close_it,          [METHOD_PREPARE] = prepare,
     [METHOD_PREPARED] = prepared,       [METHOD_START] = start,
     [METHOD_REPORTS] = reports,         [METHOD_STOP] = stop,
-    [METHOD_SCHEMA] = describe_reports,
+    [METHOD_SCHEMA] = describe_reports, [METHOD_DUMPS_LIST] = list_dumps,
+    [METHOD_DUMPS_READ] = read_dump,
 };
 
 /* ---- through xmlrpc-c ---- */

@@ -55,6 +55,9 @@ tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_dist
 tests_unit_test_dist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_dist_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dumpname
+tests_unit_test_dumpname_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dumpname_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fail
 tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
@@ -106,6 +109,9 @@ DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LI
 UNIT_TESTS += tests/unit/test_daemon_options
 tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dump_file
+tests_unit_test_dump_file_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dump_file_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_framing_message
 tests_unit_test_framing_message_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)
@@ -124,6 +130,9 @@ tests_unit_test_resolver_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_ring
 tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_splitter
+tests_unit_test_splitter_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_splitter_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
@@ -152,10 +161,12 @@ SCRIPT_TESTS = \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
 	tests/net/lab_bulk.py \
+	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
+	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py
 TESTS += $(SCRIPT_TESTS)

@@ -21,6 +21,7 @@ ENDPOINT = {
     "receive_buffer": "0B",
     "congestion_control": "-",
     "nodelay": "0",
+    "dump": "0",
 }
 FLOW = {
     "interval": "0.05s",
@@ -29,6 +30,8 @@ FLOW = {
     "shutdown": "0",
     "framing": "auto",
     "drain": "5s",
+    "dump_prefix": "-",
+    "snaplen": "128B",
 }
 
 

@@ -39,6 +39,9 @@ FLOWCTL_OPTIONS = """
 -N --shutdown
    --framing=auto|stream|message
    --drain=#.#
+-M --dump=x
+-e --dump-prefix=PREFIX
+   --snaplen=#
 """
 FLOWD_OPTIONS = """
 -h --help
@@ -55,6 +58,8 @@ FLOWD_OPTIONS = """
    --data-ports=LO-HI
 -w --dump-dir=DIR
    --max-flows=#
+   --dump-file-size=#
+   --dump-space=#
    --max-sessions=#
    --report-memory=#
    --lease=#

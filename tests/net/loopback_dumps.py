@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packet dumps over the loopback interface: what is in them against what the flow counted, and what
+refuses a run before it starts."""
+import os
+import re
+import struct
+
+from flowrig_api import FAULT_BAD_CALL, Session, destination, expect_fault
+from flowrig_lab import FIN, PREAMBLE, SYN, segments
+from flowrig_test import (Daemon, Skip, case, expect, flowctl, hosts, main,
+                          need_program, need_root, run_logged, temp_dir)
+
+
+def dumping(*options):
+    """A daemon with a directory for dumps, and that directory."""
+    need_root()
+    folder = temp_dir()
+    daemon = Daemon("-w", folder, *options)
+    if "pcap" not in daemon.rpc().flowd.describe({})["features"]:
+        raise Skip("flowd was built without libpcap")
+    return daemon, folder
+
+
+def magic(path):
+    with open(path, "rb") as file:
+        return struct.unpack("=I", file.read(4))[0]
+
+
+def payload(found, port):
+    """Bytes of the stream towards the port, by sequence numbers: a repeated one counts once."""
+    parts = [s for s in found if s.destination[1] == port]
+    first = next(s.sequence for s in parts if s.flags & SYN)
+    covered = set()
+    last = 0
+    for segment in parts:
+        begin = (segment.sequence - first - 1) % 2**32
+        if segment.length:
+            covered.add((begin, begin + segment.length))
+            last = max(last, begin + segment.length)
+    reached = 0
+    for begin, end in sorted(covered):
+        assert begin <= reached, f"the dump has a hole from {reached} to {begin}"
+        reached = max(reached, end)
+    assert reached == last
+    return last
+
+
+def shown(result, flow, end):
+    """(file, packets, dropped) of the summary."""
+    line = next(line for line in result.out.splitlines()
+                if re.match(rf"# ID +{flow} {end}:", line))
+    found = re.search(r"dump = (\S+) \((\d+) packets, (\d+) dropped\)", line)
+    assert found, line
+    return found[1], int(found[2]), int(found[3])
+
+
+def refused(result, *texts):
+    expect(result, 2)
+    lines = result.err.strip().splitlines()
+    assert len(lines) == 1, result.err
+    for text in texts:
+        assert text in lines[0], (text, lines[0])
+    assert not result.rows
+
+
+@case
+def every_byte_is_there():
+    """Dumps of both ends hold every byte that the flow counted, from SYN to FIN"""
+    one, folder = dumping()
+    result, log = run_logged("-H", hosts(one), "-n", 3, "-M", "b", "-e", "mine-", "-T", "s=1",
+                             "-R", "s=20Mbit", "-i", "0.5", "-F", 1, "-T", "s=1,d=1", "-R",
+                             "d=10Mbit")
+    names = set()
+    for flow in range(3):
+        for end in "SD":
+            name, packets, dropped = shown(result, flow, end)
+            names.add(name)
+            assert re.fullmatch(rf"mine-[0-9a-f]{{8}}-{flow}-{end.lower()}-127\.0\.0\.1\.pcap",
+                                name), name
+            path = os.path.join(folder, name)
+            assert magic(path) == 0xA1B23C4D
+            found = segments(path)
+            final = log.finals[end, flow]
+            assert len(found) == packets == final["dump_packets"] > 10
+            assert dropped == final["dump_dropped"] == 0
+            port = found[0].destination[1]
+            assert found[0].flags & 0x3F == SYN
+            assert len({s.source for s in found}) == 2, "another connection is in the dump"
+            assert {s.source[1] == port for s in found if s.flags & FIN} == {True, False}
+            out, back = log.finals["S", flow], log.finals["D", flow]
+            assert payload(found, port) == out["tx_bytes"] + out["tx_tail"] + PREAMBLE
+            source = found[0].source[1]
+            assert payload(found, source) == back["tx_bytes"] + back["tx_tail"] + PREAMBLE
+    assert set(os.listdir(folder)) == names
+
+
+@case
+def only_what_is_asked_for():
+    """-F 1 -M s dumps flow 1 at its source; the others share no port with it, and no file"""
+    one, folder = dumping()
+    result, _ = run_logged("-H", hosts(one), "-n", 3, "-T", "s=0.3", "-R", "s=10Mbit", "-F", 1,
+                           "-M", "s")
+    name = shown(result, 1, "S")[0]
+    assert os.listdir(folder) == [name] and "-1-s-" in name
+    assert result.out.count("dump = ") == 1
+
+
+@case
+def late_connections():
+    """With -L the dump begins with the SYN, too, however fast the flow is at once"""
+    one, folder = dumping()
+    result, log = run_logged("-H", hosts(one), "-L", "-Y", "s=0.2", "-M", "b", "-T", "s=0.3",
+                             "--snaplen", 64)
+    for end in "SD":
+        name, packets, dropped = shown(result, 0, end)
+        found = segments(os.path.join(folder, name))
+        assert found[0].flags & 0x3F == SYN and len(found) == packets
+        if not dropped:
+            final = log.finals["S", 0]
+            assert (payload(found, found[0].destination[1]) ==
+                    final["tx_bytes"] + final["tx_tail"] + PREAMBLE)
+
+
+@case
+def snaplen():
+    """--snaplen bounds what is kept of a packet, not what is said of its length"""
+    one, folder = dumping()
+    for given, kept in ((None, 128), (200, 200)):
+        options = ["--snaplen", given] if given else []
+        result, _ = run_logged("-H", hosts(one), "-M", "d", "-T", "s=0.2", "-R", "s=10Mbit",
+                               *options)
+        with open(os.path.join(folder, shown(result, 0, "D")[0]), "rb") as file:
+            content = file.read()
+        assert struct.unpack_from("=I", content, 16)[0] == kept
+        at, longest, largest = 24, 0, 0
+        while at < len(content):
+            _, _, stored, length = struct.unpack_from("=IIII", content, at)
+            longest, largest = max(longest, stored), max(largest, length)
+            at += 16 + stored
+        assert at == len(content), "the file ends within a packet"
+        assert longest == kept and largest > 8192, (longest, largest)
+
+
+@case
+def full():
+    """A dump that reaches its size ends with a note, the flow goes on"""
+    one, folder = dumping("--dump-file-size", "64k")
+    result, log = run_logged("-H", hosts(one), "-M", "s", "-T", "s=1", "-A", "s", "-S", "s=1000",
+                             "-R", "s=40Mbit")
+    name, packets, dropped = shown(result, 0, "S")
+    assert "--dump-file-size" in result.out and ", failed = 0," in result.out
+    assert 60000 < os.path.getsize(os.path.join(folder, name)) <= 65536
+    assert packets == len(segments(os.path.join(folder, name))) and dropped > 0
+    assert log.finals["D", 0]["rx_bytes"] > 10**6
+
+
+@case
+def without_privilege():
+    """Without CAP_NET_RAW, one sentence names the capability before the run starts"""
+    need_root()
+    need_program("setpriv")
+    folder = temp_dir()
+    daemon = Daemon("-w", folder, wrap=("setpriv", "--bounding-set", "-net_raw",
+                                        "--inh-caps", "-net_raw"))
+    if "pcap" not in daemon.rpc().flowd.describe({})["features"]:
+        raise Skip("flowd was built without libpcap")
+    for end in "sd":
+        refused(flowctl("-H", hosts(daemon), "-M", end, "-T", "s=1"), "CAP_NET_RAW", "flow 0, ")
+    assert os.listdir(folder) == [] and daemon.rpc().flowd.status({})["flows"] == 0
+    expect(flowctl("-H", hosts(daemon), "-T", "s=0.1", "-q"))
+
+
+@case
+def without_directory():
+    """Without a directory, one sentence names the option"""
+    refused(flowctl("-H", hosts(Daemon()), "-M", "s", "-T", "s=1"), "--dump-dir", "flow 0, source")
+
+
+@case
+def prefixes_that_lead_away():
+    """A prefix that is no plain name is refused, by flowctl and by the daemon"""
+    for prefix in ("../x", "a/b", ".x", "/tmp/x", "..", "a b"):
+        result = expect(flowctl("-M", "s", "-e", prefix, "--dry-run"), 1)
+        assert "-e" in result.err and len(result.err.strip().splitlines()) == 1, result.err
+    daemon, folder = dumping()
+    for prefix in ("../x", "a/b", ".x"):
+        session = Session(daemon)
+        endpoint = destination(0)
+        endpoint["source"] = {"duration": "1000000000"}
+        endpoint["destination"] = {"dump": True}
+        endpoint["settings"] = {"dump_prefix": prefix}
+        expect_fault(FAULT_BAD_CALL, "~flow 0, destination: the prefix", session.prepare, endpoint)
+    assert os.listdir(folder) == []
+
+
+@case
+def nothing_stays_of_a_run_that_was_not():
+    """Dumps of a run that fails to be prepared are removed"""
+    one, folder = dumping()
+    two = Daemon()
+    refused(flowctl("-H", hosts(two, one), "-n", 20, "-M", "b", "-T", "s=1"), "--dump-dir")
+    expect(flowctl("-H", hosts(one), "-T", "s=0.1", "-q"))
+    assert os.listdir(folder) == []
+
+
+@case
+def many_flows():
+    """200 flows with dumps at both ends share captures: each file has its own connection"""
+    one, folder = dumping()
+    result, log = run_logged("-H", hosts(one), "-n", 200, "-M", "b", "-T", "s=1", "-R",
+                             "s=100kbit", "-S", "s=1000", "-q")
+    ports = set()
+    for flow in range(200):
+        for end in "SD":
+            name = next(n for n in os.listdir(folder) if f"-{flow}-{end.lower()}-" in n)
+            found = segments(os.path.join(folder, name))
+            assert len(found) == log.finals[end, flow]["dump_packets"]
+            assert len({frozenset((s.source, s.destination)) for s in found}) == 1
+            ports.add((found[0].source[1], end))
+    assert len(ports) == 400 and len(os.listdir(folder)) == 400
+    assert result.status == 0
+    threads = os.listdir(f"/proc/{one.pid}/task")
+    assert len(threads) < 40, f"{len(threads)} threads"
+
+
+@case
+def captures_end():
+    """After a run no capture and no thread of it stays"""
+    one, folder = dumping()
+    expect(flowctl("-H", hosts(one), "-T", "s=0.1", "-q"))
+    before = len(os.listdir(f"/proc/{one.pid}/task")), len(os.listdir(f"/proc/{one.pid}/fd"))
+    for _ in range(5):
+        expect(flowctl("-H", hosts(one), "-M", "b", "-T", "s=0.1", "-q"))
+    assert len(os.listdir(folder)) == 10
+    # What has ended is freed with the next one: one capture may be left.
+    after = len(os.listdir(f"/proc/{one.pid}/task")), len(os.listdir(f"/proc/{one.pid}/fd"))
+    assert after[0] <= before[0] + 1 and after[1] <= before[1] + 6, (before, after)
+
+
+@case
+def private_daemons():
+    """The dumps of private daemons lie in the working directory"""
+    need_root()
+    folder = temp_dir()
+    result = expect(flowctl("--embedded", "-M", "b", "-T", "s=0.2", "-R", "s=10Mbit", cwd=folder))
+    assert {shown(result, 0, end)[0] for end in "SD"} == set(os.listdir(folder))
+
+
+main()
