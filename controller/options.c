@@ -587,6 +587,7 @@ static void help_general(void)
     printf("Usage: flowctl [run] [OPTION]...\n"
            "       flowctl status HOST[:PORT]...\n"
            "       flowctl stop HOST[:PORT]...\n"
+           "       flowctl fetch-dumps HOST[:PORT]... [--run RUN] [-o DIR]\n"
            "       flowctl plot LOG [-o FILE.svg] [--flows LIST] [--metrics LIST]\n"
            "Measures flows between any two hosts that run flowd.\n");
     option_help(stdout, specs, all_specs(specs));

@@ -69,6 +69,12 @@ STATUS_OPTIONS = """
 -h --help
 -v --version
 """
+FETCH_OPTIONS = """
+-h --help
+-v --version
+-o --output=DIR
+   --run=RUN
+"""
 PLOT_OPTIONS = """
 -h --help
 -v --version
@@ -78,6 +84,7 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
+          "flowctl fetch-dumps": FETCH_OPTIONS,
           "flowctl plot": PLOT_OPTIONS}
 
 

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packet dumps over the loopback interface: what is in them against what the flow counted, and what
 refuses a run before it starts."""
+import http.server
 import os
 import re
 import struct
+import threading
+import xmlrpc.client
 
-from flowrig_api import FAULT_BAD_CALL, Session, destination, expect_fault
+from flowrig_api import (FAULT_BAD_CALL, FAULT_GONE, Session, destination, expect_fault, fault)
 from flowrig_lab import FIN, PREAMBLE, SYN, segments
-from flowrig_test import (Daemon, Skip, case, expect, flowctl, hosts, main,
+from flowrig_test import (Daemon, Skip, at_end, case, expect, flowctl, hosts, main,
                           need_program, need_root, run_logged, temp_dir)
 
 
@@ -245,6 +248,133 @@ def private_daemons():
     folder = temp_dir()
     result = expect(flowctl("--embedded", "-M", "b", "-T", "s=0.2", "-R", "s=10Mbit", cwd=folder))
     assert {shown(result, 0, end)[0] for end in "SD"} == set(os.listdir(folder))
+
+
+# ---- fetching
+
+
+def content(folder):
+    found = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+@case
+def fetched():
+    """fetch-dumps brings the same bytes, of several daemons, of one run or of all"""
+    one, folder = dumping()
+    two, other = dumping()
+    runs = []
+    for _ in range(2):
+        result = expect(flowctl("-H", hosts(one, two), "-n", 2, "-M", "b", "-T", "s=1", "-c",
+                                "interval", "-R", "s=80Mbit", "--snaplen", 65535))
+        runs.append(re.match(r"flowrig-(\w+)-", shown(result, 0, "S")[0])[1])
+    everything = {**content(folder), **content(other)}
+    assert len(everything) == 8
+    # Larger than what one call brings.
+    assert max(map(len, everything.values())) > 2 * (4 << 20)
+    for run in (None, *runs):
+        here = temp_dir()
+        options = ["--run", run] if run else []
+        result = expect(flowctl("fetch-dumps", *options, "-o", here, one.control, two.control))
+        expected = {name: data for name, data in everything.items() if not run or run in name}
+        assert content(here) == expected and len(expected) == (4 if run else 8)
+        assert set(re.findall(r": (\S+) \(\d+ B\)", result.out)) == set(expected)
+    assert {**content(folder), **content(other)} == everything
+
+
+@case
+def fetched_before():
+    """A file that is here already is left alone, and so is what a link points to"""
+    one, folder = dumping()
+    expect(flowctl("-H", hosts(one), "-M", "b", "-T", "s=0.2", "-q"))
+    first, second = sorted(os.listdir(folder))
+    here = temp_dir()
+    victim = os.path.join(temp_dir(), "victim")
+    with open(os.path.join(here, first), "wb") as file:
+        file.write(b"mine")
+    os.symlink(victim, os.path.join(here, second))
+    result = expect(flowctl("fetch-dumps", one.control, cwd=here), 2)
+    assert result.err.count("is there already") == 2 and not os.path.exists(victim)
+    with open(os.path.join(here, first), "rb") as file:
+        assert file.read() == b"mine"
+
+
+@case
+def nothing_to_fetch():
+    """No dumps, no directory, no daemon, no host: each has its sentence and status"""
+    one, _ = dumping()
+    assert "no dumps" in expect(flowctl("fetch-dumps", one.control)).out
+    assert "no dumps of run x" in expect(flowctl("fetch-dumps", "--run", "x", one.control)).out
+    assert "--dump-dir" in expect(flowctl("fetch-dumps", Daemon().control), 2).err
+    assert "no flowd can be reached" in expect(flowctl("fetch-dumps", "127.0.0.1:1"), 3).err
+    assert "name at least one host" in expect(flowctl("fetch-dumps"), 1).err
+    assert "-o" in expect(flowctl("fetch-dumps", "-o", "/nowhere", one.control), 1).err
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """A daemon that gives bad names and more than it has listed."""
+    names, size, data = [], 4, b"x"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        _, method = xmlrpc.client.loads(body)
+        answer = {"data": self.data, "size": self.size} if method == "dumps.read" else {
+            "dumps": [{"name": n, "size": self.size, "modified": 0} for n in self.names],
+            "more": False}
+        text = xmlrpc.client.dumps((answer,), methodresponse=True).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@case
+def lying_daemons():
+    """Names from a daemon that lead away are refused, and so is more than was announced"""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at_end(server.shutdown)
+    control = f"127.0.0.1:{server.server_port}"
+    outside = temp_dir()
+    here = os.path.join(outside, "here")
+    os.mkdir(here)
+    Liar.names = ["../x.pcap", "/tmp/x.pcap", ".x.pcap", "x", "a/b.pcap"]
+    result = expect(flowctl("fetch-dumps", "-o", here, control), 2)
+    assert result.err.count("none of flowd's") == 5, result.err
+    assert os.listdir(here) == [] and os.listdir(outside) == ["here"]
+    Liar.names = ["x.pcap"]
+    for Liar.data in (b"", b"12345"):
+        result = expect(flowctl("fetch-dumps", "-o", here, control), 2)
+        assert "changed while it was fetched" in result.err, result.err
+        os.unlink(os.path.join(here, "x.pcap"))
+
+
+@case
+def api():
+    """dumps.list goes on behind a name; dumps.read gives any part, and refuses what is no name"""
+    one, folder = dumping()
+    expect(flowctl("-H", hosts(one), "-n", 3, "-M", "b", "-T", "s=0.2", "-R", "s=10Mbit", "-q"))
+    dumps = one.rpc().dumps
+    listed = dumps.list({})
+    names = [entry["name"] for entry in listed["dumps"]]
+    assert names == sorted(os.listdir(folder)) and len(names) == 6 and not listed["more"]
+    assert [e["name"] for e in dumps.list({"after": names[3]})["dumps"]] == names[4:]
+    whole = content(folder)[names[0]]
+    assert listed["dumps"][0]["size"] == len(whole)
+    for offset, length in ((0, 10), (7, 1), (len(whole) - 3, 100), (len(whole), 5), (2**40, 5)):
+        part = dumps.read({"name": names[0], "offset": str(offset), "max_bytes": length})
+        assert part["data"].data == whole[offset:offset + length] and part["size"] == len(whole)
+    for name in ("../x.pcap", "/etc/passwd", "", ".pcap", "x", names[0] + "/", "a/b.pcap"):
+        expect_fault(FAULT_BAD_CALL, "~is no name of a dump", dumps.read, {"name": name})
+    expect_fault(FAULT_GONE, "~can't be read", dumps.read, {"name": "x.pcap"})
+    for bad in ({"offset": -1}, {"max_bytes": 0}, {"max_bytes": 2**23}):
+        fault(dumps.read, {"name": names[0], **bad})
 
 
 main()
