@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,13 +71,8 @@ const char *log_level_name(enum log_level level)
     return levels[level].name;
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void write_text(enum log_level level, const char *text)
 {
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     if (use_syslog) {
         syslog(levels[level].priority, "%s", text);
         return;
@@ -91,4 +87,16 @@ void log_write(enum log_level level, const char *format, ...)
     localtime_r(&now.tv_sec, &date);
     fprintf(stderr, "%s: %02d:%02d:%02d.%06ld %s: %s\n", program, date.tm_hour, date.tm_min,
             date.tm_sec, now.tv_nsec / 1000, levels[level].name, text);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    int error = errno; /* a message may stand between a call and the look at its error */
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    write_text(level, text);
+    errno = error;
 }

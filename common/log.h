@@ -30,6 +30,7 @@ enum log_level log_get_level(void);
 /* "error", "warning", "info", "debug" or "trace". */
 bool log_parse_level(const char *name, enum log_level *level, struct fail *fail);
 const char *log_level_name(enum log_level level);
+/* Leaves errno as it is. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_at(level, ...)                 \

@@ -49,7 +49,9 @@ static const struct option_spec own_specs[] = {
      "ecn, state, all, or the name of a single column",
      OPT_COLUMNS},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
-     "say more on standard error; may be given up to three times", OPT_DEBUG},
+     "say on standard error what happens to the run and its flows; twice: each call as well; three "
+     "times: what is read and waited for, too",
+     OPT_DEBUG},
     {0, "dry-run", OPTION_NONE, NULL, CONTROLLER,
      "print the plan with all settings and exit; nothing touches the network", OPT_DRY_RUN},
     {0, "embedded", OPTION_NONE, NULL, CONTROLLER,

@@ -42,9 +42,12 @@ static const struct option_spec specs[] = {
     {'h', "help", OPTION_NONE, NULL, GENERAL, "display this help and exit", OPT_HELP},
     {'v', "version", OPTION_NONE, NULL, GENERAL, "print version information and exit", OPT_VERSION},
     {'d', "debug", OPTION_NONE, NULL, GENERAL,
-     "stay in the foreground; given again, say more each time", OPT_DEBUG},
+     "stay in the foreground, and say what happens to flows; twice: calls as well; three times: "
+     "each read, write and timer, too",
+     OPT_DEBUG},
     {0, "log-level", OPTION_REQUIRED, "LEVEL", GENERAL,
-     "what to say: error, warning (default), info, debug or trace", OPT_LOG_LEVEL},
+     "what to say, whatever -d says: error, warning (default), info, debug or trace",
+     OPT_LOG_LEVEL},
     {0, "pid-file", OPTION_REQUIRED, "FILE", GENERAL,
      "write the number of the process to FILE once the daemon listens", OPT_PID_FILE},
     {0, "state-dir", OPTION_REQUIRED, "DIR", GENERAL,
@@ -185,6 +188,7 @@ static bool set_option(struct daemon_options *options, int id, const char *value
         options->state_dir = value;
         break;
     case OPT_LOG_LEVEL:
+        options->log_level_given = true;
         return log_parse_level(value, &options->log_level, fail);
     case OPT_NO_AUTH:
         options->no_auth = true;

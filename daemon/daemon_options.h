@@ -22,6 +22,7 @@ struct daemon_options {
     int64_t max_flows, max_sessions, report_memory, lease_s, retain_s;
     int64_t dump_file_size, dump_space; /* bytes */
     enum log_level log_level;
+    bool log_level_given;
     bool no_auth;
     bool help, version;
 };

@@ -105,6 +105,7 @@ static void tell(struct flow *flow, enum ring_type type)
 
 static void tell_done(struct flow *flow, int code)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "finished");
     tell_bytes(flow, RING_DONE, code, &flow->rows_lost, sizeof flow->rows_lost);
 }
 
@@ -177,6 +178,7 @@ void flow_dump_ended(struct flow *flow, const struct dump_result *result)
 
 void flow_tell_ready(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "prepared");
     tell(flow, RING_READY);
 }
 
@@ -194,7 +196,7 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    log_info("flow %lld %s: %s", (long long)flow->id, endpoint_name(flow->endpoint), text);
+    flow_log(LOG_LEVEL_INFO, flow, "failed: %s", text);
     flow->error = mem_strdup(text);
     bool was_ready = is_prepared(flow);
     bool running = flow->state == FLOW_RUNNING;
@@ -253,6 +255,8 @@ static void begin(struct flow *flow)
     flow->state = FLOW_RUNNING;
     flow->deadline = CLOCK_NEVER;
     flow->began = now;
+    flow_log(LOG_LEVEL_INFO, flow, "started, %.6f s after the start of the run",
+             (double)(now - flow->run_start) / NS_PER_SEC);
     sampler_start(flow);
     flow->next_sample = (flow->settings.late_connect ? now : flow->base) + flow->settings.interval;
     if (flow->settings.summarize_only) {
@@ -264,8 +268,21 @@ static void begin(struct flow *flow)
     on_timer(&flow->timer, now);
 }
 
+static void say_connected(const struct flow *flow)
+{
+    struct address local, peer;
+    char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
+    if (!log_enabled(LOG_LEVEL_INFO) || !sock_local(flow->fd, &local) ||
+        !sock_peer(flow->fd, &peer))
+        return;
+    address_format_port(flow->endpoint == SOURCE ? &local : &peer, from);
+    address_format_port(flow->endpoint == SOURCE ? &peer : &local, to);
+    flow_log(LOG_LEVEL_INFO, flow, "connected from %s to %s", from, to);
+}
+
 void flow_ready(struct flow *flow)
 {
+    say_connected(flow);
     /* Now and not at the start, which all flows of a worker want to reach at one instant. */
     flow->transport->describe(flow->fd, &flow->info);
     if (flow->run_start) {
@@ -339,6 +356,8 @@ static void sample_if_due(struct flow *flow)
 
 static void start_draining(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "stopped, %s",
+             flow->stop_asked ? "as it was asked to" : "its time is over");
     flow->state = FLOW_DRAINING;
     flow->early_eof_deadline = CLOCK_NEVER;
     flow->drain_deadline = flow->worker->now + flow->settings.drain;
@@ -390,10 +409,11 @@ static bool is_drained(const struct flow *flow)
     return sent && received;
 }
 
-static void finish(struct flow *flow)
+static void finish(struct flow *flow, bool drained)
 {
     flow->transport->flush_acks(flow->fd);
     worker_clock(flow->worker);
+    flow_log(LOG_LEVEL_INFO, flow, "%s", drained ? "drained" : "not drained in time");
     sampler_final(flow, flow->worker->now, NULL);
     if (flow_is_dumped(flow) && !flow->tx_ended)
         flow->tx_ended = flow->transport->end_sending(flow->fd);
@@ -408,9 +428,11 @@ static void progress(struct flow *flow)
     if (flow->state != FLOW_RUNNING && flow->state != FLOW_DRAINING)
         return;
     end_sending_if_due(flow);
-    if (flow->state == FLOW_DRAINING &&
-        (is_drained(flow) || flow->worker->now >= flow->drain_deadline))
-        finish(flow);
+    if (flow->state != FLOW_DRAINING)
+        return;
+    bool drained = is_drained(flow);
+    if (drained || flow->worker->now >= flow->drain_deadline)
+        finish(flow, drained);
 }
 
 static int64_t next_deadline(struct flow *flow)
@@ -445,6 +467,7 @@ void flow_rearm(struct flow *flow)
 static void on_timer(struct timer *timer, int64_t now)
 {
     struct flow *flow = of_timer(timer);
+    flow_log(LOG_LEVEL_TRACE, flow, "timer");
     if (flow->state == FLOW_READY && flow->run_start && now >= flow->run_start) {
         begin(flow);
         return;
@@ -476,6 +499,7 @@ static void check_hangup(struct flow *flow, uint32_t events)
 static void on_event(struct watch *watch, uint32_t events)
 {
     struct flow *flow = of_watch(watch);
+    flow_log(LOG_LEVEL_TRACE, flow, "socket events %#x", events);
     if (flow->state == FLOW_DONE)
         return;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))

@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "capture.h"
+#include "log.h"
 #include "pacer.h"
 #include "protocol.h"
 #include "report.h"
@@ -207,6 +208,12 @@ static inline bool flow_is_dumped(const struct flow *flow)
 {
     return flow->ends[SOURCE].dump || flow->ends[DESTINATION].dump;
 }
+
+/* Messages about a flow: its events at LOG_LEVEL_INFO, each read, write and timer at
+ * LOG_LEVEL_TRACE. */
+#define flow_log(level, flow, format, ...)                        \
+    log_at(level, "flow %lld %s: " format, (long long)(flow)->id, \
+           endpoint_name((flow)->endpoint) __VA_OPT__(, ) __VA_ARGS__)
 
 /* Counting, for framings. */
 static inline bool direction_is_over(const struct direction *direction)

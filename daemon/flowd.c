@@ -401,8 +401,9 @@ static void leave_terminal(int ready_fd)
 
 static enum log_level wanted_level(const struct daemon_options *options)
 {
-    int level = LOG_LEVEL_WARNING + options->verbosity - 1;
-    return (int)options->log_level > level ? options->log_level : (enum log_level)level;
+    if (options->log_level_given)
+        return options->log_level;
+    return (enum log_level)(LOG_LEVEL_WARNING + options->verbosity);
 }
 
 /* Paths are kept as they were meant before the daemon leaves its directory. */

@@ -45,6 +45,7 @@ static bool stream_send(struct flow *flow)
         worker->pipe_fill -= (size_t)moved;
         sent += moved;
     }
+    flow_log(LOG_LEVEL_TRACE, flow, "wrote %lld bytes", (long long)sent);
     direction_add_bytes(&flow->tx, sent);
     return flow->writable;
 }
@@ -56,6 +57,7 @@ static bool stream_receive(struct flow *flow)
         /* The content is of no interest: the kernel counts it and throws it away. */
         ssize_t got =
             recv(flow->fd, flow->worker->scratch, WORKER_SCRATCH_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+        flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
         if (got > 0) {
             received += got;
             continue;

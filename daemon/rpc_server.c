@@ -284,6 +284,18 @@ static void set_fault(xmlrpc_env *env, const struct fail *fail)
     xmlrpc_env_clean(&clean);
 }
 
+static void say_called(const struct method *method, const struct call_in_progress *progress,
+                       const struct fail *fail)
+{
+    double ms = (double)(clock_now() - progress->wait->arrived) / NS_PER_MS;
+    if (progress->result == CALL_DONE)
+        log_debug("%s: answered after %.3f ms", method->name, ms);
+    else if (progress->result == CALL_FAULT)
+        log_debug("%s: fault %d after %.3f ms: %s", method->name, fail->code, ms, fail->text);
+    else
+        log_debug("%s: waits", method->name);
+}
+
 static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registration,
                                 xmlrpc_value *parameter, struct call_in_progress *progress)
 {
@@ -306,6 +318,8 @@ static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registrati
                  method->name);
         progress->result = CALL_FAULT;
     }
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        say_called(method, progress, &fail);
     if (progress->result == CALL_FAULT)
         set_fault(env, &fail);
     else if (progress->result == CALL_DONE)

@@ -166,6 +166,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_message.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
+	tests/net/loopback_debug.py \
 	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py
