@@ -5,14 +5,19 @@ refuses a run before it starts."""
 import http.server
 import os
 import re
+import signal
 import struct
 import threading
 import xmlrpc.client
 
 from flowrig_api import (FAULT_BAD_CALL, FAULT_GONE, Session, destination, expect_fault, fault)
-from flowrig_lab import FIN, PREAMBLE, SYN, segments
-from flowrig_test import (Daemon, Skip, at_end, case, expect, flowctl, hosts, main,
-                          need_program, need_root, run_logged, temp_dir)
+from flowrig_lab import FIN, PREAMBLE, RST, SYN, segments
+from flowrig_test import (Daemon, FlowLog, Skip, at_end, case, expect, flowctl, hosts, main,
+                          need_program, need_root, run_logged, start_flowctl, temp_dir, wait_for)
+
+
+def has_pcap(daemon):
+    return "pcap" in daemon.rpc().flowd.describe({})["features"]
 
 
 def dumping(*options):
@@ -20,7 +25,7 @@ def dumping(*options):
     need_root()
     folder = temp_dir()
     daemon = Daemon("-w", folder, *options)
-    if "pcap" not in daemon.rpc().flowd.describe({})["features"]:
+    if not has_pcap(daemon):
         raise Skip("flowd was built without libpcap")
     return daemon, folder
 
@@ -166,7 +171,7 @@ def without_privilege():
     folder = temp_dir()
     daemon = Daemon("-w", folder, wrap=("setpriv", "--bounding-set", "-net_raw",
                                         "--inh-caps", "-net_raw"))
-    if "pcap" not in daemon.rpc().flowd.describe({})["features"]:
+    if not has_pcap(daemon):
         raise Skip("flowd was built without libpcap")
     for end in "sd":
         refused(flowctl("-H", hosts(daemon), "-M", end, "-T", "s=1"), "CAP_NET_RAW", "flow 0, ")
@@ -178,6 +183,63 @@ def without_privilege():
 def without_directory():
     """Without a directory, one sentence names the option"""
     refused(flowctl("-H", hosts(Daemon()), "-M", "s", "-T", "s=1"), "--dump-dir", "flow 0, source")
+
+
+@case
+def without_library():
+    """Built without libpcap, one sentence says so"""
+    daemon = Daemon("-w", temp_dir())
+    if has_pcap(daemon):
+        raise Skip("flowd was built with libpcap")
+    refused(flowctl("-H", hosts(daemon), "-M", "s", "-T", "s=1"), "libpcap")
+
+
+@case
+def a_peer_that_dies():
+    """The dump of a flow that fails is closed, and its final report says what is in it"""
+    one, folder = dumping()
+    two = Daemon()
+    path = os.path.join(temp_dir(), "flow.log")
+    process = start_flowctl("-H", hosts(one, two), "-M", "s", "-T", "s=60", "-R", "s=10Mbit", "-i",
+                            "0.1", f"--log-file={path}")
+    wait_for(lambda: process.out.count("\nS ") > 3, 20, "rows")
+    two.kill_hard()
+    assert process.wait(60) == 2
+    name, packets, _ = shown(process, 0, "S")
+    found = segments(os.path.join(folder, name))
+    assert len(found) == packets == FlowLog(path).finals["S", 0]["dump_packets"] > 10
+    assert found[0].flags & 0x3F == SYN and any(s.flags & RST for s in found)
+
+
+@case
+def interrupted():
+    """Ctrl-C: the dump ends with the flow, its FINs included"""
+    one, folder = dumping()
+    process = start_flowctl("-H", hosts(one), "-M", "b", "-T", "s=60", "-R", "s=10Mbit",
+                            "-i", "0.1")
+    wait_for(lambda: process.out.count("\nS ") > 3, 20, "rows")
+    process.signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    for end in "SD":
+        name, packets, dropped = shown(process, 0, end)
+        found = segments(os.path.join(folder, name))
+        assert len(found) == packets and dropped == 0
+        assert len({s.source for s in found if s.flags & FIN}) == 2
+
+
+@case
+def a_daemon_that_ends():
+    """A daemon that is told to end closes the dumps of its flows: they hold whole packets"""
+    one, folder = dumping()
+    process = start_flowctl("-H", hosts(one), "-M", "b", "-T", "s=60", "-R", "s=10Mbit",
+                            "-i", "0.1")
+    wait_for(lambda: process.out.count("\nS ") > 3, 20, "rows")
+    one.stop()
+    process.wait(60)
+    assert len(os.listdir(folder)) == 2
+    for name in os.listdir(folder):
+        found = segments(os.path.join(folder, name))
+        assert found[0].flags & 0x3F == SYN and found[-1].data is not None and len(found) > 10
 
 
 @case
@@ -244,7 +306,7 @@ def captures_end():
 @case
 def private_daemons():
     """The dumps of private daemons lie in the working directory"""
-    need_root()
+    dumping()
     folder = temp_dir()
     result = expect(flowctl("--embedded", "-M", "b", "-T", "s=0.2", "-R", "s=10Mbit", cwd=folder))
     assert {shown(result, 0, end)[0] for end in "SD"} == set(os.listdir(folder))
