@@ -4,6 +4,7 @@ common_libcommon_a_SOURCES = \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
 	common/dscp.c common/dscp.h \
+	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
 	common/histogram.c common/histogram.h \

@@ -139,7 +139,9 @@ static const struct field prepare_endpoint_fields[] = {
     INT(prepare_endpoint, flow, FIELD_ALWAYS, 0, 9999999, 0, "number of the flow in the run"),
     TEXT(prepare_endpoint, endpoint, FIELD_ALWAYS, "\"s\" source or \"d\" destination"),
     TEXT(prepare_endpoint, host, 0, "test address of this end; bound if it is one of this host"),
-    TEXT(prepare_endpoint, peer_host, 0, "test address of the other end; a source connects to it"),
+    TEXT(prepare_endpoint, peer_host, 0,
+         "test address of the other end; a source connects to it, and a "
+         "dump is made on the interface that leads there"),
     INT(prepare_endpoint, port, 0, 0, 65535, 0, "source: port of the destination"),
     TEXT(prepare_endpoint, secret, 0, "source: the secret that the destination issued"),
     TEXT(prepare_endpoint, proof, 0, "source: the proof that the destination issued"),
@@ -283,6 +285,41 @@ static const struct field schema_reply_fields[] = {
 };
 SCHEMA(schema_reply);
 
+static const struct field dumps_list_call_fields[] = {
+    TEXT(dumps_list_call, run, 0, "of this run only"),
+    TEXT(dumps_list_call, after, 0, "names that sort behind this one only"),
+};
+SCHEMA(dumps_list_call);
+
+static const struct field dump_entry_fields[] = {
+    TEXT(dump_entry, name, FIELD_ALWAYS, "name of the file"),
+    NUMBER(dump_entry, size, "its bytes so far"),
+    NUMBER(dump_entry, modified, "when it was last written, ns since 1970"),
+};
+SCHEMA(dump_entry);
+
+static const struct field dumps_list_reply_fields[] = {
+    LIST(dumps_list_reply, dumps, FIELD_ALWAYS, &dump_entry_schema, PROTOCOL_DUMPS_MAX,
+         "dumps, by name"),
+    FLAG(dumps_list_reply, more, "there are more, after the last one"),
+};
+SCHEMA(dumps_list_reply);
+
+static const struct field dumps_read_call_fields[] = {
+    TEXT(dumps_read_call, name, FIELD_ALWAYS, "a name that dumps.list gave"),
+    INT(dumps_read_call, offset, 0, 0, INT64_MAX, 0, "first byte, from 0"),
+    INT(dumps_read_call, max_bytes, 0, 1, PROTOCOL_DUMP_READ_MAX, 1 << 20, "bytes at most"),
+};
+SCHEMA(dumps_read_call);
+
+static const struct field dumps_read_reply_fields[] = {
+    {BASE(dumps_read_reply, data, FIELD_BYTES, FIELD_ALWAYS,
+          "the bytes; none from the end of the file on"),
+     .maximum = PROTOCOL_DUMP_READ_MAX},
+    NUMBER(dumps_read_reply, size, "of the whole file now"),
+};
+SCHEMA(dumps_read_reply);
+
 const struct method methods[METHODS] = {
     [METHOD_DESCRIBE] = {"flowd.describe", &empty_schema, &describe_reply_schema,
                          "Says what this daemon is, what it can do, and what bounds it."},
@@ -311,6 +348,10 @@ const struct method methods[METHODS] = {
                      "Ends flows before their time. Their final reports follow."},
     [METHOD_SCHEMA] = {"reports.schema", &empty_schema, &schema_reply_schema,
                        "Describes the columns of reports, in both encodings."},
+    [METHOD_DUMPS_LIST] = {"dumps.list", &dumps_list_call_schema, &dumps_list_reply_schema,
+                           "Lists the packet dumps that this daemon has."},
+    [METHOD_DUMPS_READ] = {"dumps.read", &dumps_read_call_schema, &dumps_read_reply_schema,
+                           "Reads a part of a packet dump."},
 };
 
 static void describe_members(struct buffer *text, const struct schema *schema, int indent)

@@ -11,6 +11,7 @@
 #ifndef FLOWRIG_PROTOCOL_H
 #define FLOWRIG_PROTOCOL_H
 
+#include "dumpname.h"
 #include "schema.h"
 #include "settings.h"
 
@@ -27,6 +28,8 @@ enum {
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
     PROTOCOL_REPLY_MAX = 64 << 20,
     PROTOCOL_WAIT_MAX_MS = 30000,
+    PROTOCOL_DUMPS_MAX = 1000,        /* files in one list */
+    PROTOCOL_DUMP_READ_MAX = 4 << 20, /* bytes of a file in one reply */
 };
 
 #define PROTOCOL_PATH "/RPC2"
@@ -113,7 +116,8 @@ struct prepare_endpoint {
     int64_t flow;
     char endpoint[2];                  /* "s" or "d" */
     char host[PROTOCOL_HOST_MAX];      /* the test address of this end */
-    char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to */
+    char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to, and
+                                          to where a dump looks for packets */
     int64_t port;                      /* source: of the destination */
     char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX]; /* source: what the destination issued */
     struct endpoint_settings source, destination;
@@ -212,6 +216,32 @@ struct schema_reply {
     char sections[PROTOCOL_REASON_MAX];
 };
 
+struct dumps_list_call {
+    char run[PROTOCOL_LABEL_MAX]; /* empty: of all runs */
+    char after[DUMP_NAME_MAX];    /* names behind this one only */
+};
+
+struct dump_entry {
+    char name[DUMP_NAME_MAX];
+    int64_t size;     /* bytes */
+    int64_t modified; /* ns since 1970 */
+};
+
+struct dumps_list_reply {
+    struct schema_list dumps; /* struct dump_entry, by name */
+    int64_t more;             /* there are further ones */
+};
+
+struct dumps_read_call {
+    char name[DUMP_NAME_MAX];
+    int64_t offset, max_bytes;
+};
+
+struct dumps_read_reply {
+    struct schema_bytes data;
+    int64_t size; /* of the file, now */
+};
+
 enum method_id {
     METHOD_DESCRIBE,
     METHOD_CLOCK,
@@ -226,6 +256,8 @@ enum method_id {
     METHOD_REPORTS,
     METHOD_STOP,
     METHOD_SCHEMA,
+    METHOD_DUMPS_LIST,
+    METHOD_DUMPS_READ,
     METHODS
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dscp.h"
+#include "dumpname.h"
 #include "mem.h"
 #include "number.h"
 
@@ -358,7 +359,8 @@ bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
     bool messages = settings_need_messages(ends, flow);
-    if (!check_times(ends, flow, fail))
+    if (!check_times(ends, flow, fail) ||
+        (flow->dump_prefix[0] && !dump_prefix_check(flow->dump_prefix, fail)))
         return false;
     if (messages && flow->framing == FRAMING_STREAM)
         return fail_set(fail, 0,

@@ -64,8 +64,8 @@ static bool read_arguments(int argc, char **argv, struct asking *asking, struct 
     if (asking->help || asking->version)
         return true;
     if (operand == argc)
-        return fail_set(fail, 0, "name at least one host: flowctl %s HOST[:PORT]...",
-                        asking->command->name);
+        return fail_set(fail, 0, "name at least one host: %s HOST[:PORT]...",
+                        asking->command->usage);
     for (; operand < argc; operand++)
         if (!add_host(asking, argv[operand], fail))
             return false;
@@ -118,7 +118,7 @@ static int ask(struct asking *asking)
 
 static void print_help(const struct ask_command *command)
 {
-    printf("Usage: flowctl %s [OPTION]... HOST[:PORT]...\n%s\n", command->name, command->help);
+    printf("Usage: %s [OPTION]... HOST[:PORT]...\n%s\n", command->usage, command->help);
     option_help(stdout, specs, sizeof specs / sizeof specs[0]);
 }
 

@@ -3,6 +3,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/ask_hosts.c controller/ask_hosts.h \
 	controller/cell.c controller/cell.h \
 	controller/clocksync.c controller/clocksync.h \
+	controller/command_fetch_dumps.c \
 	controller/command_plot.c controller/commands.h \
 	controller/command_status.c \
 	controller/command_stop.c \
@@ -27,3 +28,9 @@ controller_libcontroller_a_SOURCES = \
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
 controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS)
+
+# The other name, for those who are used to flowgrind-stop; argv[0] decides.
+install-exec-hook:
+	cd '$(DESTDIR)$(bindir)' && rm -f flowctl-stop && $(LN_S) flowctl flowctl-stop
+uninstall-hook:
+	rm -f '$(DESTDIR)$(bindir)/flowctl-stop'

@@ -111,6 +111,7 @@ static size_t take_answer(void *data, size_t size, size_t count, void *context)
     struct lane *lane = context;
     if (lane->answer.length + size * count > PROTOCOL_REPLY_MAX)
         return 0;
+    log_trace("%s: %zu bytes read", lane->fleet->remotes[lane->daemon]->name, size * count);
     buffer_add(&lane->answer, data, size * count);
     return size * count;
 }
@@ -202,7 +203,7 @@ void fleet_call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum m
     call->context = context;
     list_append(&fleet->remotes[daemon]->lanes[lane].calls, &call->link);
     fleet->pending++;
-    log_trace("%s: %s", fleet->remotes[daemon]->name, methods[method].name);
+    log_debug("%s: %s called", fleet->remotes[daemon]->name, methods[method].name);
     start_next(&fleet->remotes[daemon]->lanes[lane]);
 }
 
@@ -307,6 +308,11 @@ static void finish(struct lane *lane, CURLcode code)
     } else {
         result.outcome = decode_reply(remote, lane, call->method, result.reply, &result.fail);
     }
+    log_debug("%s: %s %s after %.3f ms%s%s", remote->name, methods[call->method].name,
+              result.outcome == FLEET_ANSWERED ? "answered" : "failed",
+              (double)(result.received - result.sent) / NS_PER_MS,
+              result.outcome == FLEET_ANSWERED ? "" : ": ",
+              result.outcome == FLEET_ANSWERED ? "" : result.fail.text);
     lane->busy = false;
     drop_call(fleet, call);
     fleet->done(fleet->owner, &result);
@@ -336,6 +342,8 @@ void fleet_step(struct fleet *fleet, int64_t timeout_ms)
         finish(lane, code);
         any = true;
     }
-    if (!any)
+    if (!any) {
+        log_trace("waiting for answers, %lld ms at most", (long long)timeout_ms);
         curl_multi_poll(fleet->multi, &extra, fleet->extra_fd >= 0, (int)timeout_ms, NULL);
+    }
 }

@@ -34,15 +34,22 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},
-    {"status", command_status},
-    {"stop", command_stop},
-    {"plot", command_plot},
+    {"run", command_run},   {"status", command_status},           {"stop", command_stop},
+    {"plot", command_plot}, {"fetch-dumps", command_fetch_dumps},
 };
+
+/* Whether the program was called by its other name. */
+static bool is_stop(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return path && !strcmp(slash ? slash + 1 : path, "flowctl-stop");
+}
 
 int main(int argc, char **argv)
 {
     log_open("flowctl", false);
+    if (is_stop(argv[0]))
+        return command_stop(argc, argv);
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
         if (!strcmp(argv[1], commands[i].name))
             return commands[i].run(argc - 1, argv + 1);

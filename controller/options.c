@@ -50,7 +50,9 @@ static const struct option_spec own_specs[] = {
      "the name of a single column",
      OPT_COLUMNS},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
-     "say more on standard error; may be given up to three times", OPT_DEBUG},
+     "say on standard error what happens to the run and its flows; twice: each call as well; three "
+     "times: what is read and waited for, too",
+     OPT_DEBUG},
     {0, "dry-run", OPTION_NONE, NULL, CONTROLLER,
      "print the plan with all settings and exit; nothing touches the network", OPT_DRY_RUN},
     {0, "embedded", OPTION_NONE, NULL, CONTROLLER,
@@ -600,6 +602,7 @@ static void help_general(void)
     printf("Usage: flowctl [run] [OPTION]...\n"
            "       flowctl status HOST[:PORT]...\n"
            "       flowctl stop HOST[:PORT]...\n"
+           "       flowctl fetch-dumps HOST[:PORT]... [--run RUN] [-o DIR]\n"
            "       flowctl plot LOG [-o FILE.svg] [--flows LIST] [--metrics LIST]\n"
            "Measures flows between any two hosts that run flowd.\n");
     option_help(stdout, specs, all_specs(specs));

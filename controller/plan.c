@@ -77,6 +77,14 @@ int64_t plan_end(const struct plan *plan)
     return end;
 }
 
+bool plan_dumps(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->flows[i].ends[SOURCE].dump || plan->flows[i].ends[DESTINATION].dump)
+            return true;
+    return false;
+}
+
 void plan_daemon_text(const struct plan_daemon *daemon, char text[PROTOCOL_HOST_MAX + 16])
 {
     bool v6 = strchr(daemon->host, ':') != NULL;

@@ -52,6 +52,9 @@ bool plan_check(const struct plan *plan, struct fail *fail);
 /* When the last flow ends, in ns after the start, without draining. */
 int64_t plan_end(const struct plan *plan);
 
+/* Whether packets of any flow are to be dumped. */
+bool plan_dumps(const struct plan *plan);
+
 /* One flow in one line: where it runs, then each setting with its value and unit. Defaults are
  * left out unless `all`. The text belongs to the caller. */
 char *plan_describe_flow(const struct plan *plan, size_t flow, bool all);

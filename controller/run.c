@@ -122,7 +122,7 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
 {
     struct fail fail;
     for (int end = 0; end < (both ? ENDPOINTS : 1); end++) {
-        if (!embedded_start(&daemons[end], &fail)) {
+        if (!embedded_start(&daemons[end], plan_dumps(run->plan) ? "." : NULL, &fail)) {
             run_fail(run, EXIT_NOT_REACHED, "%s", fail.text);
             return false;
         }
@@ -164,8 +164,15 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
 
 static bool measure(struct run *run)
 {
-    if (!run_prepare(run) || !run_start(run))
+    log_info("run %.8s: preparing %zu flows on %zu daemons", run->id, run->plan->count,
+             run->plan->daemon_count);
+    if (!run_prepare(run))
         return false;
+    log_info("run %.8s: all flows are prepared", run->id);
+    if (!run_start(run))
+        return false;
+    log_info("run %.8s: starts in %.3f s", run->id,
+             (double)(run->start - clock_now()) / NS_PER_SEC);
     struct sink_run sink_run = {
         .options = run->options,
         .daemons = run->described,
@@ -177,6 +184,7 @@ static bool measure(struct run *run)
     run_gather(run);
     if (run->options->histogram)
         histograms_write(&run->sinks, run->results);
+    log_info("run %.8s: all reports are here", run->id);
     summary_write(&run->sinks, &sink_run, run->results, clocksync_bound(run->clocks));
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "mem.h"
 #include "run_state.h"
+#include "sock.h"
 
 enum {
     CALL_TIMEOUT_MS = 10000,
@@ -93,6 +94,33 @@ static void poll_reports(struct run *run, size_t index)
     fleet_call(run->fleet, index, LANE_REPORTS, METHOD_REPORTS, &call, timeout, NULL);
 }
 
+static void say_event(const struct report *report, const struct endpoint_result *result)
+{
+    char local[ADDRESS_TEXT_MAX], peer[ADDRESS_TEXT_MAX];
+    enum endpoint end = (enum endpoint)report->key[REPORT_ENDPOINT];
+    const char *name = endpoint_name(end);
+    double at = (double)report->key[REPORT_END] / NS_PER_SEC;
+    if (report->key[REPORT_KIND] == REPORT_FINAL) {
+        log_info("flow %" PRId64 " %s: %s at %.6f s%s%s", report->key[REPORT_FLOW], name,
+                 result->error ? "failed" : "finished", at, result->error ? ": " : "",
+                 result->error ? result->error : "");
+        return;
+    }
+    results_info(result, "local", local, sizeof local);
+    results_info(result, "peer", peer, sizeof peer);
+    log_info("flow %" PRId64 " %s: connected from %s to %s, started at %.6f s",
+             report->key[REPORT_FLOW], name, end == SOURCE ? local : peer,
+             end == SOURCE ? peer : local, at);
+}
+
+static void take_event(struct run *run, const struct report_row *row,
+                       struct endpoint_result *result)
+{
+    if (log_enabled(LOG_LEVEL_INFO))
+        say_event(&row->report, result);
+    sinks_event(&run->sinks, &row->report, result);
+}
+
 static void take_row(struct run *run, const struct report_row *row)
 {
     int64_t delta[METRICS];
@@ -103,7 +131,7 @@ static void take_row(struct run *run, const struct report_row *row)
     else if (row->report.key[REPORT_KIND] == REPORT_INTERVAL)
         sinks_interval(&run->sinks, &row->report, delta);
     else
-        sinks_event(&run->sinks, &row->report, result);
+        take_event(run, row, result);
 }
 
 static void take_rows(struct run *run, size_t index, const struct reports_reply *reply)

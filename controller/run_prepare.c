@@ -152,9 +152,10 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
     endpoint->source = flow->ends[SOURCE];
     endpoint->destination = flow->ends[DESTINATION];
     endpoint->settings = flow->settings;
+    const struct plan_place *peer = &flow->at[end == SOURCE ? DESTINATION : SOURCE];
+    memcpy(endpoint->peer_host, peer->host, sizeof endpoint->peer_host);
     if (end == DESTINATION)
         return;
-    memcpy(endpoint->peer_host, flow->at[DESTINATION].host, sizeof endpoint->peer_host);
     endpoint->port = link->port;
     memcpy(endpoint->secret, link->secret, sizeof endpoint->secret);
     memcpy(endpoint->proof, link->proof, sizeof endpoint->proof);

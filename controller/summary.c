@@ -251,6 +251,22 @@ static void put_mptcp(struct part *part)
         buffer_text(&part->line, ", MPTCP (whether it is in force is not known)");
 }
 
+/* The dump's file and what is in it; the figures are absent where the flow failed too early. */
+static void put_dump(struct part *part)
+{
+    char name[DUMP_NAME_MAX], note[PROTOCOL_REASON_MAX];
+    int64_t packets = part->value[METRIC_dump_packets];
+    results_info(part->result, "dump", name, sizeof name);
+    results_info(part->result, "dump_note", note, sizeof note);
+    if (*name)
+        buffer_printf(&part->line, ", dump = %s", name);
+    if (*name && packets != METRIC_ABSENT)
+        buffer_printf(&part->line, " (%" PRId64 " packets, %" PRId64 " dropped)", packets,
+                      part->value[METRIC_dump_dropped]);
+    if (*note)
+        buffer_printf(&part->line, ", note: %s", note);
+}
+
 static void put_settings(struct part *part)
 {
     put_requests(part);
@@ -280,6 +296,7 @@ static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
                    METRIC_rx_responses, METRIC_rx_responses_tail);
         put_all_series(part);
         put_tail(part);
+        put_dump(part);
         put_settings(part);
     }
     if (part->result->missing)

@@ -2,8 +2,12 @@
 noinst_LIBRARIES += daemon/libdaemon.a
 daemon_libdaemon_a_SOURCES = \
 	daemon/ccinfo_linux.c daemon/ccinfo.h \
+	daemon/capture.c daemon/capture.h \
+	daemon/capture_pcap.c daemon/capture_pcap.h \
 	daemon/collector.c daemon/collector.h \
 	daemon/daemon_options.c daemon/daemon_options.h \
+	daemon/dump_dir.c \
+	daemon/dump_file.c daemon/dump_file.h \
 	daemon/flow.c daemon/flow.h \
 	daemon/flow_command.c \
 	daemon/flow_destination.c \
@@ -12,15 +16,18 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/framing_stream.c \
 	daemon/http.c daemon/http.h \
 	daemon/listener.c daemon/listener.h \
+	daemon/packet.c daemon/packet.h \
 	daemon/pacer.c daemon/pacer.h \
 	daemon/rendezvous.c daemon/rendezvous.h \
 	daemon/resolver.c daemon/resolver.h \
 	daemon/ring.c daemon/ring.h \
+	daemon/route.c daemon/route.h \
 	daemon/rpc_server.c daemon/rpc_server.h \
 	daemon/sampler.c daemon/sampler.h \
 	daemon/session.c daemon/session.h daemon/session_state.h \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
+	daemon/splitter.c daemon/splitter.h \
 	daemon/store.c daemon/store.h \
 	daemon/sysinfo.c daemon/sysinfo.h \
 	daemon/tcpinfo_linux.c daemon/tcpinfo.h \

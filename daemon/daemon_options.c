@@ -16,6 +16,8 @@ enum {
     OPT_CPU,
     OPT_DEBUG,
     OPT_DUMP_DIR,
+    OPT_DUMP_FILE_SIZE,
+    OPT_DUMP_SPACE,
     OPT_HELP,
     OPT_VERSION,
     OPT_WORKERS,
@@ -40,9 +42,12 @@ static const struct option_spec specs[] = {
     {'h', "help", OPTION_NONE, NULL, GENERAL, "display this help and exit", OPT_HELP},
     {'v', "version", OPTION_NONE, NULL, GENERAL, "print version information and exit", OPT_VERSION},
     {'d', "debug", OPTION_NONE, NULL, GENERAL,
-     "stay in the foreground; given again, say more each time", OPT_DEBUG},
+     "stay in the foreground, and say what happens to flows; twice: calls as well; three times: "
+     "each read, write and timer, too",
+     OPT_DEBUG},
     {0, "log-level", OPTION_REQUIRED, "LEVEL", GENERAL,
-     "what to say: error, warning (default), info, debug or trace", OPT_LOG_LEVEL},
+     "what to say, whatever -d says: error, warning (default), info, debug or trace",
+     OPT_LOG_LEVEL},
     {0, "pid-file", OPTION_REQUIRED, "FILE", GENERAL,
      "write the number of the process to FILE once the daemon listens", OPT_PID_FILE},
     {0, "state-dir", OPTION_REQUIRED, "DIR", GENERAL,
@@ -65,11 +70,15 @@ static const struct option_spec specs[] = {
     {0, "data-ports", OPTION_REQUIRED, "LO-HI", FLOWS,
      "let destinations listen at ports of this range only (default: any)", OPT_DATA_PORTS},
     {'w', "dump-dir", OPTION_REQUIRED, "DIR", FLOWS,
-     "directory for packet dumps (this version makes none)", OPT_DUMP_DIR},
+     "make packet dumps of flows, in this directory, where they are asked for", OPT_DUMP_DIR},
     {0, "max-flows", OPTION_REQUIRED, "#", LIMITS, "flow endpoints at once (default: 20000)",
      OPT_MAX_FLOWS},
     {0, "max-sessions", OPTION_REQUIRED, "#", LIMITS, "sessions at once (default: 256)",
      OPT_MAX_SESSIONS},
+    {0, "dump-file-size", OPTION_REQUIRED, "#", LIMITS,
+     "size at which a packet dump ends, in bytes (default: 1G)", OPT_DUMP_FILE_SIZE},
+    {0, "dump-space", OPTION_REQUIRED, "#", LIMITS,
+     "size of all packet dumps in the directory together, in bytes (default: 4G)", OPT_DUMP_SPACE},
     {0, "report-memory", OPTION_REQUIRED, "#", LIMITS,
      "memory for reports that were not fetched yet, in bytes (default: 256M)", OPT_REPORT_MEMORY},
     {0, "lease", OPTION_REQUIRED, "#", LIMITS,
@@ -148,6 +157,10 @@ static bool set_option(struct daemon_options *options, int id, const char *value
     case OPT_DUMP_DIR:
         options->dump_dir = value;
         break;
+    case OPT_DUMP_FILE_SIZE:
+        return parse_memory(value, &options->dump_file_size, fail);
+    case OPT_DUMP_SPACE:
+        return parse_memory(value, &options->dump_space, fail);
     case OPT_HELP:
         options->help = true;
         break;
@@ -175,6 +188,7 @@ static bool set_option(struct daemon_options *options, int id, const char *value
         options->state_dir = value;
         break;
     case OPT_LOG_LEVEL:
+        options->log_level_given = true;
         return log_parse_level(value, &options->log_level, fail);
     case OPT_NO_AUTH:
         options->no_auth = true;
@@ -198,6 +212,8 @@ bool daemon_options_read(int argc, char **argv, struct daemon_options *options, 
         .max_flows = 20000,
         .max_sessions = 256,
         .report_memory = 256 << 20,
+        .dump_file_size = INT64_C(1) << 30,
+        .dump_space = INT64_C(4) << 30,
         .lease_s = 15,
         .retain_s = 3600,
         .log_level = LOG_LEVEL_WARNING,

@@ -23,6 +23,9 @@
 #define DRAIN_POLL_FIRST NS_PER_MS
 #define DRAIN_POLL_LAST  (16 * NS_PER_MS)
 
+/* So long a dump waits for the connection's last packets. */
+#define DUMP_PATIENCE (2 * NS_PER_SEC)
+
 /* Rows that are made up for after a standstill, at most; each has its true, short length. */
 enum { CATCH_UP_MAX = 1000 };
 
@@ -64,6 +67,8 @@ void flow_free(struct flow *flow)
 {
     if (!flow)
         return;
+    dump_close(flow->dump);
+    sampler_forget_final(flow);
     free(flow->error);
     buffer_free(&flow->info);
     for (int i = 0; i < SERIES; i++)
@@ -105,6 +110,7 @@ static void tell(struct flow *flow, enum ring_type type)
 
 static void tell_done(struct flow *flow, int code)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "finished");
     tell_bytes(flow, RING_DONE, code, &flow->rows_lost, sizeof flow->rows_lost);
 }
 
@@ -122,6 +128,18 @@ void flow_close_socket(struct flow *flow)
     close(flow->fd);
     flow->fd = -1;
     flow->readable = flow->writable = false;
+}
+
+void flow_claim_dump(const struct flow *flow, int fd)
+{
+    struct address local, peer;
+    if (!flow->dump || !sock_local(fd, &local))
+        return;
+    /* A socket that still connects has no peer yet. */
+    if (sock_peer(fd, &peer))
+        dump_claim(flow->dump, &local, &peer);
+    else if (flow->peer_tried)
+        dump_claim(flow->dump, &local, &flow->peer.list[flow->peer_tried - 1]);
 }
 
 bool flow_attach(struct flow *flow, int fd)
@@ -143,8 +161,29 @@ static void rest(struct flow *flow)
     flow_source_leave(flow);
 }
 
+/* The flow has come to its end, and so does its dump, which belongs into the final report. */
+static void conclude(struct flow *flow, int code)
+{
+    flow->final_code = code;
+    if (flow->final && flow->dump) {
+        dump_end(flow->dump, DUMP_PATIENCE);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_done(flow, code);
+}
+
+void flow_dump_ended(struct flow *flow, const struct dump_result *result)
+{
+    if (!flow->final)
+        return; /* released meanwhile */
+    sampler_send_final(flow, result);
+    tell_done(flow, flow->final_code);
+}
+
 void flow_tell_ready(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "prepared");
     tell(flow, RING_READY);
 }
 
@@ -162,7 +201,7 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    log_info("flow %lld %s: %s", (long long)flow->id, endpoint_name(flow->endpoint), text);
+    flow_log(LOG_LEVEL_INFO, flow, "failed: %s", text);
     flow->error = mem_strdup(text);
     bool was_ready = is_prepared(flow);
     bool running = flow->state == FLOW_RUNNING;
@@ -173,10 +212,12 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
         sampler_final(flow, flow->worker->now, text);
     rest(flow);
     flow_close_socket(flow);
-    if (was_ready && flow->run_start)
-        tell_done(flow, code);
-    else
-        tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
+    if (was_ready && flow->run_start) {
+        conclude(flow, code);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
 }
 
 void flow_socket_error(struct flow *flow, int error)
@@ -219,6 +260,8 @@ static void begin(struct flow *flow)
     flow->state = FLOW_RUNNING;
     flow->deadline = CLOCK_NEVER;
     flow->began = now;
+    flow_log(LOG_LEVEL_INFO, flow, "started, %.6f s after the start of the run",
+             (double)(now - flow->run_start) / NS_PER_SEC);
     sampler_start(flow);
     flow->next_sample = (flow->settings.late_connect ? now : flow->base) + flow->settings.interval;
     if (flow->settings.summarize_only) {
@@ -238,8 +281,21 @@ void flow_describe(const struct flow *flow, struct buffer *lines)
         buffer_printf(lines, "cpu=%d\n", sched_getcpu());
 }
 
+static void say_connected(const struct flow *flow)
+{
+    struct address local, peer;
+    char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
+    if (!log_enabled(LOG_LEVEL_INFO) || !sock_local(flow->fd, &local) ||
+        !sock_peer(flow->fd, &peer))
+        return;
+    address_format_port(flow->endpoint == SOURCE ? &local : &peer, from);
+    address_format_port(flow->endpoint == SOURCE ? &peer : &local, to);
+    flow_log(LOG_LEVEL_INFO, flow, "connected from %s to %s", from, to);
+}
+
 void flow_ready(struct flow *flow)
 {
+    say_connected(flow);
     struct fail fail;
     if (!sockopt_set(flow->fd, AF_UNSPEC, SOCKOPT_AGREED, flow_own_settings(flow), &fail)) {
         flow_fail(flow, fail.code, "%s", fail.text);
@@ -318,6 +374,8 @@ static void sample_if_due(struct flow *flow)
 
 static void start_draining(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "stopped, %s",
+             flow->stop_asked ? "as it was asked to" : "its time is over");
     flow->state = FLOW_DRAINING;
     flow->early_eof_deadline = CLOCK_NEVER;
     flow->drain_deadline = flow->worker->now + flow->settings.drain;
@@ -369,14 +427,17 @@ static bool is_drained(const struct flow *flow)
     return sent && received;
 }
 
-static void finish(struct flow *flow)
+static void finish(struct flow *flow, bool drained)
 {
     flow->transport->flush_acks(flow->fd);
     worker_clock(flow->worker);
+    flow_log(LOG_LEVEL_INFO, flow, "%s", drained ? "drained" : "not drained in time");
     sampler_final(flow, flow->worker->now, NULL);
+    if (flow_is_dumped(flow) && !flow->tx_ended)
+        flow->tx_ended = flow->transport->end_sending(flow->fd);
     rest(flow);
     /* The socket stays until the session ends: others may want to look at it. */
-    tell_done(flow, 0);
+    conclude(flow, 0);
 }
 
 /* What follows from what has just been sent, read, or reached. */
@@ -385,9 +446,11 @@ static void progress(struct flow *flow)
     if (flow->state != FLOW_RUNNING && flow->state != FLOW_DRAINING)
         return;
     end_sending_if_due(flow);
-    if (flow->state == FLOW_DRAINING &&
-        (is_drained(flow) || flow->worker->now >= flow->drain_deadline))
-        finish(flow);
+    if (flow->state != FLOW_DRAINING)
+        return;
+    bool drained = is_drained(flow);
+    if (drained || flow->worker->now >= flow->drain_deadline)
+        finish(flow, drained);
 }
 
 static int64_t next_deadline(struct flow *flow)
@@ -422,6 +485,7 @@ void flow_rearm(struct flow *flow)
 static void on_timer(struct timer *timer, int64_t now)
 {
     struct flow *flow = of_timer(timer);
+    flow_log(LOG_LEVEL_TRACE, flow, "timer");
     if (flow->state == FLOW_READY && flow->run_start && now >= flow->run_start) {
         begin(flow);
         return;
@@ -453,6 +517,7 @@ static void check_hangup(struct flow *flow, uint32_t events)
 static void on_event(struct watch *watch, uint32_t events)
 {
     struct flow *flow = of_watch(watch);
+    flow_log(LOG_LEVEL_TRACE, flow, "socket events %#x", events);
     if (flow->state == FLOW_DONE)
         return;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -520,17 +585,19 @@ void flow_stop(struct flow *flow, int64_t drain)
             sampler_final(flow, now, "the flow was stopped before it began");
         rest(flow);
         flow_close_socket(flow);
-        tell_done(flow, 0);
+        conclude(flow, 0);
     }
 }
 
 void flow_start(struct flow *flow, int64_t at)
 {
     flow->run_start = at;
-    if (flow->state == FLOW_WAITING)
+    if (flow->state == FLOW_WAITING) {
         flow->role->start(flow);
-    else if (flow->state == FLOW_DONE && flow->error)
+    } else if (flow->state == FLOW_DONE && flow->error) {
         sampler_final(flow, flow->worker->now, flow->error); /* it failed just before */
+        sampler_send_final(flow, NULL);
+    }
     flow_rearm(flow);
 }
 

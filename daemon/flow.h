@@ -5,6 +5,8 @@
 #define FLOWRIG_FLOW_H
 
 #include "block.h"
+#include "capture.h"
+#include "log.h"
 #include "pacer.h"
 #include "protocol.h"
 #include "report.h"
@@ -72,6 +74,13 @@ struct direction {
     int64_t reported;                                  /* bytes up to the last interval's report */
 };
 
+/* A final report that was taken, and waits for what only the end of the dump shows. */
+struct final_row {
+    struct report report;
+    struct buffer info;
+    char *error; /* NULL: none */
+};
+
 struct message_state; /* of framing_message, allocated on first use */
 
 struct flow {
@@ -89,6 +98,7 @@ struct flow {
     bool renews_options;        /* after each read */
     struct addresses own, peer; /* test addresses; the peer's port is set */
     struct listener *listener;  /* destination: a reference, released by the session */
+    struct dump *dump;          /* NULL: none; closed with the flow */
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 
     /* The worker's. */
@@ -133,7 +143,9 @@ struct flow {
     struct message_state *message;
     int64_t stream_blocks; /* of stream mode, received: reported in intervals so far */
     char *error;           /* why it failed */
-    struct buffer info;    /* how the connection was before the start */
+    struct final_row *final;
+    int final_code;     /* of RING_DONE, which follows the final row */
+    struct buffer info; /* how the connection was before the start */
 };
 
 /* Everything that a new endpoint needs; strings and arrays are copied. */
@@ -155,6 +167,8 @@ void flow_post_start(struct flow *flow, int64_t at);
 void flow_post_stop(struct flow *flow, int64_t drain);
 /* The flow's connection ends at once; RING_RELEASED follows, and then it may be freed. */
 void flow_post_release(struct flow *flow);
+/* The flow's dump has ended as it was asked to. */
+void flow_post_dump_ended(struct flow *flow, const struct dump_result *result);
 /* Hands over an accepted connection that has shown the flow's secret and a header size. */
 void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size);
 
@@ -164,6 +178,8 @@ void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size);
 void flow_start(struct flow *flow, int64_t at);
 /* Ends the flow before its time, with whatever it has; it drains for at most `drain` ns. */
 void flow_stop(struct flow *flow, int64_t drain);
+/* What flow_post_dump_ended() leads to. */
+void flow_dump_ended(struct flow *flow, const struct dump_result *result);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */
@@ -177,6 +193,8 @@ void flow_ready(struct flow *flow);
 void flow_tell_ready(struct flow *flow);
 /* Takes a socket and watches it. */
 bool flow_attach(struct flow *flow, int fd);
+/* Its dump learns that the connection is the flow's, as soon as it can. */
+void flow_claim_dump(const struct flow *flow, int fd);
 void flow_close_socket(struct flow *flow);
 /* Sets the timer to whatever comes next. */
 void flow_rearm(struct flow *flow);
@@ -193,6 +211,19 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size);
 
 /* A row found no room. */
 void flow_count_lost(struct flow *flow);
+
+/* Whether a dump is made at either end. Both ends then close the connection before they have
+ * finished: its end belongs to the dump. */
+static inline bool flow_is_dumped(const struct flow *flow)
+{
+    return flow->ends[SOURCE].dump || flow->ends[DESTINATION].dump;
+}
+
+/* Messages about a flow: its events at LOG_LEVEL_INFO, each read, write and timer at
+ * LOG_LEVEL_TRACE. */
+#define flow_log(level, flow, format, ...)                        \
+    log_at(level, "flow %lld %s: " format, (long long)(flow)->id, \
+           endpoint_name((flow)->endpoint) __VA_OPT__(, ) __VA_ARGS__)
 
 /* Counting, for framings. */
 static inline bool direction_is_over(const struct direction *direction)

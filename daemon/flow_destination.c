@@ -57,6 +57,7 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size)
         flow_fail(flow, fail.code, "%s", fail.text);
         return;
     }
+    flow_claim_dump(flow, fd);
     memcpy(answer.secret, flow->proof, SECRET_SIZE);
     preamble_encode(&answer, bytes);
     if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != sizeof bytes) {

@@ -49,6 +49,7 @@ static void try_address(struct flow *flow, struct fail *why)
         int fd = flow->transport->connect(&flow->own, peer, flow_own_settings(flow), why);
         if (fd < 0)
             continue;
+        flow_claim_dump(flow, fd);
         flow->state = FLOW_CONNECTING;
         flow->deadline = flow->connect_began + CONNECT_TIMEOUT;
         flow_attach(flow, fd);

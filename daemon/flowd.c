@@ -41,6 +41,8 @@ struct parts {
     struct resolver *resolver;
     struct rendezvous *rendezvous;
     struct listeners *listeners;
+    struct dump_dir dump_dir;
+    struct captures *captures;
     struct rpc_server *rpc;
     struct http *http;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
@@ -272,6 +274,7 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
 {
     struct rpc_server_config config = {
         .sessions = parts->sessions,
+        .dumps = &parts->dump_dir,
         .workers = (int64_t)parts->worker_count,
         .data_ports_low = options->data_port_low,
         .data_ports_high = options->data_port_high,
@@ -295,11 +298,9 @@ static bool set_up(struct parts *parts, const struct daemon_options *options, st
     raise_file_limit();
     make_id(parts->boot_id);
     make_id(parts->daemon_id);
-    if (options->dump_dir && !HAVE_PCAP)
-        return fail_set(fail, 0,
-                        "option -w: this flowd was built without libpcap, and can't dump "
-                        "packets");
     if (!bind_to_cpu(options->cpu, fail) || !check_directory("-w", options->dump_dir, fail) ||
+        !dump_dir_open(&parts->dump_dir, options->dump_dir, options->dump_space,
+                       options->dump_file_size, fail) ||
         !check_directory("--state-dir", options->state_dir, fail) ||
         (options->state_dir && !read_identity(options->state_dir, parts->daemon_id, fail)) ||
         !open_listeners(parts, options, fail) || !start_sessions(parts, options, fail) ||
@@ -309,6 +310,7 @@ static bool set_up(struct parts *parts, const struct daemon_options *options, st
     if (!parts->resolver)
         return false;
     parts->rendezvous = rendezvous_new();
+    parts->captures = captures_new(&parts->dump_dir);
     parts->listeners =
         listeners_new((uint16_t)options->data_port_low, (uint16_t)options->data_port_high,
                       parts->workers, parts->worker_count, parts->rendezvous);
@@ -318,6 +320,7 @@ static bool set_up(struct parts *parts, const struct daemon_options *options, st
                                             .listeners = parts->listeners,
                                             .rendezvous = parts->rendezvous,
                                             .resolver = parts->resolver,
+                                            .captures = parts->captures,
                                         });
     return start_rpc(parts, options, fail) && write_pid_file(options->pid_file, fail);
 }
@@ -346,6 +349,8 @@ static void take_down(struct parts *parts)
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_stop(parts->workers[i]);
     collector_stop(parts->collector);
+    captures_free(parts->captures);
+    dump_dir_close(&parts->dump_dir);
     listeners_free(parts->listeners);
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_free(parts->workers[i]);
@@ -396,8 +401,9 @@ static void leave_terminal(int ready_fd)
 
 static enum log_level wanted_level(const struct daemon_options *options)
 {
-    int level = LOG_LEVEL_WARNING + options->verbosity - 1;
-    return (int)options->log_level > level ? options->log_level : (enum log_level)level;
+    if (options->log_level_given)
+        return options->log_level;
+    return (enum log_level)(LOG_LEVEL_WARNING + options->verbosity);
 }
 
 /* Paths are kept as they were meant before the daemon leaves its directory. */
@@ -436,7 +442,7 @@ static void block_signals(void)
 
 static int serve(struct daemon_options *options)
 {
-    static struct parts parts;
+    static struct parts parts = {.dump_dir = {.fd = -1}};
     struct fail fail = {0};
     int ready_fd = -1;
     options->pid_file = absolute(options->pid_file);

@@ -275,6 +275,7 @@ static bool message_send(struct flow *flow)
         return false;
     size_t offered;
     ssize_t sent = send_batch(flow, &batch, &offered);
+    flow_log(LOG_LEVEL_TRACE, flow, "write of %zu bytes gave %zd", offered, sent);
     if (sent < 0) {
         int error = errno;
         account(flow, &batch, 0);
@@ -416,6 +417,7 @@ static bool message_receive(struct flow *flow)
     state_of(flow);
     while (received < TURN_BYTES && trusting) {
         ssize_t got = receive_some(flow);
+        flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
         if (got > 0) {
             received += got;
             worker_clock(flow->worker);

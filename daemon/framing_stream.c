@@ -58,6 +58,7 @@ static bool stream_send(struct flow *flow)
         }
         sent += moved;
     }
+    flow_log(LOG_LEVEL_TRACE, flow, "wrote %lld bytes", (long long)sent);
     direction_add_bytes(&flow->tx, sent);
     return flow->state != FLOW_DONE && flow->writable;
 }
@@ -76,6 +77,7 @@ static bool stream_receive(struct flow *flow)
     int64_t received = 0;
     while (received < TURN_BYTES) {
         ssize_t got = receive_some(flow);
+        flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
         if (got > 0) {
             received += got;
             continue;

@@ -268,7 +268,8 @@ static struct listener *find(struct listeners *listeners, const struct transport
     list_for_each (link, &listeners->all) {
         struct listener *listener = list_item(link, struct listener, link);
         if (listener->transport == transport && same_host(&listener->address, address) &&
-            sockopt_same(&listener->settings, settings))
+            sockopt_same(&listener->settings, settings) &&
+            listener->settings.dump == settings->dump)
             return listener;
     }
     return NULL;

@@ -244,6 +244,20 @@ static enum call_result describe_reports(struct rpc_server *server, void *call, 
     return CALL_DONE;
 }
 
+static enum call_result list_dumps(struct rpc_server *server, void *call, void *reply,
+                                   struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_list(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
+}
+
+static enum call_result read_dump(struct rpc_server *server, void *call, void *reply,
+                                  struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_read(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
+}
+
 static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, void *,
                                                    struct call_wait *, struct fail *) = {
     [METHOD_DESCRIBE] = describe,       [METHOD_CLOCK] = read_clock,
@@ -252,7 +266,8 @@ static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, 
     [METHOD_CLOSE] = close_it,          [METHOD_PREPARE] = prepare,
     [METHOD_PREPARED] = prepared,       [METHOD_START] = start,
     [METHOD_REPORTS] = reports,         [METHOD_STOP] = stop,
-    [METHOD_SCHEMA] = describe_reports,
+    [METHOD_SCHEMA] = describe_reports, [METHOD_DUMPS_LIST] = list_dumps,
+    [METHOD_DUMPS_READ] = read_dump,
 };
 
 /* ---- through xmlrpc-c ---- */
@@ -288,6 +303,18 @@ static void set_fault(xmlrpc_env *env, const struct fail *fail)
     xmlrpc_env_clean(&clean);
 }
 
+static void say_called(const struct method *method, const struct call_in_progress *progress,
+                       const struct fail *fail)
+{
+    double ms = (double)(clock_now() - progress->wait->arrived) / NS_PER_MS;
+    if (progress->result == CALL_DONE)
+        log_debug("%s: answered after %.3f ms", method->name, ms);
+    else if (progress->result == CALL_FAULT)
+        log_debug("%s: fault %d after %.3f ms: %s", method->name, fail->code, ms, fail->text);
+    else
+        log_debug("%s: waits", method->name);
+}
+
 static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registration,
                                 xmlrpc_value *parameter, struct call_in_progress *progress)
 {
@@ -310,6 +337,8 @@ static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registrati
                  method->name);
         progress->result = CALL_FAULT;
     }
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        say_called(method, progress, &fail);
     if (progress->result == CALL_FAULT)
         set_fault(env, &fail);
     else if (progress->result == CALL_DONE)

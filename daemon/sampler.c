@@ -191,14 +191,14 @@ void sampler_interval(struct flow *flow, int64_t now)
 
 void sampler_final(struct flow *flow, int64_t now, const char *error)
 {
-    struct report report;
-    struct report_section sections[SERIES + 2];
-    struct buffer lines = {0}, histograms[SERIES] = {0};
-    size_t count = 0;
-    report_init(&report);
-    int64_t *value = report.value;
+    struct final_row *final = mem_new(1, sizeof *final);
+    report_init(&final->report);
+    int64_t *value = final->report.value;
     int64_t began = flow->began ? flow->began : now;
-    set_keys(flow, &report, REPORT_FINAL, began, now);
+    sampler_forget_final(flow);
+    flow->final = final;
+    final->error = error ? mem_strdup(error) : NULL;
+    set_keys(flow, &final->report, REPORT_FINAL, began, now);
     value[METRIC_status] = status_of(flow, error != NULL);
     value[METRIC_connect_time] = flow->connect_time;
     value[METRIC_exchange_time] = flow->exchange_time;
@@ -208,7 +208,6 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
         set_tail(flow, value);
         turn_series(flow);
         set_series(flow, REPORT_FINAL, value);
-        count = add_histograms(flow, histograms, sections);
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)
@@ -219,15 +218,50 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
             flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
         value[METRIC_tx_unacked] = flow->transport->unacked(flow->fd);
         value[METRIC_interface_mtu] = sock_interface_mtu(flow->fd);
-        flow_describe(flow, &lines);
-        sections[count++] =
-            (struct report_section){REPORT_SECTION_INFO, (uint32_t)lines.length, lines.data};
+        flow_describe(flow, &final->info);
     }
-    if (error)
-        sections[count++] =
-            (struct report_section){REPORT_SECTION_ERROR, (uint32_t)strlen(error), error};
-    emit(flow, &report, sections, count);
-    buffer_free(&lines);
+}
+
+static void add_dump(struct final_row *final, const struct dump *dump,
+                     const struct dump_result *result)
+{
+    buffer_printf(&final->info, "dump=%s\n", dump_name(dump));
+    if (!result)
+        return;
+    final->report.value[METRIC_dump_packets] = result->packets;
+    final->report.value[METRIC_dump_dropped] = result->dropped;
+    if (result->note[0])
+        buffer_printf(&final->info, "dump_note=%s\n", result->note);
+}
+
+void sampler_send_final(struct flow *flow, const struct dump_result *dump)
+{
+    struct final_row *final = flow->final;
+    struct report_section sections[SERIES + 2];
+    struct buffer histograms[SERIES] = {0};
+    if (!final)
+        return;
+    size_t count = add_histograms(flow, histograms, sections);
+    if (flow->dump)
+        add_dump(final, flow->dump, dump);
+    if (final->info.length)
+        sections[count++] = (struct report_section){
+            REPORT_SECTION_INFO, (uint32_t) final->info.length, final->info.data};
+    if (final->error)
+        sections[count++] = (struct report_section){REPORT_SECTION_ERROR,
+                                                    (uint32_t)strlen(final->error), final->error};
+    emit(flow, &final->report, sections, count);
     for (int i = 0; i < SERIES; i++)
         buffer_free(&histograms[i]);
+    sampler_forget_final(flow);
+}
+
+void sampler_forget_final(struct flow *flow)
+{
+    if (!flow->final)
+        return;
+    buffer_free(&flow->final->info);
+    free(flow->final->error);
+    free(flow->final);
+    flow->final = NULL;
 }

@@ -256,6 +256,8 @@ void session_release_members(struct session *session)
         member->released = true;
         if (member->endpoint == DESTINATION)
             rendezvous_remove(session->owner->parts.rendezvous, member->flow);
+        if (member->flow->dump)
+            dump_set_flow(member->flow->dump, NULL);
         flow_post_release(member->flow);
     }
 }

@@ -4,6 +4,7 @@
 #ifndef FLOWRIG_SESSION_H
 #define FLOWRIG_SESSION_H
 
+#include "capture.h"
 #include "collector.h"
 #include "listener.h"
 #include "mem.h"
@@ -22,7 +23,7 @@ struct sessions_config {
     char boot_id[PROTOCOL_ID_MAX];
 };
 
-/* The workers, listeners, rendezvous and resolver are set before the first session is opened, and
+/* The parts of the daemon that a session uses are set before the first session is opened, and
  * borrowed. */
 struct sessions_parts {
     struct worker **workers;
@@ -30,6 +31,7 @@ struct sessions_parts {
     struct listeners *listeners;
     struct rendezvous *rendezvous;
     struct resolver *resolver;
+    struct captures *captures;
 };
 
 struct sessions *sessions_new(const struct sessions_config *config);

@@ -18,6 +18,7 @@ struct request {
     const struct prepare_endpoint *endpoint;
     struct addresses own, peer;
     struct listener *listener;
+    struct dump *dump;
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 };
 
@@ -136,6 +137,10 @@ static enum call_result resolve(struct session *session, struct request *request
         drop_own_loopback(endpoint->host, &request->own);
     if (own == RESOLVER_KNOWN && is_source(endpoint))
         peer = resolver_lookup(resolver, endpoint->peer_host, &request->peer, fail);
+    else if (own == RESOLVER_KNOWN && endpoint->destination.dump && endpoint->peer_host[0] &&
+             resolver_lookup(resolver, endpoint->peer_host, &request->peer, NULL) ==
+                 RESOLVER_PENDING)
+        peer = RESOLVER_PENDING; /* a name that only the source knows does no harm */
     if (own == RESOLVER_UNKNOWN || peer == RESOLVER_UNKNOWN) {
         refuse(endpoint, fail);
         return CALL_FAULT;
@@ -182,9 +187,12 @@ static bool open_listeners(struct session *session, struct request *requests, si
                 return false;
             continue;
         }
+        /* What is dumped has a port of its own: a capture sees nothing else then. */
+        struct endpoint_settings settings = requests[i].endpoint->destination;
+        settings.dump |= requests[i].endpoint->source.dump;
         requests[i].listener = listeners_acquire(
             session->owner->parts.listeners, transports[requests[i].endpoint->settings.transport],
-            &requests[i].own, &requests[i].endpoint->destination, fail);
+            &requests[i].own, &settings, fail);
         if (!requests[i].listener)
             return refuse(requests[i].endpoint, fail);
         secret_make(requests[i].secret);
@@ -244,6 +252,37 @@ static struct worker *choose_worker(const struct sessions *sessions,
     return sessions->parts.workers[index % sessions->parts.worker_count];
 }
 
+static bool open_dump(struct session *session, struct request *request, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    bool source = is_source(endpoint);
+    if (!(source ? &endpoint->source : &endpoint->destination)->dump)
+        return true;
+    request->dump =
+        dump_open(session->owner->parts.captures,
+                  &(struct dump_request){
+                      .prefix = endpoint->settings.dump_prefix,
+                      .run = session->run,
+                      .host = endpoint->host,
+                      .flow = endpoint->flow,
+                      .endpoint = endpoint->endpoint[0],
+                      .snaplen = (int)endpoint->settings.snaplen,
+                      .port = source ? (uint16_t)endpoint->port : listener_port(request->listener),
+                      .peers = &request->peer,
+                  },
+                  fail);
+    return request->dump || refuse(endpoint, fail);
+}
+
+static bool open_dumps(struct session *session, struct request *requests, size_t count,
+                       struct fail *fail)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!open_dump(session, &requests[i], fail))
+            return false;
+    return true;
+}
+
 static void add_member(struct session *session, const struct request *request)
 {
     struct sessions *sessions = session->owner;
@@ -262,6 +301,9 @@ static void add_member(struct session *session, const struct request *request)
         .peer = request->peer,
     });
     flow->listener = request->listener;
+    flow->dump = request->dump;
+    if (flow->dump)
+        dump_set_flow(flow->dump, flow);
     memcpy(flow->secret, request->secret, SECRET_SIZE);
     memcpy(flow->proof, request->proof, SECRET_SIZE);
     session->members[session->count++] =
@@ -333,12 +375,15 @@ static enum call_result prepare_new(struct session *session, const struct prepar
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
-    if (open_listeners(session, requests, count, fail)) {
+    if (open_listeners(session, requests, count, fail) &&
+        open_dumps(session, requests, count, fail)) {
         answer_prepare(session, carry_out(session, call, requests), reply);
         return CALL_DONE;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        dump_close(requests[i].dump);
         listeners_release(session->owner->parts.listeners, requests[i].listener);
+    }
     return CALL_FAULT;
 }
 

@@ -58,6 +58,9 @@ tests_unit_test_dist_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_dscp
 tests_unit_test_dscp_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_dscp_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dumpname
+tests_unit_test_dumpname_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dumpname_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fail
 tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
@@ -118,6 +121,9 @@ tests_unit_test_ccinfo_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_daemon_options
 tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dump_file
+tests_unit_test_dump_file_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dump_file_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_framing_message
 tests_unit_test_framing_message_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)
@@ -136,6 +142,9 @@ tests_unit_test_resolver_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_ring
 tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_splitter
+tests_unit_test_splitter_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_splitter_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
@@ -201,11 +210,14 @@ SCRIPT_TESTS = \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
 	tests/net/lab_bulk.py \
+	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
 	tests/net/lab_sockets.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
+	tests/net/loopback_debug.py \
+	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py \
 	tests/net/loopback_status.py

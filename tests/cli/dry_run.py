@@ -38,6 +38,7 @@ ENDPOINT = {
     "priority": "-",
     "mark": "-",
     "bind_device": "-",
+    "dump": "0",
 }
 FLOW = {
     "interval": "0.05s",
@@ -48,6 +49,8 @@ FLOW = {
     "touch_data": "0",
     "drain": "5s",
     "transport": "tcp",
+    "dump_prefix": "-",
+    "snaplen": "128B",
 }
 
 

@@ -44,6 +44,9 @@ FLOWCTL_OPTIONS = """
    --framing=auto|stream|message
    --touch-data
    --drain=#.#
+-M --dump=x
+-e --dump-prefix=PREFIX
+   --snaplen=#
 """
 FLOWD_OPTIONS = """
 -h --help
@@ -60,6 +63,8 @@ FLOWD_OPTIONS = """
    --data-ports=LO-HI
 -w --dump-dir=DIR
    --max-flows=#
+   --dump-file-size=#
+   --dump-space=#
    --max-sessions=#
    --report-memory=#
    --lease=#
@@ -68,6 +73,12 @@ FLOWD_OPTIONS = """
 STATUS_OPTIONS = """
 -h --help
 -v --version
+"""
+FETCH_OPTIONS = """
+-h --help
+-v --version
+-o --output=DIR
+   --run=RUN
 """
 PLOT_OPTIONS = """
 -h --help
@@ -78,6 +89,7 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
+          "flowctl fetch-dumps": FETCH_OPTIONS,
           "flowctl plot": PLOT_OPTIONS}
 
 

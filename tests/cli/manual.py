@@ -12,11 +12,11 @@ import subprocess
 import sys
 import textwrap
 
-from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program
+from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program, temp_dir
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PAGES = ("flowctl.1", "flowd.8", "flowlog.5")
+PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5")
 
 
 def read(*path):
@@ -324,9 +324,19 @@ def options_of_flowctl():
 @case
 def options_of_commands():
     """flowctl(1) lists the options of the commands."""
-    for command in ("status", "stop", "plot"):
+    for command in ("status", "stop", "plot", "fetch-dumps"):
         compare_options([FLOWCTL, command, "--help"],
                         section("flowctl.1", f"flowctl {command}", "Ss"), f"flowctl {command}")
+
+
+@case
+def options_of_flowctl_stop():
+    """flowctl-stop(1) lists the options of the program under its other name"""
+    link = os.path.join(temp_dir(), "flowctl-stop")
+    os.symlink(FLOWCTL, link)
+    text = run(link, "--help")
+    assert text.startswith("Usage: flowctl-stop ["), text
+    compare_options([link, "--help"], section("flowctl-stop.1", "OPTIONS"), "flowctl-stop.1")
 
 
 @case

@@ -141,6 +141,18 @@ bad("--drain -1", "option --drain: '-1' is negative")
 bad("--drain x", "option --drain: 'x' is not a number")
 bad("--drain 3601", "option --drain: '3601' is not within 0s to 3600s")
 
+# ---- dumps
+for text in ("../x", ".x", "a/b", "/x"):
+    bad(["-e", text], f"flow 0: the prefix '{text}' of dump files (-e) may have letters, digits, '.', '_' and '-' "
+        "only, and not begin with a dot: dumps stay in the daemon's directory")
+bad(["-e", "a b"], "option -e: 'a b' is no name")
+bad(["-e", "x" * 32], f"option -e: '{'x' * 32}' is longer than 31 characters")
+bad("-M x", "option -M: 'x' does not say which endpoint it is for: write s= for the source, d= for the destination, or "
+    "b= for both")
+bad("-M s=1", "option -M: takes no value, but '1' was given")
+for text in ("0", "63", "262145"):
+    bad(["--snaplen", text], f"option --snaplen: '{text}' is not within 64B to 262144B")
+
 # ---- sizes
 for text in ("0", "1073741825", "2G"):
     bad(["-S", f"s={text}"], f"option -S: '{text}' is not within 1B to 1073741824B")

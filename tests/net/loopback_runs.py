@@ -703,7 +703,13 @@ def stopped_by_others():
                                  for daemon in (one, two)), result.out
     assert process.wait(60) == 0, process.err
     assert re.search(r"^# total: flows = 2, failed = 0, ", process.out, re.M)
+    link = os.path.join(temp_dir(), "flowctl-stop")
+    os.symlink(FLOWCTL, link)
+    by_name = subprocess.run([link, one.control], text=True, capture_output=True, timeout=30)
+    nobody = subprocess.run([link], text=True, capture_output=True, timeout=30)
+    assert nobody.returncode == 1 and "flowctl-stop HOST" in nobody.stderr, nobody
     result = expect(flowctl("stop", one.control))
+    assert (by_name.returncode, by_name.stdout) == (0, result.out), by_name
     assert result.out == f"{one.control}: stopped 0 flow endpoints of 0 sessions\n"
 
 

@@ -63,9 +63,12 @@ static void test_defaults(void **state)
     assert_int_equal(options.max_flows, 20000);
     assert_int_equal(options.max_sessions, 256);
     assert_int_equal(options.report_memory, 256 * 1024 * 1024);
+    assert_int_equal(options.dump_file_size, INT64_C(1) << 30);
+    assert_int_equal(options.dump_space, INT64_C(4) << 30);
     assert_int_equal(options.lease_s, 15);
     assert_int_equal(options.retain_s, 3600);
     assert_int_equal(options.log_level, LOG_LEVEL_WARNING);
+    assert_false(options.log_level_given);
     assert_false(options.no_auth);
     assert_false(options.help);
     assert_false(options.version);
@@ -182,6 +185,7 @@ static void test_log_levels(void **state)
         snprintf(text, sizeof text, "--log-level=%s", names[i]);
         check_good(&line, text, &options);
         assert_int_equal(options.log_level, i);
+        assert_true(options.log_level_given);
     }
 }
 
