@@ -12,9 +12,9 @@ from flowrig_api import (ABSENT, FAULT_BAD_CALL, FAULT_BAD_STATE, FAULT_CONGESTI
                          unpack)
 from flowrig_test import SANITIZED, Daemon, case, main, wait_for
 
-METHODS = ["flowd.clock", "flowd.describe", "flowd.status", "flowd.stop_all", "reports.schema",
-           "session.close", "session.open", "session.prepare", "session.prepared", "session.renew",
-           "session.reports", "session.start", "session.stop"]
+METHODS = ["dumps.list", "dumps.read", "flowd.clock", "flowd.describe", "flowd.status",
+           "flowd.stop_all", "reports.schema", "session.close", "session.open", "session.prepare",
+           "session.prepared", "session.renew", "session.reports", "session.start", "session.stop"]
 # What is there for the asking: enough for a few words, no more.
 UNKNOWN = "~unknown member 'nonsense'"
 
