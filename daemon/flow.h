@@ -10,9 +10,11 @@
 #include "report.h"
 #include "settings.h"
 #include "tally.h"
+#include "traffic.h"
 #include "transport.h"
 #include "worker.h"
 
+struct cdf;
 struct flow;
 struct session;
 struct listener;
@@ -68,6 +70,7 @@ struct direction {
     bool opened, started, stopped, closed;                /* from, start, stop, to are reached */
     int64_t opened_at, started_at, stopped_at, closed_at; /* when they really were */
     int64_t bytes, requests, responses;
+    int64_t refused; /* requests that were due and found the socket full */
     int64_t tail_bytes, tail_requests, tail_responses; /* what came after the time */
 };
 
@@ -119,9 +122,11 @@ struct flow {
     bool peer_finished; /* the peer asks for no further response */
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
-    struct series rtt, iat, delay; /* ns */
+    struct series rtt, rtt_due, hold, iat, delay; /* ns */
     struct tcpinfo tcpinfo;
     struct pacer pacer;
+    int64_t congested; /* when local congestion ended its sending (-C), 0: it did not */
+    struct traffic traffic;
     struct message_state *message;
     int64_t stream_blocks; /* of stream mode, received: reported in intervals so far */
     char *error;           /* why it failed */
@@ -133,6 +138,7 @@ struct flow_arguments {
     struct session *session;
     size_t index;
     const struct prepare_endpoint *endpoint;
+    const struct cdf *tables; /* the session's; they outlast the flow */
     struct worker *worker;
     struct addresses own, peer;
 };
@@ -156,6 +162,8 @@ void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size);
 void flow_start(struct flow *flow, int64_t at);
 /* Ends the flow before its time, with whatever it has; it drains for at most `drain` ns. */
 void flow_stop(struct flow *flow, int64_t drain);
+/* Local congestion ends the sending direction before its time: the flow goes on. */
+void flow_stop_congested(struct flow *flow);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */
@@ -183,6 +191,13 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size);
 
 /* A row found no room. */
 void flow_count_lost(struct flow *flow);
+
+/* With -C, and a rate or gaps to fall behind. */
+static inline bool flow_stops_on_congestion(const struct flow *flow)
+{
+    const struct endpoint_settings *own = &flow->ends[flow->endpoint];
+    return own->flow_control && settings_are_paced(own);
+}
 
 /* Counting, for framings. */
 static inline bool direction_is_over(const struct direction *direction)

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "flow.h"
 
 enum {
+    PARTS = 128,              /* blocks, or pieces of them, in one call */
     TURN_BYTES = 1024 * 1024, /* one turn's reading or sending, so that flows share a worker */
 };
 
@@ -23,30 +25,52 @@ static bool fill_pipe(struct worker *worker)
     return moved > 0;
 }
 
-static bool stream_send(struct flow *flow)
+static ssize_t send_zeros(struct flow *flow)
 {
     struct worker *worker = flow->worker;
+    if (!fill_pipe(worker)) {
+        flow_fail(flow, FAULT_SYSTEM, "nothing can be sent: %s", fail_errno(errno));
+        return 0;
+    }
+    ssize_t moved = splice(worker->pipe[0], NULL, flow->fd, NULL, worker->pipe_fill,
+                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (moved > 0)
+        worker->pipe_fill -= (size_t)moved;
+    return moved;
+}
+
+/* Bytes that are numbered within each block. */
+static ssize_t send_numbers(struct flow *flow)
+{
+    struct iovec parts[PARTS];
+    size_t size = (size_t)flow_own_settings(flow)->request_size.a;
+    size_t at = (size_t)(flow->tx.bytes + flow->tx.tail_bytes) % size;
+    for (int i = 0; i < PARTS; i++) {
+        size_t length = size - at < WORKER_ZEROS_SIZE ? size - at : WORKER_ZEROS_SIZE;
+        parts[i] = (struct iovec){(void *)worker_payload(flow->worker, true, at), length};
+        at = (at + length) % size;
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = PARTS};
+    return sendmsg(flow->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool stream_send(struct flow *flow)
+{
     int64_t sent = 0;
     if (!flow_sending(flow))
         return false;
     while (sent < TURN_BYTES) {
-        if (!fill_pipe(worker)) {
-            flow_fail(flow, FAULT_SYSTEM, "nothing can be sent: %s", fail_errno(errno));
-            return false;
-        }
-        ssize_t moved = splice(worker->pipe[0], NULL, flow->fd, NULL, worker->pipe_fill,
-                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+        ssize_t moved = flow->settings.enumerate ? send_numbers(flow) : send_zeros(flow);
         if (moved <= 0) {
             if (moved < 0 && errno != EAGAIN && errno != EINTR)
                 flow_socket_error(flow, errno);
             flow->writable = false;
             break;
         }
-        worker->pipe_fill -= (size_t)moved;
+        direction_add_bytes(&flow->tx, moved);
         sent += moved;
     }
-    direction_add_bytes(&flow->tx, sent);
-    return flow->writable;
+    return flow->state != FLOW_DONE && flow->writable;
 }
 
 static bool stream_receive(struct flow *flow)

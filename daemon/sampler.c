@@ -36,7 +36,17 @@ static int64_t stream_blocks(const struct endpoint_settings *sender, int64_t byt
     return bytes / (int64_t)sender->request_size.a;
 }
 
-static void set_counters(const struct flow *flow, int64_t *value)
+/* Without a rate or gaps there is nothing to keep. */
+static void set_pace(const struct flow *flow, int64_t now, int64_t *value)
+{
+    if (!settings_are_paced(flow_own_settings(flow)) || !flow->tx.started)
+        return;
+    int64_t until = flow->tx.stopped && flow->tx.stopped_at < now ? flow->tx.stopped_at : now;
+    value[METRIC_refused] = flow->tx.refused;
+    value[METRIC_credit_lost] = pacer_lost(&flow->pacer, until);
+}
+
+static void set_counters(const struct flow *flow, int64_t now, int64_t *value)
 {
     bool stream = flow->framing == &framing_stream;
     value[METRIC_tx_bytes] = flow->tx.bytes;
@@ -47,6 +57,7 @@ static void set_counters(const struct flow *flow, int64_t *value)
         stream ? stream_blocks(flow_peer_settings(flow), flow->rx.bytes) : flow->rx.requests;
     value[METRIC_tx_responses] = flow->tx.responses;
     value[METRIC_rx_responses] = flow->rx.responses;
+    set_pace(flow, now, value);
 }
 
 static void set_tail(const struct flow *flow, int64_t *value)
@@ -120,16 +131,33 @@ void sampler_start(struct flow *flow)
     flow->last_sample = flow->began;
 }
 
+/* Reports the tallies of the interval, which begin anew, or those of the whole flow. */
+static void report_series(struct flow *flow, int64_t *value, bool total)
+{
+    const struct {
+        struct series *series;
+        enum metric first; /* of four */
+    } all[] = {
+        {&flow->rtt, METRIC_rtt_count},     {&flow->rtt_due, METRIC_rtt_due_count},
+        {&flow->hold, METRIC_hold_count},   {&flow->iat, METRIC_iat_count},
+        {&flow->delay, METRIC_delay_count},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct series *series = all[i].series;
+        tally_report(total ? &series->total : &series->interval, &value[all[i].first]);
+        if (!total)
+            series->interval = (struct tally){0};
+    }
+}
+
 void sampler_interval(struct flow *flow, int64_t now)
 {
     struct report report;
     report_init(&report);
     int64_t *value = report.value;
     set_keys(flow, &report, REPORT_INTERVAL, flow->last_sample, now);
-    set_counters(flow, value);
-    tally_report(&flow->rtt.interval, &value[METRIC_rtt_count]);
-    tally_report(&flow->iat.interval, &value[METRIC_iat_count]);
-    tally_report(&flow->delay.interval, &value[METRIC_delay_count]);
+    set_counters(flow, now, value);
+    report_series(flow, value, false);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
         set_stream_iat(value, blocks, now - flow->last_sample);
@@ -138,7 +166,6 @@ void sampler_interval(struct flow *flow, int64_t now)
     value[METRIC_status] = status_of(flow, false);
     flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
     emit(flow, &report, NULL, 0);
-    flow->rtt.interval = flow->iat.interval = flow->delay.interval = (struct tally){0};
     flow->last_sample = now;
 }
 
@@ -157,11 +184,11 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
     value[METRIC_exchange_time] = flow->exchange_time;
     value[METRIC_rows_skipped] = flow->rows_skipped;
     if (flow->began) {
-        set_counters(flow, value);
+        set_counters(flow, now, value);
         set_tail(flow, value);
-        tally_report(&flow->rtt.total, &value[METRIC_rtt_count]);
-        tally_report(&flow->iat.total, &value[METRIC_iat_count]);
-        tally_report(&flow->delay.total, &value[METRIC_delay_count]);
+        report_series(flow, value, true);
+        if (flow->congested)
+            value[METRIC_congested] = flow->congested - flow->tx.started_at;
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)
