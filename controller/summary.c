@@ -172,6 +172,23 @@ static void put_tail(struct part *part)
     }
 }
 
+/* How well the rate or the gaps were kept. */
+static void put_paced(struct part *part)
+{
+    const int64_t *value = part->value;
+    if (!settings_are_paced(own(part)))
+        return;
+    if (value[METRIC_refused] > 0)
+        buffer_printf(&part->line, ", blocks refused by the socket = %" PRId64 " [#]",
+                      value[METRIC_refused]);
+    if (value[METRIC_congested] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", stopped by local congestion after %.3f [s]",
+                      (double)value[METRIC_congested] / NS_PER_SEC);
+    if (value[METRIC_credit_lost] > 0)
+        buffer_printf(&part->line, ", not made up for = %.3f [ms]",
+                      (double)value[METRIC_credit_lost] / NS_PER_MS);
+}
+
 static void put_settings(struct part *part)
 {
     if (own(part)->rate) {
@@ -179,6 +196,9 @@ static void put_settings(struct part *part)
         number_format_fixed(text, own(part)->rate, 6);
         buffer_printf(&part->line, ", rate = %s [Mbit/s]", text);
     }
+    put_paced(part);
+    if (settings_are_random(own(part)))
+        buffer_printf(&part->line, ", random seed = %" PRId64, part->flow->settings.seed);
     if (own(part)->nodelay)
         buffer_text(&part->line, ", TCP_NODELAY");
     if (part->flow->settings.late_connect)
@@ -200,6 +220,9 @@ static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
         put_blocks(part, "response", METRIC_tx_responses, METRIC_tx_responses_tail,
                    METRIC_rx_responses, METRIC_rx_responses_tail);
         put_tally(part, "RTT", METRIC_rtt_count);
+        if (settings_are_paced(own(part)))
+            put_tally(part, "RTT from when due", METRIC_rtt_due_count);
+        put_tally(part, "hold", METRIC_hold_count);
         put_tally(part, "IAT", METRIC_iat_count);
         put_tally(part, "delay", METRIC_delay_count);
         put_tail(part);
