@@ -1,6 +1,7 @@
 noinst_LIBRARIES += common/libcommon.a
 common_libcommon_a_SOURCES = \
 	common/block.c common/block.h \
+	common/cdf.c common/cdf.h \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
 	common/dscp.c common/dscp.h \

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cdf.h"
 #include "mem.h"
 
 /* Rows of the field tables; `owner` is the struct. */
@@ -151,9 +152,19 @@ static const struct field prepare_endpoint_fields[] = {
 };
 SCHEMA(prepare_endpoint);
 
+static const struct field prepare_table_fields[] = {
+    {BASE(prepare_table, text, FIELD_BYTES, FIELD_ALWAYS,
+          "lines of a value and the share of values up to it, both growing, the last share 1"),
+     .maximum = CDF_TEXT_MAX},
+};
+SCHEMA(prepare_table);
+
 static const struct field prepare_call_fields[] = {
     SESSION(prepare_call),
     KEY(prepare_call),
+    LIST(prepare_call, tables, 0, &prepare_table_schema, PROTOCOL_TABLES_MAX,
+         "empirical distributions that F:0, F:1 and so on stand for; the session's first call that "
+         "has any decides"),
     LIST(prepare_call, endpoints, FIELD_ALWAYS, &prepare_endpoint_schema, PROTOCOL_CHUNK_MAX,
          "endpoints of this daemon; settings that have their default may be left out"),
 };

@@ -24,6 +24,7 @@ enum {
     PROTOCOL_LABEL_MAX = 128,
     PROTOCOL_REASON_MAX = 512,
     PROTOCOL_CHUNK_MAX = 2000,   /* endpoints in one call */
+    PROTOCOL_TABLES_MAX = 16,    /* empirical distributions of a session */
     PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
     PROTOCOL_REPLY_MAX = 64 << 20,
@@ -124,8 +125,13 @@ struct prepare_endpoint {
     struct flow_settings settings;
 };
 
+struct prepare_table {
+    struct schema_bytes text; /* cdf_parse() reads it */
+};
+
 struct prepare_call {
     char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+    struct schema_list tables;    /* struct prepare_table */
     struct schema_list endpoints; /* struct prepare_endpoint */
 };
 

@@ -34,7 +34,9 @@ const char *endpoint_name(enum endpoint endpoint);
 #define SETTING_C_DSCP(field)             int64_t field;
 #define SETTING_C_CHOICE_FRAMING(field)   int64_t field;
 #define SETTING_C_CHOICE_TRANSPORT(field) int64_t field;
+#define SETTING_C_INTEGER(field)          int64_t field;
 #define SETTING_C_SIZE(field)             struct dist field;
+#define SETTING_C_GAP(field)              struct dist field;
 #define SETTING_C_NAME(field)             char field[SETTINGS_NAME_MAX];
 
 #define SETTING_C(type, field) SETTING_C_##type(field)
@@ -68,14 +70,21 @@ enum setting_type {
     SETTING_BYTES,
     SETTING_RATE,
     SETTING_FLAG,
+    SETTING_INTEGER,
     SETTING_SIZE,
+    SETTING_GAP,
     SETTING_NAME,
     SETTING_CHOICE_FRAMING,
     SETTING_INT,
     SETTING_DSCP,
     SETTING_CHOICE_TRANSPORT,
 };
-enum setting_form { SETTING_FORM_VALUE, SETTING_FORM_PRESET, SETTING_FORM_SOCKOPT };
+enum setting_form {
+    SETTING_FORM_VALUE,
+    SETTING_FORM_PRESET,
+    SETTING_FORM_SOCKOPT,
+    SETTING_FORM_TRAFFIC,
+};
 
 /* One line of settings.def. */
 struct setting {
@@ -116,6 +125,16 @@ const struct setting *settings_find_sockopt(const char *name, size_t length);
 const char *settings_refused_sockopt(const char *name, size_t length);
 /* Lists the socket options for --help=socket. */
 void settings_sockopt_help(FILE *out);
+
+/* What "q", "p" or "g" of option -G stands for, or NULL. */
+const struct setting *settings_find_traffic(char letter);
+
+/* The largest request or response of an endpoint that sends, in bytes. */
+int64_t settings_block_cap(const struct endpoint_settings *end);
+/* Whether anything of the endpoint is drawn at random. */
+bool settings_are_random(const struct endpoint_settings *end);
+/* Whether the endpoint waits between its blocks. */
+bool settings_are_paced(const struct endpoint_settings *end);
 
 /* Whether the endpoint asks its peer for responses. */
 bool settings_ask_responses(const struct endpoint_settings *end);

@@ -29,6 +29,7 @@ enum {
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
+    OPT_TRAFFIC,
     OPT_SETTING, /* the first of those in settings_list */
 };
 
@@ -45,9 +46,9 @@ static const struct option_spec own_specs[] = {
     {'v', "version", OPTION_NONE, NULL, GENERAL, "print version information and exit", OPT_VERSION},
     {'c', "show-colon", OPTION_REQUIRED, "TYPE[,TYPE]...", CONTROLLER,
      "columns of interval reports to show: interval, through, transac, iat, kernel (shown where "
-     "nothing is asked for), blocks, rtt, delay, status, goodput, rate, bytes, segs, limits, "
-     "window, ecn, state, cc, mptcp, rtt-percentiles, iat-percentiles, delay-percentiles, all, or "
-     "the name of a single column",
+     "nothing is asked for), blocks, rtt, delay, status, goodput, due, hold, pace, rate, bytes, "
+     "segs, limits, window, ecn, state, cc, mptcp, rtt-percentiles, iat-percentiles, "
+     "delay-percentiles, due-percentiles, hold-percentiles, all, or the name of a single column",
      OPT_COLUMNS},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
      "say on standard error what happens to the run and its flows; twice: each call as well; three "
@@ -83,6 +84,12 @@ static const struct option_spec own_specs[] = {
      "test from or to HOST; its daemon is reached at CONTROL (default: HOST) and PORT (default: "
      "5999). An endpoint without a host is on localhost; HOST:PORT will do where both are the same",
      OPT_HOST},
+    {'G', "traffic", OPTION_REQUIRED, "x=(q|p|g):DIST", FLOW,
+     "draw request sizes (q, bytes), response sizes (p, bytes) or gaps between requests (g, "
+     "seconds) "
+     "from DIST: C:value, U:min:max, E:mean, N:mean:deviation, L:mean:deviation, P:shape:scale, "
+     "W:scale:shape or F:FILE; --help=traffic says more",
+     OPT_TRAFFIC},
     {'O', "socket-option", OPTION_REQUIRED, "x=OPT", FLOW,
      "set socket option OPT; --help=socket lists them", OPT_SOCKOPT},
 };
@@ -122,6 +129,8 @@ struct reader {
     struct assignment *assignments;
     size_t assignment_count;
     bool column_groups_given;
+    char *tables[PROTOCOL_TABLES_MAX]; /* files of empirical distributions */
+    size_t table_count;
 };
 
 static void add_assignment(struct reader *reader, const struct setting *setting, bool source,
@@ -170,6 +179,8 @@ static bool take_setting(struct reader *reader, const char *given, char endpoint
         return fail_set(fail, 0, "endpoint '%c' has no value: write %c=VALUE", endpoint, endpoint);
     if (!wants_value && value)
         return fail_set(fail, 0, "takes no value, but '%s' was given", value);
+    if (setting->type == SETTING_SIZE && value && strchr(value, ':'))
+        return fail_set(fail, 0, "'%s' is no number; write -G %c=q:%s", value, endpoint, value);
     add_assignment(reader, setting, endpoint != 'd', endpoint != 's', given, value);
     return true;
 }
@@ -202,6 +213,45 @@ static bool take_sockopt(struct reader *reader, const char *given, char endpoint
     char name[64];
     snprintf(name, sizeof name, "%s %s", given, setting->name);
     add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, argument);
+    return true;
+}
+
+/* The number that stands for a file of an empirical distribution from here on. */
+static int add_table(struct reader *reader, const char *path, struct fail *fail)
+{
+    for (size_t i = 0; i < reader->table_count; i++)
+        if (!strcmp(reader->tables[i], path))
+            return (int)i;
+    if (reader->table_count == PROTOCOL_TABLES_MAX) {
+        fail_set(fail, 0, "more than %d files can't be used at once", PROTOCOL_TABLES_MAX);
+        return -1;
+    }
+    reader->tables[reader->table_count] = mem_strdup(path);
+    return (int)reader->table_count++;
+}
+
+static bool take_traffic(struct reader *reader, const char *given, char endpoint, const char *value,
+                         const void *context, struct fail *fail)
+{
+    (void)context;
+    char name[32], table[32];
+    const struct setting *setting = value ? settings_find_traffic(value[0]) : NULL;
+    if (!setting || value[1] != ':')
+        return fail_set(fail, 0,
+                        "'%s' does not begin with q:, p: or g: (request size, response size, gap)",
+                        value ? value : "");
+    const char *dist = value + 2;
+    if (!strchr(dist, ':'))
+        return fail_set(fail, 0, "'%s' is no distribution; it reads like C:400", dist);
+    if (dist[0] == 'F' && dist[1] == ':') {
+        int number = add_table(reader, dist + 2, fail);
+        if (number < 0)
+            return false;
+        snprintf(table, sizeof table, "F:%d", number);
+        dist = table;
+    }
+    snprintf(name, sizeof name, "%s %c", given, value[0]);
+    add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, dist);
     return true;
 }
 
@@ -390,6 +440,8 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         return select_flows(reader, value, fail);
     case OPT_HOST:
         return each_endpoint(reader, given, value, take_host, NULL, fail);
+    case OPT_TRAFFIC:
+        return each_endpoint(reader, given, value, take_traffic, NULL, fail);
     case OPT_SOCKOPT:
         return each_endpoint(reader, given, value, take_sockopt, NULL, fail);
     }
@@ -527,6 +579,9 @@ static bool check_assignments(const struct reader *reader, struct fail *fail)
 static bool apply(struct reader *reader, struct fail *fail)
 {
     reader->options->plan = plan_new((size_t)reader->flow_count);
+    for (size_t i = 0; i < reader->table_count; i++)
+        if (plan_add_table(reader->options->plan, reader->tables[i], fail) < 0)
+            return fail_prefix(fail, "option -G");
     for (int specific = 0; specific < 2; specific++) {
         for (size_t i = 0; i < reader->assignment_count; i++) {
             const struct assignment *assignment = &reader->assignments[i];
@@ -562,6 +617,8 @@ static void reader_free(struct reader *reader)
         free(reader->selections[i].flows);
     for (size_t i = 0; i < reader->assignment_count; i++)
         free(reader->assignments[i].text);
+    for (size_t i = 0; i < reader->table_count; i++)
+        free(reader->tables[i]);
     free(reader->selections);
     free(reader->assignments);
 }
@@ -623,11 +680,25 @@ static void help_traffic(void)
     printf("Each endpoint with a duration (-T) sends blocks of one size (-S) from its\n"
            "delay (-Y) on, as fast as it can or at a rate (-R). With -A it asks for a\n"
            "response to each block, and the round-trip time of blocks is measured.\n\n"
-           "With a rate or responses, all blocks of the flow carry a header of %d bytes\n"
-           "(message mode); else only bytes travel and are counted (stream mode).\n"
-           "--framing=message asks for headers in any case.\n\n"
+           "With a rate, gaps, varying sizes or responses, all blocks of the flow carry\n"
+           "a header of %d bytes (message mode); else only bytes travel and are counted\n"
+           "(stream mode). --framing=message asks for headers in any case.\n\n"
+           "-G x=q:DIST draws the sizes of requests, -G x=p:DIST those of responses (both\n"
+           "in bytes), -G x=g:DIST the gaps between requests (in seconds). DIST is\n"
+           "  C:value           constant\n"
+           "  U:min:max         uniform\n"
+           "  E:mean            exponential\n"
+           "  N:mean:deviation  normal, with its standard deviation (not the variance)\n"
+           "  L:mean:deviation  lognormal; both are of the variable, not its logarithm\n"
+           "  P:shape:scale     Pareto; the scale is the smallest value\n"
+           "  W:scale:shape     Weibull\n"
+           "  F:FILE            lines with a value and the share of values up to it\n"
+           "Sizes below the header's or above -U are drawn again, up to ten times, and\n"
+           "then the bound is taken. -J repeats what was drawn.\n\n"
            "  flowctl -S s=64 -A s -R s=1Mbit\n"
            "              small requests at 1 Mbit/s, each answered\n"
+           "  flowctl -G s=q:C:800 -G s=g:N:0.008:0.001\n"
+           "              a video of about 800 kbit/s\n"
            "  flowctl -T s=10,d=10\n"
            "              one connection in both directions\n",
            BLOCK_HEADER_SIZE);

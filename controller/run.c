@@ -61,6 +61,8 @@ static void set_up(struct run *run, struct run_options *options)
     *run = (struct run){.options = options, .plan = options->plan, .status = EXIT_WELL};
     secret_make(random);
     secret_format(random, run->id);
+    /* For people to type again, so not 64 bits. */
+    plan_set_seed(run->plan, 1 + (random[0] | random[1] << 8 | random[2] << 16));
     if (gethostname(run->controller, sizeof run->controller - 1))
         snprintf(run->controller, sizeof run->controller, "unknown");
     run->results = results_new(run->plan->count);

@@ -150,7 +150,9 @@ static double milliseconds(int64_t ns)
 }
 
 static const char *const series_labels[SERIES] = {
-    [SERIES_rtt] = "RTT", [SERIES_iat] = "IAT", [SERIES_delay] = "delay"};
+    [SERIES_rtt] = "RTT",   [SERIES_rtt_due] = "RTT from when due", [SERIES_hold] = "hold",
+    [SERIES_iat] = "IAT",   [SERIES_delay] = "delay",
+};
 
 /* `tally` is count, min, max, sum; `percentiles` are p50, p90, p99, p99.9; absent where they are.
  */
@@ -175,6 +177,8 @@ static void put_all_series(struct part *part)
 {
     for (int i = 0; i < SERIES; i++) {
         size_t before = part->line.length;
+        if (i == SERIES_rtt_due && !settings_are_paced(own(part)))
+            continue; /* the same as from the send */
         buffer_text(&part->line, ", ");
         put_series(&part->line, series_labels[i], &part->value[series_list[i].count],
                    &part->value[series_list[i].p50]);
@@ -267,6 +271,23 @@ static void put_dump(struct part *part)
         buffer_printf(&part->line, ", note: %s", note);
 }
 
+/* How well the rate or the gaps were kept. */
+static void put_paced(struct part *part)
+{
+    const int64_t *value = part->value;
+    if (!settings_are_paced(own(part)))
+        return;
+    if (value[METRIC_refused] > 0)
+        buffer_printf(&part->line, ", blocks refused by the socket = %" PRId64 " [#]",
+                      value[METRIC_refused]);
+    if (value[METRIC_congested] != METRIC_ABSENT)
+        buffer_printf(&part->line, ", stopped by local congestion after %.3f [s]",
+                      (double)value[METRIC_congested] / NS_PER_SEC);
+    if (value[METRIC_credit_lost] > 0)
+        buffer_printf(&part->line, ", not made up for = %.3f [ms]",
+                      (double)value[METRIC_credit_lost] / NS_PER_MS);
+}
+
 static void put_settings(struct part *part)
 {
     put_requests(part);
@@ -276,6 +297,9 @@ static void put_settings(struct part *part)
         number_format_fixed(text, own(part)->rate, 6);
         buffer_printf(&part->line, ", rate = %s [Mbit/s]", text);
     }
+    put_paced(part);
+    if (settings_are_random(own(part)))
+        buffer_printf(&part->line, ", random seed = %" PRId64, part->flow->settings.seed);
     if (part->flow->settings.late_connect)
         buffer_text(&part->line, ", late connecting");
     if (part->flow->settings.shutdown)

@@ -52,6 +52,8 @@ struct flow *flow_new(const struct flow_arguments *arguments)
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;
     flow->role = flow->endpoint == SOURCE ? &flow_source : &flow_destination;
     flow->renews_options = sockopt_renews(flow_own_settings(flow));
+    traffic_init(&flow->traffic, flow_own_settings(flow), arguments->tables, flow->settings.seed,
+                 flow->id, flow->endpoint);
     flow->fd = -1;
     flow->connect_time = flow->exchange_time = METRIC_ABSENT;
     flow->deadline = flow->early_eof_deadline = flow->drain_deadline = CLOCK_NEVER;
@@ -69,6 +71,7 @@ void flow_free(struct flow *flow)
         return;
     dump_close(flow->dump);
     sampler_forget_final(flow);
+    traffic_free(&flow->traffic);
     free(flow->error);
     buffer_free(&flow->info);
     for (int i = 0; i < SERIES; i++)
@@ -233,7 +236,9 @@ void flow_eof(struct flow *flow)
 {
     flow->rx_eof = true;
     flow->peer_finished = true;
-    if (flow->state == FLOW_RUNNING && !flow->stop_asked && !flow->rx.stopped)
+    /* With -C the peer may stop at any time. */
+    if (flow->state == FLOW_RUNNING && !flow->stop_asked && !flow->rx.stopped &&
+        !flow_peer_settings(flow)->flow_control)
         flow->early_eof_deadline = flow->worker->now + EARLY_EOF_GRACE;
 }
 
@@ -382,6 +387,30 @@ static void start_draining(struct flow *flow)
     flow->drain_poll = DRAIN_POLL_FIRST;
 }
 
+static void start_sending(struct flow *flow)
+{
+    const struct endpoint_settings *own = flow_own_settings(flow);
+    pacer_start(&flow->pacer, own->kernel_pacing ? 0 : own->rate, flow->tx.start);
+    if (own->kernel_pacing)
+        flow->transport->pace(flow->fd, own->rate);
+}
+
+void flow_stop_congested(struct flow *flow)
+{
+    flow->congested = flow->worker->now;
+    flow->tx.stop = earlier(flow->tx.stop, flow->worker->now);
+    direction_tick(&flow->tx, flow->worker->now);
+}
+
+/* With -C: when the framing has to find out whether the full socket has kept it from sending for
+ * too long. */
+static int64_t congestion_deadline(const struct flow *flow)
+{
+    if (!flow_sending(flow) || flow->writable || !flow_stops_on_congestion(flow))
+        return CLOCK_NEVER;
+    return pacer_due(&flow->pacer) + PACER_DEPTH + 1;
+}
+
 static void run_running(struct flow *flow)
 {
     bool was_sending = flow_sending(flow);
@@ -389,7 +418,8 @@ static void run_running(struct flow *flow)
     direction_tick(&flow->tx, now);
     direction_tick(&flow->rx, now);
     if (flow_sending(flow) && !was_sending)
-        pacer_start(&flow->pacer, flow_own_settings(flow)->rate, flow->tx.start);
+        start_sending(flow);
+    flow->writable |= now >= congestion_deadline(flow);
     sample_if_due(flow);
     if (flow->rx.stopped)
         flow->early_eof_deadline = CLOCK_NEVER; /* it was early by the clocks' error only */
@@ -467,6 +497,7 @@ static int64_t next_deadline(struct flow *flow)
     int64_t next = earlier(direction_next(&flow->tx), direction_next(&flow->rx));
     next = earlier(next, earlier(flow->next_sample, flow->end));
     next = earlier(next, flow->early_eof_deadline);
+    next = earlier(next, congestion_deadline(flow));
     if (!flow_sending(flow) || !flow->writable)
         return next;
     int64_t send = flow->framing->next_send(flow);

@@ -12,9 +12,11 @@
 #include "report.h"
 #include "settings.h"
 #include "tally.h"
+#include "traffic.h"
 #include "transport.h"
 #include "worker.h"
 
+struct cdf;
 struct flow;
 struct session;
 struct listener;
@@ -70,6 +72,7 @@ struct direction {
     bool opened, started, stopped, closed;                /* from, start, stop, to are reached */
     int64_t opened_at, started_at, stopped_at, closed_at; /* when they really were */
     int64_t bytes, requests, responses;
+    int64_t refused; /* requests that were due and found the socket full */
     int64_t tail_bytes, tail_requests, tail_responses; /* what came after the time */
     int64_t reported;                                  /* bytes up to the last interval's report */
 };
@@ -131,7 +134,7 @@ struct flow {
     bool peer_finished; /* the peer asks for no further response */
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
-    union { /* one for each line PERCENTILES of metrics.def: rtt, iat, delay; ns */
+    union { /* one for each line PERCENTILES of metrics.def: rtt, rtt_due and so on; ns */
         struct series series[SERIES];
         struct {
 #define PERCENTILES(field, ...) struct series field;
@@ -140,6 +143,8 @@ struct flow {
     };
     struct tcpinfo tcpinfo;
     struct pacer pacer;
+    int64_t congested; /* when local congestion ended its sending (-C), 0: it did not */
+    struct traffic traffic;
     struct message_state *message;
     int64_t stream_blocks; /* of stream mode, received: reported in intervals so far */
     char *error;           /* why it failed */
@@ -153,6 +158,7 @@ struct flow_arguments {
     struct session *session;
     size_t index;
     const struct prepare_endpoint *endpoint;
+    const struct cdf *tables; /* the session's; they outlast the flow */
     struct worker *worker;
     struct addresses own, peer;
 };
@@ -180,6 +186,8 @@ void flow_start(struct flow *flow, int64_t at);
 void flow_stop(struct flow *flow, int64_t drain);
 /* What flow_post_dump_ended() leads to. */
 void flow_dump_ended(struct flow *flow, const struct dump_result *result);
+/* Local congestion ends the sending direction before its time: the flow goes on. */
+void flow_stop_congested(struct flow *flow);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */
@@ -224,6 +232,13 @@ static inline bool flow_is_dumped(const struct flow *flow)
 #define flow_log(level, flow, format, ...)                        \
     log_at(level, "flow %lld %s: " format, (long long)(flow)->id, \
            endpoint_name((flow)->endpoint) __VA_OPT__(, ) __VA_ARGS__)
+
+/* With -C, and a rate or gaps to fall behind. */
+static inline bool flow_stops_on_congestion(const struct flow *flow)
+{
+    const struct endpoint_settings *own = &flow->ends[flow->endpoint];
+    return own->flow_control && settings_are_paced(own);
+}
 
 /* Counting, for framings. */
 static inline bool direction_is_over(const struct direction *direction)

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "flow.h"
 
 enum {
     COPY_BYTES = 128 * 1024,  /* copied in one call: the second-level cache holds them */
+    PARTS = 128,              /* blocks, or pieces of them, in one call */
     TURN_BYTES = 1024 * 1024, /* one turn's reading or sending, so that flows share a worker */
 };
 
@@ -43,23 +45,45 @@ static ssize_t send_copied(struct flow *flow)
     return send(flow->fd, flow->worker->zeros, COPY_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Bytes that are numbered within each block. */
+static ssize_t send_numbers(struct flow *flow)
+{
+    struct iovec parts[PARTS];
+    size_t size = (size_t)flow_own_settings(flow)->request_size.a;
+    size_t at = (size_t)(flow->tx.bytes + flow->tx.tail_bytes) % size;
+    for (int i = 0; i < PARTS; i++) {
+        size_t length = size - at < WORKER_ZEROS_SIZE ? size - at : WORKER_ZEROS_SIZE;
+        parts[i] = (struct iovec){(void *)worker_payload(flow->worker, true, at), length};
+        at = (at + length) % size;
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = PARTS};
+    return sendmsg(flow->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t send_some(struct flow *flow)
+{
+    if (flow->settings.enumerate)
+        return send_numbers(flow);
+    return flow->settings.touch_data ? send_copied(flow) : send_spliced(flow);
+}
+
 static bool stream_send(struct flow *flow)
 {
     int64_t sent = 0;
     if (!flow_sending(flow))
         return false;
     while (sent < TURN_BYTES) {
-        ssize_t moved = flow->settings.touch_data ? send_copied(flow) : send_spliced(flow);
+        ssize_t moved = send_some(flow);
         if (moved <= 0) {
             if (moved < 0 && errno != EAGAIN && errno != EINTR)
                 flow_socket_error(flow, errno);
             flow->writable = false;
             break;
         }
+        direction_add_bytes(&flow->tx, moved);
         sent += moved;
     }
     flow_log(LOG_LEVEL_TRACE, flow, "wrote %lld bytes", (long long)sent);
-    direction_add_bytes(&flow->tx, sent);
     return flow->state != FLOW_DONE && flow->writable;
 }
 

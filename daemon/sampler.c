@@ -36,7 +36,17 @@ static int64_t stream_blocks(const struct endpoint_settings *sender, int64_t byt
     return bytes / (int64_t)sender->request_size.a;
 }
 
-static void set_counters(const struct flow *flow, int64_t *value)
+/* Without a rate or gaps there is nothing to keep. */
+static void set_pace(const struct flow *flow, int64_t now, int64_t *value)
+{
+    if (!settings_are_paced(flow_own_settings(flow)) || !flow->tx.started)
+        return;
+    int64_t until = flow->tx.stopped && flow->tx.stopped_at < now ? flow->tx.stopped_at : now;
+    value[METRIC_refused] = flow->tx.refused;
+    value[METRIC_credit_lost] = pacer_lost(&flow->pacer, until);
+}
+
+static void set_counters(const struct flow *flow, int64_t now, int64_t *value)
 {
     bool stream = flow->framing == &framing_stream;
     value[METRIC_tx_bytes] = flow->tx.bytes;
@@ -47,6 +57,7 @@ static void set_counters(const struct flow *flow, int64_t *value)
         stream ? stream_blocks(flow_peer_settings(flow), flow->rx.bytes) : flow->rx.requests;
     value[METRIC_tx_responses] = flow->tx.responses;
     value[METRIC_rx_responses] = flow->rx.responses;
+    set_pace(flow, now, value);
 }
 
 static void set_tail(const struct flow *flow, int64_t *value)
@@ -173,7 +184,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     report_init(&report);
     int64_t *value = report.value;
     set_keys(flow, &report, REPORT_INTERVAL, flow->last_sample, now);
-    set_counters(flow, value);
+    set_counters(flow, now, value);
     set_series(flow, REPORT_INTERVAL, value);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
@@ -204,10 +215,12 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
     value[METRIC_exchange_time] = flow->exchange_time;
     value[METRIC_rows_skipped] = flow->rows_skipped;
     if (flow->began) {
-        set_counters(flow, value);
+        set_counters(flow, now, value);
         set_tail(flow, value);
         turn_series(flow);
         set_series(flow, REPORT_FINAL, value);
+        if (flow->congested)
+            value[METRIC_congested] = flow->congested - flow->tx.started_at;
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)

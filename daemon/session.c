@@ -36,10 +36,20 @@ void sessions_free(struct sessions *sessions)
 
 /* ---- references ---- */
 
+void session_free_tables(struct session *session)
+{
+    for (size_t i = 0; i < session->table_count; i++)
+        cdf_free(&session->tables[i]);
+    free(session->tables);
+    session->tables = NULL;
+    session->table_count = 0;
+}
+
 static void session_free(struct session *session)
 {
     for (size_t i = 0; i < session->count; i++)
         free(session->members[i].reason);
+    session_free_tables(session);
     free(session->members);
     free(session->prepared);
     store_free(&session->store);
@@ -214,8 +224,7 @@ enum call_result session_start(struct session *session, const struct start_call 
     return result;
 }
 
-int64_t session_stop_members(struct session *session, const struct schema_list *only,
-                             int64_t drain)
+int64_t session_stop_members(struct session *session, const struct schema_list *only, int64_t drain)
 {
     int64_t stopped = 0;
     for (size_t i = 0; i < session->count; i++) {

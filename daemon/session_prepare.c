@@ -47,8 +47,8 @@ static bool check_source(const struct prepare_endpoint *endpoint, struct request
     return true;
 }
 
-static bool check_endpoint(const struct prepare_endpoint *endpoint, struct request *request,
-                           struct fail *fail)
+static bool check_endpoint(const struct session *session, const struct prepare_endpoint *endpoint,
+                           struct request *request, struct fail *fail)
 {
     struct endpoint_settings ends[ENDPOINTS] = {
         [SOURCE] = endpoint->source, [DESTINATION] = endpoint->destination};
@@ -63,6 +63,29 @@ static bool check_endpoint(const struct prepare_endpoint *endpoint, struct reque
         (is_source(endpoint) && !check_source(endpoint, request, fail))) {
         fail->code = FAULT_BAD_CALL;
         return refuse(endpoint, fail);
+    }
+    return traffic_check(&ends[is_source(endpoint) ? SOURCE : DESTINATION], session->table_count,
+                         fail) ||
+           refuse(endpoint, fail);
+}
+
+/* The first call that has tables decides. */
+static bool take_tables(struct session *session, const struct schema_list *list, struct fail *fail)
+{
+    const struct prepare_table *tables = list->items;
+    if (!list->count || session->table_count)
+        return true;
+    session->tables = mem_new(list->count, sizeof *session->tables);
+    for (size_t i = 0; i < list->count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "table %zu", i);
+        if (!cdf_parse(tables[i].text.data, tables[i].text.length, name, &session->tables[i],
+                       fail)) {
+            fail->code = FAULT_BAD_CALL;
+            session_free_tables(session);
+            return false;
+        }
+        session->table_count++;
     }
     return true;
 }
@@ -297,6 +320,7 @@ static void add_member(struct session *session, const struct request *request)
         .index = session->count,
         .endpoint = endpoint,
         .worker = choose_worker(sessions, endpoint),
+        .tables = session->tables,
         .own = request->own,
         .peer = request->peer,
     });
@@ -366,8 +390,10 @@ static enum call_result prepare_new(struct session *session, const struct prepar
                  session_state_names[session->state]);
         return CALL_FAULT;
     }
+    if (!take_tables(session, &call->tables, fail))
+        return CALL_FAULT;
     for (size_t i = 0; i < count; i++)
-        if (!check_endpoint(&endpoints[i], &requests[i], fail) ||
+        if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
             !check_cpu(session, &endpoints[i], fail))
             return CALL_FAULT;
     if (!check_new(session, call, fail) || !check_room(session, count, fail))
@@ -400,6 +426,9 @@ enum call_result session_prepare(struct session *session, const struct prepare_c
         struct request *requests = mem_new(call->endpoints.count, sizeof *requests);
         result = prepare_new(session, call, requests, reply, wait, fail);
         free(requests);
+        /* A call that failed as a whole leaves nothing behind. */
+        if (result == CALL_FAULT && !session->count)
+            session_free_tables(session);
     }
     pthread_mutex_unlock(&session->lock);
     return result;

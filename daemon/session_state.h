@@ -52,6 +52,8 @@ struct session {
     struct member *members;
     size_t count, capacity;
     size_t ready, failed, done;
+    struct cdf *tables; /* empirical distributions; set once, before the flows that use them */
+    size_t table_count;
     struct prepared *prepared;
     size_t prepared_count;
     struct store store;
@@ -76,6 +78,8 @@ struct sessions {
 };
 
 struct session *session_reference(struct session *session);
+/* With the session's lock, and while no flow can use them. */
+void session_free_tables(struct session *session);
 
 /* Until when a call may wait that wants to for `wait_ms`. */
 int64_t session_call_deadline(const struct call_wait *wait, int64_t wait_ms);
@@ -86,7 +90,8 @@ enum call_result session_wait(struct session *session, struct waitlist *waitlist
                               struct call_wait *wait, int64_t deadline);
 
 /* With the session's lock: stops the flows whose numbers are in `only`, or all, which drain for
- * at most `drain` ns; gives how many endpoints. The workers give the flows up; connections end. No further row will come. */
+ * at most `drain` ns; gives how many endpoints. The workers give the flows up; connections end. No
+ * further row will come. */
 int64_t session_stop_members(struct session *session, const struct schema_list *only,
                              int64_t drain);
 void session_release_members(struct session *session);

@@ -122,6 +122,13 @@ const struct transport *const transports[TRANSPORTS] = {
     [TRANSPORT_MPTCP] = &transport_mptcp,
 };
 
+static void tcp_pace(int fd, int64_t rate)
+{
+    /* 0 would let nothing pass, ever. */
+    uint64_t bytes_per_second = rate < 8 ? 1 : (uint64_t)rate / 8;
+    setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
+}
+
 const struct transport transport_tcp = {
     .name = "tcp",
     .listen = tcp_listen,
@@ -132,5 +139,6 @@ const struct transport transport_tcp = {
     .unacked = tcp_unacked,
     .end_sending = tcp_end_sending,
     .end_acknowledged = tcp_end_acknowledged,
+    .pace = tcp_pace,
     .flush_acks = tcp_flush_acks,
 };

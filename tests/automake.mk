@@ -49,6 +49,9 @@ COMMON_UNIT_LIBS = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_block
 tests_unit_test_block_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_block_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_cdf
+tests_unit_test_cdf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cdf_LDADD = $(COMMON_UNIT_LIBS) -lm
 UNIT_TESTS += tests/unit/test_clock
 tests_unit_test_clock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
@@ -154,6 +157,9 @@ tests_unit_test_tcpinfo_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_timer
 tests_unit_test_timer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_timer_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_traffic
+tests_unit_test_traffic_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_traffic_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_waitlist
 tests_unit_test_waitlist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_waitlist_LDADD = $(DAEMON_UNIT_LIBS)
@@ -214,12 +220,14 @@ SCRIPT_TESTS = \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
 	tests/net/lab_sockets.py \
+	tests/net/lab_traffic.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_debug.py \
 	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py \
-	tests/net/loopback_status.py
+	tests/net/loopback_status.py \
+	tests/net/loopback_traffic.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

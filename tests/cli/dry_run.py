@@ -15,8 +15,14 @@ ENDPOINT = {
     "delay": "0s",
     "request_size": "8192B",
     "response_size": "0B",
+    "gap": "0s",
     "block_cap": "0B",
     "rate": "0bit/s",
+    "rate_spread": "0bit/s",
+    "kernel_pacing": "0",
+    "in_flight": "0",
+    "pushy": "0",
+    "flow_control": "0",
     "send_buffer": "0B",
     "receive_buffer": "0B",
     "dscp": "-",
@@ -42,6 +48,8 @@ ENDPOINT = {
 }
 FLOW = {
     "interval": "0.05s",
+    "seed": "0",
+    "enumerate": "0",
     "summarize_only": "0",
     "late_connect": "0",
     "shutdown": "0",

@@ -151,7 +151,7 @@ def check(command, done, directory):
         return
     assert done.stdout, "nothing was printed"
     if re.match(r"flowctl(?! status| stop| --dry-run)", command):
-        total = r"^# total: flows = \d+, failed = 0, goodput = [1-9]"
+        total = r"^# total: flows = \d+, failed = 0, goodput = (?!0\.0+ )[0-9]"
         assert re.search(total, done.stdout, re.M), "the summary is not as it should be"
         assert " -Q" in command or re.search(r"^S +0 ", done.stdout, re.M), "there are no rows"
 

@@ -25,6 +25,7 @@ FLOWCTL_OPTIONS = """
 -w
 -F --flow=#[,#]...
 -H --host=x=HOST[/CONTROL[:PORT]]
+-G --traffic=x=(q|p|g):DIST
 -O --socket-option=x=OPT
 -T --duration=x=#.#
 -Y --delay=x=#.#
@@ -32,12 +33,19 @@ FLOWCTL_OPTIONS = """
 -A --ask-response=x
 -U --block-cap=x=#
 -R --rate=x=#.#(z|k|M|G)(b|B)
+   --rate-spread=x=#.#(z|k|M|G)(b|B)
+   --pacing=x
+   --in-flight=x=#
+-P --pushy=x
+-C --stop-on-congestion=x
 -B --send-buffer=x=#
 -W --receive-buffer=x=#
 -D --dscp=x=DSCP
    --cpu=x=#
    --mptcp
 -i --report-interval=#.#
+-J --random-seed=#
+-E --enumerate
 -Q --summarize-only
 -L --late-connect
 -N --shutdown

@@ -10,8 +10,11 @@ from flowrig_test import Daemon, case, expect, flowctl, main, note, run_logged
 SHARES = {"p50": 500, "p90": 900, "p99": 990, "p999": 999}
 RUN = ("--embedded", "-n", 2, "-T", "s=0.5", "-i", "0.1", "-S", "s=300", "-A", "s", "-R",
        "s=4Mbit", "-F", 1, "-R", "s=1Mbit", "-A", "d", "-T", "d=0.3")
-WHOSE = [("S", "0", "rtt"), ("D", "0", "iat"), ("S", "1", "rtt"), ("S", "1", "iat"),
-         ("D", "1", "rtt"), ("D", "1", "iat")]
+WHOSE = [("S", "0", "rtt"), ("S", "0", "rtt_due"), ("S", "0", "hold"), ("D", "0", "iat"),
+         ("S", "1", "rtt"), ("S", "1", "iat"), ("S", "1", "rtt_due"), ("S", "1", "hold"),
+         ("D", "1", "rtt"), ("D", "1", "iat"), ("D", "1", "hold")]
+SERIES = ["rtt", "iat", "rtt_due", "hold"]
+LABELS = {"rtt": "RTT", "iat": "IAT", "rtt_due": "RTT from when due", "hold": "hold"}
 
 
 def histograms(lines):
@@ -37,7 +40,7 @@ def what_is_shown():
     result, log = run_logged(*RUN, "--histogram")
     found = histograms(result.out.splitlines())
     known = {edges(i) for i in range(-3712, 3712)}
-    assert list(found) == WHOSE + [("-", "-", "rtt"), ("-", "-", "iat")], list(found)
+    assert list(found) == WHOSE + [("-", "-", series) for series in SERIES], list(found)
     for whose, buckets in found.items():
         seen, total = 0, sum(count for _, _, count, _ in buckets)
         assert all(a[1] <= b[0] for a, b in zip(buckets, buckets[1:])), whose
@@ -51,7 +54,7 @@ def what_is_shown():
             assert total == final[f"{whose[2]}_count"], whose
             assert buckets[0][0] <= final[f"{whose[2]}_min"] < buckets[0][1]
             assert buckets[-1][0] <= final[f"{whose[2]}_max"] < buckets[-1][1]
-    for series in ("rtt", "iat"):
+    for series in SERIES:
         merged = {}
         for whose in WHOSE:
             for lower, upper, count in counts(found[whose]) if whose[2] == series else []:
@@ -88,13 +91,13 @@ def percentiles_of_the_run():
         assert final[f"{series}_min"] <= told[0] and told[-1] <= final[f"{series}_max"]
         shown = "/".join(f"{value / 1e6:.3f}" for value in told)
         line = next(text for head, text in summary.items() if head.split()[-2:] == [flow, end])
-        assert re.search(rf", {series.upper()} = [\d./]+ \[ms\] \(min/avg/max\), "
+        assert re.search(rf", {LABELS[series]} = [\d./]+ \[ms\] \(min/avg/max\), "
                          rf"{re.escape(shown)} \[ms\] \(p50/p90/p99/p99\.9\)", line), (shown, line)
-    parts = re.findall(r"(RTT|IAT) = ([\d.]+)/([\d.]+)/([\d.]+) \[ms\] \(min/avg/max\), ([\d./]+) "
+    parts = re.findall(r"(?:^|, )([A-Za-z ]+) = ([\d.]+)/([\d.]+)/([\d.]+) \[ms\] \(min/avg/max\), ([\d./]+) "
                        r"\[ms\] \(p50/p90/p99/p99\.9\)", summary["all flows"])
-    assert [part[0] for part in parts] == ["RTT", "IAT"], summary["all flows"]
+    assert [part[0] for part in parts] == list(LABELS.values()), summary["all flows"]
     for name, least, _, most, told in parts:
-        series = name.lower()
+        series = next(key for key, label in LABELS.items() if label == name)
         finals = [log.finals[e, int(f)] for e, f, s in WHOSE if s == series]
         assert least == f"{min(f[series + '_min'] for f in finals) / 1e6:.3f}"
         assert most == f"{max(f[series + '_max'] for f in finals) / 1e6:.3f}"
@@ -139,7 +142,7 @@ def stream_mode():
 def quiet():
     """-q --histogram: nothing on the screen, the histograms in the log"""
     result, log = run_logged(*RUN, "--histogram", "-q")
-    assert result.out == "" and list(histograms(log.lines))[:6] == WHOSE
+    assert result.out == "" and list(histograms(log.lines))[:len(WHOSE)] == WHOSE
     assert expect(flowctl("--dry-run", "--histogram")).status == 0
 
 

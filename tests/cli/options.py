@@ -20,7 +20,7 @@ RATE_UNITS = ("use z, k, M or G (powers of 1024) with b for bit/s or B for byte/
 NO_PORT = "is not a port: it is a number from 1 to 65535"
 NEITHER = "is neither an option nor a command; --help lists both"
 HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a header of 40 bytes here"
-STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A) or varying "
+STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a gap, a response (-A) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
             "command this daemon; --no-auth allows that")

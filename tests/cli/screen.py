@@ -30,6 +30,8 @@ HEADS = {
     "rtt-percentiles": ["p50 RTT", "p90 RTT", "p99 RTT", "p99.9 RTT"],
     "iat-percentiles": ["p50 IAT", "p90 IAT", "p99 IAT", "p99.9 IAT"],
     "delay-percentiles": ["p50 DLY", "p90 DLY", "p99 DLY", "p99.9 DLY"],
+    "due-percentiles": ["p50 RTT due", "p90 RTT due", "p99 RTT due", "p99.9 RTT due"],
+    "hold-percentiles": ["p50 hold", "p90 hold", "p99 hold", "p99.9 hold"],
 }
 UNITS = {"begin": "[s]", "end": "[s]", "through": "[Mbit/s]", "transac": "[#/s]", "min IAT": "[ms]",
          "cwnd": "[#]", "rtt": "[ms]", "smss": "[B]", "pmtu": "[B]", "min RTT": "[ms]",

@@ -603,7 +603,7 @@ static void every_option_is_in_the_help(void **state)
     assert_non_null(strstr(text, "  -O x=TCP_NODELAY\n"));
     free(text);
     text = help_on(HELP_TRAFFIC);
-    assert_non_null(strstr(text, "a header of 40 bytes\n"));
+    assert_non_null(strstr(text, "a header of 40 bytes (message mode)"));
     free(text);
 }
 

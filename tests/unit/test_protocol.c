@@ -68,7 +68,7 @@ static void methods_are_those_of_the_design(void **state)
     static const char *const names[] = {
         "flowd.describe",  "flowd.clock",   "flowd.status",    "flowd.stop_all",   "session.open",
         "session.renew",   "session.close", "session.prepare", "session.prepared", "session.start",
-        "session.reports", "session.stop",  "reports.schema",
+        "session.reports", "session.stop",  "reports.schema", "dumps.list",       "dumps.read",
     };
     (void)state;
     assert_int_equal(METHODS, COUNT(names));

@@ -299,6 +299,11 @@ static void values_are_shown_with_their_unit(void **state)
         {"block_cap", "1M", "1048576B"},
         {"rate", "10Mbit", "10000000bit/s"},
         {"framing", "message", "message"},
+        {"request_size", "N:2000:50", "N:2000:50"},
+        {"gap", "C:0.008", "0.008s"},
+        {"gap", "E:0.008", "E:0.008"},
+        {"in_flight", "16", "16"},
+        {"seed", "4294967295", "4294967295"},
         {"nodelay", NULL, "1"},
         {"congestion_control", "cubic", "cubic"},
         {"dscp", "46", "ef"},
@@ -337,6 +342,12 @@ static void limits_belong_to_the_range(void **state)
         if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING ||
             setting->type == SETTING_CHOICE_TRANSPORT)
             continue;
+        if (setting->type == SETTING_GAP) { /* always with the letter of a distribution */
+            assert_true(setting_parse(setting, "C:0", &object, NULL));
+            assert_true(setting_parse(setting, "C:86400", &object, NULL));
+            assert_false(setting_parse(setting, "C:86400.001", &object, NULL));
+            continue;
+        }
         object_default(setting, &object);
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->maximum, unit);
         assert_true(setting_parse(setting, text, &object, NULL));
@@ -344,7 +355,7 @@ static void limits_belong_to_the_range(void **state)
         assert_false(setting_parse(setting, text, &object, NULL));
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum, unit);
         assert_int_equal(setting_parse(setting, text, &object, NULL),
-                         setting->type != SETTING_RATE);
+                         setting->type != SETTING_RATE && setting->type != SETTING_INTEGER);
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum - 1, unit);
         assert_false(setting_parse(setting, text, &object, NULL));
     }
@@ -381,7 +392,7 @@ static void options_come_from_the_list(void **state)
     (void)state;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_list[i];
-        if (setting->form == SETTING_FORM_SOCKOPT)
+        if (setting->form == SETTING_FORM_SOCKOPT || setting->form == SETTING_FORM_TRAFFIC)
             continue;
         assert_true(at < count);
         assert_int_equal(specs[at].letter, setting->letter);
