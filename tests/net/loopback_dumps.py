@@ -10,7 +10,8 @@ import struct
 import threading
 import xmlrpc.client
 
-from flowrig_api import (FAULT_BAD_CALL, FAULT_GONE, Session, destination, expect_fault, fault)
+from flowrig_api import (FAULT_BAD_CALL, FAULT_GONE, Session, destination, expect_fault,
+                         fault, source)
 from flowrig_lab import FIN, PREAMBLE, RST, SYN, segments
 from flowrig_test import (Daemon, FlowLog, Skip, at_end, case, expect, flowctl, hosts, main,
                           need_program, need_root, run_logged, start_flowctl, temp_dir, wait_for)
@@ -310,6 +311,27 @@ def private_daemons():
     folder = temp_dir()
     result = expect(flowctl("--embedded", "-M", "b", "-T", "s=0.2", "-R", "s=10Mbit", cwd=folder))
     assert {shown(result, 0, end)[0] for end in "SD"} == set(os.listdir(folder))
+
+
+@case
+def any_interface():
+    """A destination that is not told where its peer is captures on all interfaces: the same packets"""
+    one, folder = dumping()
+    session = Session(one)
+    settings = {"source": {"duration": str(3 * 10**8), "rate": 10**7}, "destination": {"dump": True}}
+    issued, = session.prepare({**destination(0), **settings}, key="d")
+    session.prepare({**source(issued), **settings, "source": {**settings["source"], "dump": True}},
+                    key="s")
+    assert not session.prepared()["failed"]
+    session.start()
+    finals = {row.who[1]: row for row in session.collect() if row.is_final}
+    session.close()
+    link = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "rb") as file:
+            link[re.search(r"-0-([sd])-", name)[1]] = struct.unpack_from("=I", file.read(), 20)[0]
+    assert link["s"] == 1 and link["d"] in (113, 276), link
+    assert finals["s"]["dump_packets"] == finals["d"]["dump_packets"] > 10
 
 
 # ---- fetching
