@@ -14,6 +14,14 @@
 
 /* CLOCK_MONOTONIC in ns: intervals, rates, deadlines. */
 int64_t clock_now(void);
+/* For tests: from now on clock_now() is ahead of the system's CLOCK_MONOTONIC by `offset` ns, and
+ * gains `skew_ppb` ns in each second. To be called before there are threads. The skew is within
+ * CLOCK_SKEW_MAX_PPB. */
+void clock_shift(int64_t offset, int64_t skew_ppb);
+#define CLOCK_SKEW_MAX_PPB INT64_C(100000000)
+/* The first instant of the system's CLOCK_MONOTONIC at which clock_now() has reached `at`: for
+ * timers of the kernel with absolute deadlines, which know nothing of clock_shift(). */
+int64_t clock_system(int64_t at);
 /* CLOCK_REALTIME in ns since 1970: only to tell people when something was. */
 int64_t clock_wall(void);
 

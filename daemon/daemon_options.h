@@ -22,6 +22,7 @@ struct daemon_options {
     int64_t max_flows, max_sessions, report_memory, lease_s, retain_s;
     enum log_level log_level;
     bool no_auth;
+    int64_t clock_offset, clock_skew_ppb; /* for tests: clock_shift() */
     bool help, version;
 };
 

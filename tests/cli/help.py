@@ -59,6 +59,8 @@ FLOWD_OPTIONS = """
    --report-memory=#
    --lease=#
    --retain=#
+   --test-clock-offset=#
+   --test-clock-skew=PPM
 """
 STATUS_OPTIONS = """
 -h --help

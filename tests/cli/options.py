@@ -435,6 +435,13 @@ for option in ("--lease", "--retain"):
         bad_daemon([option, text],
                    f"option {option}: '{text}' is not within 1 s to 30 days, in whole seconds")
     bad_daemon([option, "x"], f"option {option}: 'x' is not a number")
+bad_daemon("--test-clock-offset 1y", f"option --test-clock-offset: '1y' has an unknown unit 'y'; "
+                                      f"{SECONDS_UNITS}")
+bad_daemon("-p 0 --test-clock-offset -8783h",
+           "option --test-clock-offset: this host was not up for that long, so that its clock would "
+           "be negative")
+bad_daemon("--test-clock-skew 1e6",
+           "option --test-clock-skew: '1e6' is not within -100000 to 100000")
 for text in ("foo", ""):
     bad_daemon(["--log-level", text], f"option --log-level: '{text}' is not a log level: error, "
                                       "warning, info, debug or trace")

@@ -64,6 +64,68 @@ static void clocks_are_the_system_s(void **state)
     assert_true(now <= high.tv_sec * NS_PER_SEC + high.tv_nsec);
 }
 
+/* Restores the clock for the cases that follow. */
+static void unshift(void)
+{
+    clock_shift(0, 0);
+}
+
+static void a_shifted_clock_is_ahead_and_gains(void **state)
+{
+    static const int64_t offsets[] = {0, 3 * NS_PER_SEC, -NS_PER_SEC, 86400 * NS_PER_SEC};
+    static const int64_t skews[] = {0, 50000, -50000, CLOCK_SKEW_MAX_PPB, -CLOCK_SKEW_MAX_PPB};
+    (void)state;
+    for (size_t i = 0; i < COUNT(offsets); i++) {
+        for (size_t k = 0; k < COUNT(skews); k++) {
+            clock_shift(offsets[i], skews[k]);
+            int64_t low = read_clock(CLOCK_MONOTONIC);
+            int64_t now = clock_now();
+            int64_t high = read_clock(CLOCK_MONOTONIC);
+            /* A tenth at most is gained. */
+            assert_true(now - offsets[i] >= low - (high - shift.origin) / 10 - 1);
+            assert_true(now - offsets[i] <= high + (high - shift.origin) / 10 + 1);
+            int64_t second = shift.origin + NS_PER_SEC;
+            assert_int_equal(shifted(second), second + offsets[i] + skews[k]);
+        }
+    }
+    unshift();
+    assert_int_equal(clock_system(12345), 12345);
+}
+
+/* At the instant that a timer is set to the shifted clock has reached its deadline, and 1 ns before
+ * it has not. */
+static void timers_fire_when_the_shifted_clock_is_there(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t skew = (int64_t)random_below(2 * CLOCK_SKEW_MAX_PPB + 1) - CLOCK_SKEW_MAX_PPB;
+        if (i % 2)
+            skew /= 1000;
+        clock_shift((int64_t)random_bits() >> (8 + random_below(50)), skew);
+        int64_t at = shifted(shift.origin) + ((int64_t)random_bits() >> (8 + random_below(50)));
+        int64_t system = clock_system(at);
+        if (shift.offset || shift.skew_ppb) {
+            assert_true(shifted(system) >= at);
+            assert_true(shifted(system - 1) < at);
+        } else {
+            assert_int_equal(system, at);
+        }
+    }
+    unshift();
+}
+
+static void a_shifted_clock_never_runs_backwards(void **state)
+{
+    (void)state;
+    clock_shift(-NS_PER_SEC, -CLOCK_SKEW_MAX_PPB);
+    int64_t before = shifted(shift.origin - 1000);
+    for (int64_t at = shift.origin - 999; at < shift.origin + 1000; at++) {
+        assert_true(shifted(at) >= before);
+        before = shifted(at);
+    }
+    unshift();
+}
+
 static void offsets_of_known_exchanges(void **state)
 {
     static const struct {
@@ -205,6 +267,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(time_never_runs_backwards),
         cmocka_unit_test(clocks_are_the_system_s),
+        cmocka_unit_test(a_shifted_clock_is_ahead_and_gains),
+        cmocka_unit_test(timers_fire_when_the_shifted_clock_is_there),
+        cmocka_unit_test(a_shifted_clock_never_runs_backwards),
         cmocka_unit_test(offsets_of_known_exchanges),
         cmocka_unit_test(there_is_no_bound_before_an_exchange),
         cmocka_unit_test(the_shortest_round_trip_stays),
