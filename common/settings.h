@@ -68,7 +68,12 @@ enum setting_type {
     SETTING_NAME,
     SETTING_CHOICE_FRAMING,
 };
-enum setting_form { SETTING_FORM_VALUE, SETTING_FORM_PRESET, SETTING_FORM_SOCKOPT };
+enum setting_form {
+    SETTING_FORM_VALUE,
+    SETTING_FORM_PRESET,
+    SETTING_FORM_BOTH,
+    SETTING_FORM_SOCKOPT,
+};
 
 /* One line of settings.def. */
 struct setting {

@@ -2,6 +2,7 @@ noinst_LIBRARIES += controller/libcontroller.a
 controller_libcontroller_a_SOURCES = \
 	controller/ask_hosts.c controller/ask_hosts.h \
 	controller/cell.c controller/cell.h \
+	controller/clockfit.c controller/clockfit.h \
 	controller/clocksync.c controller/clocksync.h \
 	controller/command_plot.c controller/commands.h \
 	controller/command_status.c \
@@ -15,6 +16,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/plot.c controller/plot.h \
 	controller/results.c controller/results.h \
 	controller/run.c controller/run.h controller/run_state.h \
+	controller/run_clocks.c \
 	controller/run_gather.c \
 	controller/run_prepare.c \
 	controller/sink_flowlog.c controller/sink.h \
@@ -25,4 +27,4 @@ controller_libcontroller_a_SOURCES = \
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS)
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) -lm

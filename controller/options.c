@@ -25,6 +25,7 @@ enum {
     OPT_LOG,
     OPT_DRY_RUN,
     OPT_EMBEDDED,
+    OPT_CLOCK,
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
@@ -48,6 +49,10 @@ static const struct option_spec own_specs[] = {
      "window, "
      "ecn, state, all, or the name of a single column",
      OPT_COLUMNS},
+    {0, "clock", OPTION_REQUIRED, "estimate|sync|none", CONTROLLER,
+     "how clocks of two daemons are compared: estimate them by exchanges of times (default), trust "
+     "that they are synchronised by PTP or NTP, or not at all",
+     OPT_CLOCK},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
      "say more on standard error; may be given up to three times", OPT_DEBUG},
     {0, "dry-run", OPTION_NONE, NULL, CONTROLLER,
@@ -213,8 +218,9 @@ static bool give_setting(struct reader *reader, const struct setting *setting, c
         return true;
     }
     /* flowgrind's examples give one cap for both endpoints. */
-    bool is_plain = !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
-    if (is_plain) {
+    bool is_plain =
+        value && !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
+    if (is_plain || !value) {
         add_assignment(reader, setting, true, true, given, value);
         return true;
     }
@@ -329,6 +335,18 @@ static bool choose_stack(struct run_options *options, const char *type, struct f
            fail_set(fail, 0, "'%s' is neither segment nor byte", type);
 }
 
+static bool choose_clock(struct run_options *options, const char *mode, struct fail *fail)
+{
+    static const char *const names[] = {
+        [CLOCK_MODE_ESTIMATE] = "estimate", [CLOCK_MODE_SYNC] = "sync", [CLOCK_MODE_NONE] = "none"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        options->clock = (enum clock_mode)i;
+        if (!strcmp(mode, names[i]))
+            return true;
+    }
+    return fail_set(fail, 0, "'%s' is none of estimate, sync, none", mode);
+}
+
 static bool give_own(struct reader *reader, int id, const char *given, const char *value,
                      struct fail *fail)
 {
@@ -373,6 +391,8 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
     case OPT_EMBEDDED:
         options->embedded = true;
         break;
+    case OPT_CLOCK:
+        return choose_clock(options, value, fail);
     case OPT_SELECT:
         return select_flows(reader, value, fail);
     case OPT_HOST:
@@ -529,15 +549,20 @@ static void show_defaults(struct reader *reader)
 {
     struct run_options *options = reader->options;
     static const char *const groups[] = {"interval", "through", "transac", "iat", "kernel"};
-    bool asks = false;
+    bool asks = false, delays = false;
     if (!reader->column_groups_given)
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
             show_columns(options, groups[i]);
     for (size_t i = 0; i < options->plan->count && !asks; i++)
         asks = settings_ask_responses(&options->plan->flows[i].ends[SOURCE]) ||
                settings_ask_responses(&options->plan->flows[i].ends[DESTINATION]);
+    for (size_t i = 0; i < options->plan->count && !delays; i++)
+        for (int end = 0; end < ENDPOINTS; end++)
+            delays |= options->plan->flows[i].ends[end].one_way_delay != 0;
     if (asks && !reader->column_groups_given)
         show_columns(options, "rtt");
+    if (delays && !reader->column_groups_given)
+        show_columns(options, "delay");
     qsort(options->columns, options->column_count, sizeof options->columns[0], by_place);
 }
 

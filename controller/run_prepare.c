@@ -152,6 +152,8 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
     endpoint->source = flow->ends[SOURCE];
     endpoint->destination = flow->ends[DESTINATION];
     endpoint->settings = flow->settings;
+    endpoint->peer_clock =
+        flow->ends[1 - end].one_way_delay ? (int64_t)flow->at[1 - end].daemon : -1;
     if (end == DESTINATION)
         return;
     memcpy(endpoint->peer_host, flow->at[DESTINATION].host, sizeof endpoint->peer_host);

@@ -12,12 +12,14 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/http.c daemon/http.h \
 	daemon/listener.c daemon/listener.h \
 	daemon/pacer.c daemon/pacer.h \
+	daemon/peerclock.c daemon/peerclock.h \
 	daemon/rendezvous.c daemon/rendezvous.h \
 	daemon/resolver.c daemon/resolver.h \
 	daemon/ring.c daemon/ring.h \
 	daemon/rpc_server.c daemon/rpc_server.h \
 	daemon/sampler.c daemon/sampler.h \
 	daemon/session.c daemon/session.h daemon/session_state.h \
+	daemon/session_clocks.c \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
 	daemon/store.c daemon/store.h \

@@ -42,6 +42,7 @@ struct flow *flow_new(const struct flow_arguments *arguments)
     flow->settings = endpoint->settings;
     flow->own = arguments->own;
     flow->peer = arguments->peer;
+    flow->peer_clock = arguments->peer_clock;
     flow->transport = &transport_tcp;
     flow->framing =
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;

@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "pacer.h"
+#include "peerclock.h"
 #include "protocol.h"
 #include "report.h"
 #include "settings.h"
@@ -120,6 +121,10 @@ struct flow {
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
     struct series rtt, iat, delay; /* ns */
+    struct peerclock *peer_clock;  /* borrowed of the session; NULL: the peer's is not known */
+    struct peerclock_view peer_view;
+    int64_t delay_negative;                  /* delays below 0 */
+    int64_t delay_bound, delay_bound_so_far; /* the largest of the interval and of the flow */
     struct tcpinfo tcpinfo;
     struct pacer pacer;
     struct message_state *message;
@@ -135,6 +140,7 @@ struct flow_arguments {
     const struct prepare_endpoint *endpoint;
     struct worker *worker;
     struct addresses own, peer;
+    struct peerclock *peer_clock; /* borrowed as long as the flow lives; NULL: none */
 };
 
 struct flow *flow_new(const struct flow_arguments *arguments);

@@ -55,8 +55,7 @@ static enum call_result read_clock(struct rpc_server *server, void *call, void *
     struct clock_reply *reply = reply_memory;
     (void)server, (void)call, (void)fail;
     reply->received = wait->arrived;
-    reply->wall = clock_wall();
-    reply->sent = clock_now();
+    sysinfo_clock(reply);
     return CALL_DONE;
 }
 
@@ -194,7 +193,7 @@ static enum call_result reports(struct rpc_server *server, void *call_memory, vo
     struct session *session = session_get(server->config.sessions, call->session, fail);
     if (!session)
         return CALL_FAULT;
-    enum call_result result = session_reports(session, call, reply, wait);
+    enum call_result result = session_reports(session, call, reply, wait, fail);
     if (result == CALL_DONE && table)
         make_table(reply);
     session_put(session);

@@ -107,6 +107,16 @@ static int64_t counted_time(const struct direction *direction, int64_t now)
     return (direction->closed ? direction->closed_at : now) - direction->opened_at;
 }
 
+static void set_delay(const struct flow *flow, const struct tally *delays, int64_t bound,
+                      int64_t *value)
+{
+    tally_report(delays, &value[METRIC_delay_count]);
+    if (delays->count)
+        value[METRIC_delay_bound] = bound;
+    if (flow->delay.total.count)
+        value[METRIC_delay_negative] = flow->delay_negative;
+}
+
 void sampler_start(struct flow *flow)
 {
     struct report report;
@@ -129,7 +139,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     set_counters(flow, value);
     tally_report(&flow->rtt.interval, &value[METRIC_rtt_count]);
     tally_report(&flow->iat.interval, &value[METRIC_iat_count]);
-    tally_report(&flow->delay.interval, &value[METRIC_delay_count]);
+    set_delay(flow, &flow->delay.interval, flow->delay_bound, value);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
         set_stream_iat(value, blocks, now - flow->last_sample);
@@ -138,6 +148,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     value[METRIC_status] = status_of(flow, false);
     flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
     emit(flow, &report, NULL, 0);
+    flow->delay_bound = 0;
     flow->rtt.interval = flow->iat.interval = flow->delay.interval = (struct tally){0};
     flow->last_sample = now;
 }
@@ -161,7 +172,7 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
         set_tail(flow, value);
         tally_report(&flow->rtt.total, &value[METRIC_rtt_count]);
         tally_report(&flow->iat.total, &value[METRIC_iat_count]);
-        tally_report(&flow->delay.total, &value[METRIC_delay_count]);
+        set_delay(flow, &flow->delay.total, flow->delay_bound_so_far, value);
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)

@@ -41,6 +41,7 @@ static void session_free(struct session *session)
     for (size_t i = 0; i < session->count; i++)
         free(session->members[i].reason);
     free(session->members);
+    session_free_clocks(session);
     free(session->prepared);
     store_free(&session->store);
     waitlist_destroy(&session->waitlist);
@@ -199,7 +200,8 @@ enum call_result session_start(struct session *session, const struct start_call 
     pthread_mutex_lock(&session->lock);
     int64_t now = clock_now();
     bool again = session->start_at && !strcmp(session->start_key, call->key);
-    if (!again && !check_start(session, call, now, fail)) {
+    if (!again && (!check_start(session, call, now, fail) ||
+                   !session_take_clocks(session, &call->clocks, fail))) {
         result = CALL_FAULT;
     } else if (!again) {
         session->state = STARTED;
@@ -214,8 +216,7 @@ enum call_result session_start(struct session *session, const struct start_call 
     return result;
 }
 
-int64_t session_stop_members(struct session *session, const struct schema_list *only,
-                             int64_t drain)
+int64_t session_stop_members(struct session *session, const struct schema_list *only, int64_t drain)
 {
     int64_t stopped = 0;
     for (size_t i = 0; i < session->count; i++) {

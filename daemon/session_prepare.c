@@ -193,6 +193,7 @@ static void add_member(struct session *session, const struct request *request)
         .worker = sessions->parts.workers[worker],
         .own = request->own,
         .peer = request->peer,
+        .peer_clock = session_peer_clock(session, endpoint->peer_clock),
     });
     flow->listener = request->listener;
     memcpy(flow->secret, request->secret, SECRET_SIZE);

@@ -139,6 +139,9 @@ tests_unit_test_waitlist_LDADD = $(DAEMON_UNIT_LIBS)
 
 CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(CMOCKA_LIBS)
 # controller/
+UNIT_TESTS += tests/unit/test_clockfit
+tests_unit_test_clockfit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clockfit_LDADD = $(CONTROLLER_UNIT_LIBS) -lm
 
 # ---- programs as wholes
 SCRIPT_TESTS = \

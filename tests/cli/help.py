@@ -12,6 +12,7 @@ FLOWCTL_OPTIONS = """
 -v --version
 -c --show-colon=TYPE[,TYPE]...
 -d --debug
+   --clock=estimate|sync|none
    --dry-run
    --embedded
    --log-file[=FILE]
@@ -29,6 +30,7 @@ FLOWCTL_OPTIONS = """
 -Y --delay=x=#.#
 -S --block-size=x=#
 -A --ask-response=x
+-I --one-way-delay[=x]
 -U --block-cap=x=#
 -R --rate=x=#.#(z|k|M|G)(b|B)
 -B --send-buffer=x=#

@@ -20,7 +20,7 @@ RATE_UNITS = ("use z, k, M or G (powers of 1024) with b for bit/s or B for byte/
 NO_PORT = "is not a port: it is a number from 1 to 65535"
 NEITHER = "is neither an option nor a command; --help lists both"
 HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a header of 40 bytes here"
-STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A) or varying "
+STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A), a one-way delay (-I) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
             "command this daemon; --no-auth allows that")
@@ -178,6 +178,15 @@ bad("--framing stream -R s=1M", STREAM)
 bad("--framing stream -A s", STREAM)
 bad("--framing foo", "option --framing: 'foo' is none of auto, stream, message")
 bad(["--framing", ""], "option --framing: '' is none of auto, stream, message")
+
+bad("-I x", f"option -I: 'x' {WHICH}")
+bad("-I s=1", "option -I: takes no value, but '1' was given")
+bad("--one-way-delay=", "option --one-way-delay: nothing is given")
+bad("-I --framing stream", STREAM)
+bad("-I -S s=20", HEADER)
+for text in ("ptp", "Estimate", "estimate,sync", ""):
+    bad(["--clock", text], f"option --clock: '{text}' is none of estimate, sync, none")
+bad("--clock", "option --clock needs an argument")
 
 # ---- -F
 bad("-n 2 -F 9", "option -F: there is no flow 9: with -n 2 the last one is 1")
