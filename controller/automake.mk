@@ -19,9 +19,11 @@ controller_libcontroller_a_SOURCES = \
 	controller/run_clocks.c \
 	controller/run_gather.c \
 	controller/run_prepare.c \
+	controller/run_start_at.c \
 	controller/sink_flowlog.c controller/sink.h \
 	controller/sink_screen.c \
 	controller/sinks.c \
+	controller/startat.c controller/startat.h \
 	controller/summary.c controller/summary.h \
 	controller/writer.c controller/writer.h
 

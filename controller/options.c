@@ -9,6 +9,7 @@
 #include "number.h"
 #include "option.h"
 #include "sock.h"
+#include "startat.h"
 
 enum {
     OPT_HELP,
@@ -26,6 +27,7 @@ enum {
     OPT_DRY_RUN,
     OPT_EMBEDDED,
     OPT_CLOCK,
+    OPT_START_AT,
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
@@ -73,6 +75,10 @@ static const struct option_spec own_specs[] = {
     {'s', "tcp-stack", OPTION_REQUIRED, "TYPE", CONTROLLER,
      "show windows in units of TYPE, 'segment' or 'byte' (default: segment, as Linux has them)",
      OPT_STACK},
+    {0, "start-at", OPTION_REQUIRED, "TIME", CONTROLLER,
+     "start at this time, within a day: 2026-11-30T14:30:00 (with Z or +01:00 unless it is local "
+     "time), 14:30 or 14:30:05 (the next one), +10s, or @ and seconds since 1970",
+     OPT_START_AT},
     {'w', NULL, OPTION_NONE, NULL, CONTROLLER, "write a flow log (same as --log-file)", OPT_LOG},
     {'F', "flow", OPTION_REQUIRED, "#[,#]...", FLOW,
      "the flow options that follow apply to these flows only, counted from 0; -1 stands for all",
@@ -393,6 +399,8 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         break;
     case OPT_CLOCK:
         return choose_clock(options, value, fail);
+    case OPT_START_AT:
+        return startat_parse(value, clock_wall(), &options->start_at, fail);
     case OPT_SELECT:
         return select_flows(reader, value, fail);
     case OPT_HOST:

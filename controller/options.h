@@ -26,6 +26,7 @@ struct run_options {
     int verbosity;        /* how often -d was given */
     bool dry_run, embedded;
     enum clock_mode clock; /* --clock */
+    int64_t start_at;      /* --start-at, ns since 1970; 0: as soon as the flows are ready */
     enum help_topic help;
     bool version;
 };

@@ -38,6 +38,8 @@ bool run_start(struct run *run)
     run_check_synchronised(run);
     run_find_peers(run);
     run->start = choose_start(run);
+    if (run->options->start_at && !run_await_start(run, run->start - clock_now()))
+        return false;
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         struct start_call call = {
             .at = clocksync_remote(run->clocks, i, run->start),
@@ -290,6 +292,7 @@ bool run_gather_result(struct run *run, const struct fleet_result *result)
             return true;
         break;
     case METHOD_START:
+    case METHOD_RENEW:
         break;
     case METHOD_REPORTS:
         take_reports(run, result);

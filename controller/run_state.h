@@ -84,6 +84,9 @@ bool run_read_clocks(struct run *run, int rounds);
 /* Exchanges times with those for which it is due. */
 void run_keep_clocks(struct run *run);
 void run_take_clock(struct run *run, const struct fleet_result *result);
+/* --start-at: waits until shortly before the wanted start, at least `lead` ns, and sets the run's
+ * start to it. Meanwhile the sessions stay alive and the clocks are watched. */
+bool run_await_start(struct run *run, int64_t lead);
 /* Makes room for what each daemon is told of its peers' clocks. */
 void run_find_peers(struct run *run);
 /* Warns of clocks that --clock=sync should not trust. */

@@ -142,6 +142,9 @@ CONTROLLER_UNIT_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(
 UNIT_TESTS += tests/unit/test_clockfit
 tests_unit_test_clockfit_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_clockfit_LDADD = $(CONTROLLER_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_startat
+tests_unit_test_startat_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_startat_LDADD = $(CONTROLLER_UNIT_LIBS)
 
 # ---- programs as wholes
 SCRIPT_TESTS = \

@@ -22,6 +22,7 @@ FLOWCTL_OPTIONS = """
 -p
 -q --quiet
 -s --tcp-stack=TYPE
+   --start-at=TIME
 -w
 -F --flow=#[,#]...
 -H --host=x=HOST[/CONTROL[:PORT]]

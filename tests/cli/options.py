@@ -188,6 +188,19 @@ for text in ("ptp", "Estimate", "estimate,sync", ""):
     bad(["--clock", text], f"option --clock: '{text}' is none of estimate, sync, none")
 bad("--clock", "option --clock needs an argument")
 
+NO_TIME = ("no time is written so: use 2026-11-30T14:30:00 (with Z or +01:00 unless it is local time), "
+           "14:30 or 14:30:05, +10s, or @ and seconds since 1970")
+for text in ("", "now", "14", "25:00", "14:60", "14:30:60", "2:30", "14:30:", "14:30Z", "14:30:05.",
+             "2026-11-30", "2026-11-30T14", "2026-13-30T14:30", "2026-11-30T14:30+1", "26-11-30T14:30",
+             "2026-11-30T14:30:00Zx", "14:30x"):
+    bad(["--start-at", text], f"option --start-at: '{text}': {NO_TIME}")
+bad("--start-at 2026-02-30T10:00Z", "option --start-at: '2026-02-30T10:00Z': there is no such date")
+bad("--start-at +", "option --start-at: '+': '' is not a number")
+bad("--start-at +5y", f"option --start-at: '+5y': '5y' has an unknown unit 'y'; {SECONDS_UNITS}")
+bad("--start-at @x", "option --start-at: '@x': 'x' is not a number")
+for text in ("+25h", "9999-12-31T23:59:59Z", "@9000000000"):
+    bad(["--start-at", text], f"option --start-at: '{text}' is more than a day away")
+
 # ---- -F
 bad("-n 2 -F 9", "option -F: there is no flow 9: with -n 2 the last one is 1")
 bad("-F 9 -n 2", "option -F: there is no flow 9: with -n 2 the last one is 1")
