@@ -157,6 +157,7 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
+	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
