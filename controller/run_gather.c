@@ -271,8 +271,10 @@ void run_gather(struct run *run)
 {
     int64_t latest = expected_end(run) + LATEST_END;
     run->later_clocks = true;
-    while (poll_all(run)) {
+    for (;;) {
         run_keep_clocks(run);
+        if (!poll_all(run))
+            break;
         fleet_step(run->fleet, STEP_MS);
         if (interrupt_asked())
             stop_all(run, "interrupted: stopping the flows; once more ends at once");

@@ -62,12 +62,16 @@ struct session *session_reference(struct session *session)
     return session;
 }
 
-static void renew(struct session *session)
+/* The lease counts from when the controller was heard. */
+static void renew(struct session *session, int64_t heard)
 {
-    atomic_store(&session->lease_end, clock_now() + session->lease);
+    int_fast64_t end = heard + session->lease, before = atomic_load(&session->lease_end);
+    while (before < end && !atomic_compare_exchange_weak(&session->lease_end, &before, end))
+        ;
 }
 
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail)
+struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
+                            struct fail *fail)
 {
     struct session *found = NULL;
     pthread_mutex_lock(&sessions->lock);
@@ -78,7 +82,7 @@ struct session *session_get(struct sessions *sessions, const char *id, struct fa
     }
     pthread_mutex_unlock(&sessions->lock);
     if (found)
-        renew(found);
+        renew(found, heard);
     else
         fail_set(fail, FAULT_GONE,
                  "there is no such session: it was closed, its lease ended "
@@ -120,7 +124,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     pthread_mutex_init(&session->lock, NULL);
     waitlist_init(&session->waitlist);
     store_init(&session->store, &session->budget);
-    renew(session);
+    renew(session, session->opened_at);
     list_append(&sessions->all, &session->link);
     sessions->count++;
     return session;

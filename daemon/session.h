@@ -69,8 +69,10 @@ enum call_result { CALL_DONE, CALL_FAULT, CALL_WAIT };
 
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
                               struct open_reply *reply, struct fail *fail);
-/* The session with a new reference and a renewed lease, or NULL with a sentence. */
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail);
+/* The session with a new reference and a lease that counts from `heard`, when its controller's call
+ * came; or NULL with a sentence. */
+struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
+                            struct fail *fail);
 void session_put(struct session *session);
 
 enum call_result session_prepare(struct session *session, const struct prepare_call *call,
