@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cdf.h"
+#include "clock.h"
 #include "mem.h"
 
 /* Rows of the field tables; `owner` is the struct. */
@@ -85,12 +86,36 @@ static const struct field describe_reply_fields[] = {
 };
 SCHEMA(describe_reply);
 
+/* More than a year is no error of a clock, but nonsense. */
+#define CLOCK_ERROR_MAX (366 * 86400 * NS_PER_SEC)
+#define PEER_CLOCK_MAX  9999999
+
 static const struct field clock_reply_fields[] = {
     NUMBER(clock_reply, received, "daemon's CLOCK_MONOTONIC when the call came, ns"),
     NUMBER(clock_reply, sent, "daemon's CLOCK_MONOTONIC when the reply went, ns"),
     NUMBER(clock_reply, wall, "daemon's CLOCK_REALTIME at `sent`, ns since 1970"),
+    INT(clock_reply, wall_error, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX, 0,
+        "how far `wall` may be off, ns"),
+    FLAG(clock_reply, synchronised, "whether the kernel takes CLOCK_REALTIME to be synchronised"),
+    NUMBER(clock_reply, status, "status of adjtimex(2)"),
+    INT(clock_reply, max_error_us, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX / 1000, 0,
+        "its maximum error of CLOCK_REALTIME, us"),
+    INT(clock_reply, est_error_us, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX / 1000, 0,
+        "its estimated error, us"),
 };
 SCHEMA(clock_reply);
+
+static const struct field peer_clock_fields[] = {
+    INT(peer_clock, peer, FIELD_ALWAYS, 0, PEER_CLOCK_MAX, 0, "number of the clock"),
+    NUMBER(peer_clock, reference, "an instant of the peer's clock, ns"),
+    NUMBER(peer_clock, offset, "this daemon's clock minus the peer's at that instant, ns"),
+    INT(peer_clock, rate_ppb, FIELD_ALWAYS, -CLOCK_SKEW_MAX_PPB, CLOCK_SKEW_MAX_PPB, 0,
+        "what the offset gains in a second, ns"),
+    INT(peer_clock, bound, FIELD_ALWAYS, 0, INT64_MAX / 4, 0, "how far the offset may be off, ns"),
+    INT(peer_clock, bound_ppb, FIELD_ALWAYS, 0, CLOCK_SKEW_MAX_PPB, 0,
+        "what that gains in a second, ns"),
+};
+SCHEMA(peer_clock);
 
 static const struct field status_session_fields[] = {
     TEXT(status_session, run, FIELD_ALWAYS, "the run, as its controller calls it"),
@@ -146,6 +171,8 @@ static const struct field prepare_endpoint_fields[] = {
     INT(prepare_endpoint, port, 0, 0, 65535, 0, "source: port of the destination"),
     TEXT(prepare_endpoint, secret, 0, "source: the secret that the destination issued"),
     TEXT(prepare_endpoint, proof, 0, "source: the proof that the destination issued"),
+    INT(prepare_endpoint, peer_clock, 0, -1, PEER_CLOCK_MAX, -1,
+        "number of the other end's clock, for one-way delays; -1: none"),
     STRUCT(prepare_endpoint, source, &endpoint_settings_schema, "settings of the source"),
     STRUCT(prepare_endpoint, destination, &endpoint_settings_schema, "settings of the destination"),
     STRUCT(prepare_endpoint, settings, &flow_settings_schema, "settings of the flow"),
@@ -214,6 +241,7 @@ static const struct field start_call_fields[] = {
     KEY(start_call),
     INT(start_call, at, 0, 0, INT64_MAX, 0, "instant of the daemon's CLOCK_MONOTONIC, ns"),
     INT(start_call, in_ms, 0, -1, 86400000, -1, "or: in so many ms"),
+    LIST(start_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX, "clocks of the peers"),
 };
 SCHEMA(start_call);
 
@@ -233,6 +261,8 @@ static const struct field reports_call_fields[] = {
         "packed size of the rows at most; one "
         "row is always given"),
     TEXT(reports_call, encoding, 0, "\"packed\" (default) or \"table\""),
+    LIST(reports_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX,
+         "clocks of the peers, as they are known by now"),
 };
 SCHEMA(reports_call);
 

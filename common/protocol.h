@@ -25,6 +25,7 @@ enum {
     PROTOCOL_REASON_MAX = 512,
     PROTOCOL_CHUNK_MAX = 2000,   /* endpoints in one call */
     PROTOCOL_TABLES_MAX = 16,    /* empirical distributions of a session */
+    PROTOCOL_CLOCKS_MAX = 10000, /* peers' clocks in one call */
     PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
     PROTOCOL_REPLY_MAX = 64 << 20,
@@ -81,7 +82,16 @@ struct describe_reply {
 
 struct clock_reply {
     int64_t received, sent; /* CLOCK_MONOTONIC of the daemon, ns */
-    int64_t wall;           /* CLOCK_REALTIME of the daemon, ns since 1970 */
+    int64_t wall;           /* CLOCK_REALTIME of the daemon at `sent`, ns since 1970 */
+    int64_t wall_error;     /* how far that may be off, as the two can't be read at once, ns */
+    int64_t synchronised;   /* what the kernel says of CLOCK_REALTIME: adjtimex(2) */
+    int64_t status, max_error_us, est_error_us;
+};
+
+/* How the clock of the daemon that is called sees that of a peer: a struct clock_map. */
+struct peer_clock {
+    int64_t peer; /* as prepare_endpoint has it */
+    int64_t reference, offset, rate_ppb, bound, bound_ppb;
 };
 
 struct status_session {
@@ -121,6 +131,7 @@ struct prepare_endpoint {
                                           to where a dump looks for packets */
     int64_t port;                      /* source: of the destination */
     char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX]; /* source: what the destination issued */
+    int64_t peer_clock; /* number of the other end's clock, -1: it has none */
     struct endpoint_settings source, destination;
     struct flow_settings settings;
 };
@@ -163,8 +174,9 @@ struct prepared_reply {
 
 struct start_call {
     char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
-    int64_t at;    /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
-    int64_t in_ms; /* -1: not given */
+    int64_t at;                /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
+    int64_t in_ms;             /* -1: not given */
+    struct schema_list clocks; /* struct peer_clock */
 };
 
 struct start_reply {
@@ -176,7 +188,8 @@ struct reports_call {
     int64_t after;   /* row number: rows up to it are acknowledged and given up */
     int64_t wait_ms; /* for a row, if none is there */
     int64_t max_bytes;
-    char encoding[16]; /* "packed" (default) or "table" */
+    char encoding[16];         /* "packed" (default) or "table" */
+    struct schema_list clocks; /* struct peer_clock: newer ones */
 };
 
 struct reports_reply {

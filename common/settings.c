@@ -43,6 +43,7 @@ static const char *const transport_names[] = {"tcp", "mptcp"};
 
 #define WIRE_OPTION_VALUE          "--"
 #define WIRE_OPTION_PRESET(stands) "--"
+#define WIRE_OPTION_BOTH(stands)   "--"
 #define WIRE_OPTION_SOCKOPT        "-O "
 #define WIRE_OPTION_TRAFFIC        "-G "
 
@@ -89,6 +90,7 @@ const struct schema flow_settings_schema = {"flow_settings", sizeof(struct flow_
 
 #define FORM_VALUE            .form = SETTING_FORM_VALUE
 #define FORM_PRESET(stands)   .form = SETTING_FORM_PRESET, .preset = stands
+#define FORM_BOTH(stands)     .form = SETTING_FORM_BOTH, .preset = stands
 #define FORM_SOCKOPT          .form = SETTING_FORM_SOCKOPT
 #define FORM_TRAFFIC          .form = SETTING_FORM_TRAFFIC
 #define OFFSET_ENDPOINT(name) offsetof(struct endpoint_settings, name)
@@ -251,7 +253,7 @@ static bool parse_dist(const struct setting *setting, const char *text, struct d
 bool setting_parse(const struct setting *setting, const char *text, void *object, struct fail *fail)
 {
     void *at = (char *)object + setting->offset;
-    int64_t number = setting->form == SETTING_FORM_PRESET ? setting->preset : 1;
+    int64_t number = setting->preset ? setting->preset : 1;
     if (setting->type == SETTING_NAME)
         return parse_name(setting, text, at, fail);
     if (text && is_dist(setting) && strchr(text, ':'))
@@ -303,7 +305,9 @@ size_t settings_options(struct option_spec *specs, int base, const char *group)
         specs[count++] = (struct option_spec){
             .letter = setting->letter,
             .name = setting->name,
-            .argument = setting->argument ? OPTION_REQUIRED : OPTION_NONE,
+            .argument = setting->form == SETTING_FORM_BOTH ? OPTION_LOOSE
+                        : setting->argument                ? OPTION_REQUIRED
+                                                           : OPTION_NONE,
             .value = setting->argument,
             .group = group,
             .help = setting->help,
@@ -373,7 +377,8 @@ bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
 {
     for (int i = 0; i < ENDPOINTS; i++)
         if (settings_ask_responses(&ends[i]) || settings_are_paced(&ends[i]) ||
-            (sends(&ends[i]) && ends[i].request_size.kind != DIST_CONSTANT))
+            (sends(&ends[i]) &&
+             (ends[i].one_way_delay || ends[i].request_size.kind != DIST_CONSTANT)))
             return true;
     return flow->framing == FRAMING_MESSAGE;
 }
@@ -496,7 +501,7 @@ bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
     if (messages && flow->framing == FRAMING_STREAM)
         return fail_set(fail, 0,
                         "stream framing carries no headers, but a rate (-R), a gap, a response "
-                        "(-A) or varying sizes need them");
+                        "(-A), a one-way delay (-I) or varying sizes need them");
     for (int i = 0; i < ENDPOINTS; i++) {
         if (sends(&ends[i]) &&
             (!check_sizes(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail)))

@@ -82,6 +82,7 @@ enum setting_type {
 enum setting_form {
     SETTING_FORM_VALUE,
     SETTING_FORM_PRESET,
+    SETTING_FORM_BOTH,
     SETTING_FORM_SOCKOPT,
     SETTING_FORM_TRAFFIC,
 };

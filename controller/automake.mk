@@ -2,6 +2,7 @@ noinst_LIBRARIES += controller/libcontroller.a
 controller_libcontroller_a_SOURCES = \
 	controller/ask_hosts.c controller/ask_hosts.h \
 	controller/cell.c controller/cell.h \
+	controller/clockfit.c controller/clockfit.h \
 	controller/clocksync.c controller/clocksync.h \
 	controller/command_fetch_dumps.c \
 	controller/command_plot.c controller/commands.h \
@@ -17,17 +18,20 @@ controller_libcontroller_a_SOURCES = \
 	controller/plot.c controller/plot.h \
 	controller/results.c controller/results.h \
 	controller/run.c controller/run.h controller/run_state.h \
+	controller/run_clocks.c \
 	controller/run_gather.c \
 	controller/run_prepare.c \
+	controller/run_start_at.c \
 	controller/sink_flowlog.c controller/sink.h \
 	controller/sink_screen.c \
 	controller/sinks.c \
+	controller/startat.c controller/startat.h \
 	controller/summary.c controller/summary.h \
 	controller/writer.c controller/writer.h
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS)
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) -lm
 
 # The other name, for those who are used to flowgrind-stop; argv[0] decides.
 install-exec-hook:

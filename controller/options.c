@@ -9,6 +9,7 @@
 #include "number.h"
 #include "option.h"
 #include "sock.h"
+#include "startat.h"
 
 enum {
     OPT_HELP,
@@ -26,6 +27,8 @@ enum {
     OPT_LOG,
     OPT_DRY_RUN,
     OPT_EMBEDDED,
+    OPT_CLOCK,
+    OPT_START_AT,
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
@@ -50,6 +53,10 @@ static const struct option_spec own_specs[] = {
      "segs, limits, window, ecn, state, cc, mptcp, rtt-percentiles, iat-percentiles, "
      "delay-percentiles, due-percentiles, hold-percentiles, all, or the name of a single column",
      OPT_COLUMNS},
+    {0, "clock", OPTION_REQUIRED, "estimate|sync|none", CONTROLLER,
+     "how clocks of two daemons are compared: estimate them by exchanges of times (default), trust "
+     "that they are synchronised by PTP or NTP, or not at all",
+     OPT_CLOCK},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
      "say on standard error what happens to the run and its flows; twice: each call as well; three "
      "times: what is read and waited for, too",
@@ -76,6 +83,10 @@ static const struct option_spec own_specs[] = {
     {'s', "tcp-stack", OPTION_REQUIRED, "TYPE", CONTROLLER,
      "show windows in units of TYPE, 'segment' or 'byte' (default: segment, as Linux has them)",
      OPT_STACK},
+    {0, "start-at", OPTION_REQUIRED, "TIME", CONTROLLER,
+     "start at this time, within a day: 2026-11-30T14:30:00 (with Z or +01:00 unless it is local "
+     "time), 14:30 or 14:30:05 (the next one), +10s, or @ and seconds since 1970",
+     OPT_START_AT},
     {'w', NULL, OPTION_NONE, NULL, CONTROLLER, "write a flow log (same as --log-file)", OPT_LOG},
     {'F', "flow", OPTION_REQUIRED, "#[,#]...", FLOW,
      "the flow options that follow apply to these flows only, counted from 0; -1 stands for all",
@@ -273,8 +284,9 @@ static bool give_setting(struct reader *reader, const struct setting *setting, c
         return true;
     }
     /* flowgrind's examples give one cap for both endpoints. */
-    bool is_plain = !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
-    if (is_plain) {
+    bool is_plain =
+        value && !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
+    if (is_plain || !value) {
         add_assignment(reader, setting, true, true, given, value);
         return true;
     }
@@ -389,6 +401,18 @@ static bool choose_stack(struct run_options *options, const char *type, struct f
            fail_set(fail, 0, "'%s' is neither segment nor byte", type);
 }
 
+static bool choose_clock(struct run_options *options, const char *mode, struct fail *fail)
+{
+    static const char *const names[] = {
+        [CLOCK_MODE_ESTIMATE] = "estimate", [CLOCK_MODE_SYNC] = "sync", [CLOCK_MODE_NONE] = "none"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        options->clock = (enum clock_mode)i;
+        if (!strcmp(mode, names[i]))
+            return true;
+    }
+    return fail_set(fail, 0, "'%s' is none of estimate, sync, none", mode);
+}
+
 static bool give_own(struct reader *reader, int id, const char *given, const char *value,
                      struct fail *fail)
 {
@@ -436,6 +460,10 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
     case OPT_EMBEDDED:
         options->embedded = true;
         break;
+    case OPT_CLOCK:
+        return choose_clock(options, value, fail);
+    case OPT_START_AT:
+        return startat_parse(value, clock_wall(), &options->start_at, fail);
     case OPT_SELECT:
         return select_flows(reader, value, fail);
     case OPT_HOST:
@@ -599,15 +627,20 @@ static void show_defaults(struct reader *reader)
 {
     struct run_options *options = reader->options;
     static const char *const groups[] = {"interval", "through", "transac", "iat", "kernel"};
-    bool asks = false;
+    bool asks = false, delays = false;
     if (!reader->column_groups_given)
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
             show_columns(options, groups[i]);
     for (size_t i = 0; i < options->plan->count && !asks; i++)
         asks = settings_ask_responses(&options->plan->flows[i].ends[SOURCE]) ||
                settings_ask_responses(&options->plan->flows[i].ends[DESTINATION]);
+    for (size_t i = 0; i < options->plan->count && !delays; i++)
+        for (int end = 0; end < ENDPOINTS; end++)
+            delays |= options->plan->flows[i].ends[end].one_way_delay != 0;
     if (asks && !reader->column_groups_given)
         show_columns(options, "rtt");
+    if (delays && !reader->column_groups_given)
+        show_columns(options, "delay");
     qsort(options->columns, options->column_count, sizeof options->columns[0], by_place);
 }
 

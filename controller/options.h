@@ -3,6 +3,7 @@
 #ifndef FLOWRIG_OPTIONS_H
 #define FLOWRIG_OPTIONS_H
 
+#include "clocksync.h"
 #include "metrics.h"
 #include "plan.h"
 
@@ -25,6 +26,8 @@ struct run_options {
     bool overwrite;       /* -o */
     int verbosity;        /* how often -d was given */
     bool dry_run, embedded;
+    enum clock_mode clock; /* --clock */
+    int64_t start_at;      /* --start-at, ns since 1970; 0: as soon as the flows are ready */
     enum help_topic help;
     bool version;
 };

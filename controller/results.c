@@ -119,6 +119,7 @@ struct endpoint_result *results_take(struct results *results, const struct repor
     case REPORT_START:
         result->started = true;
         result->start = *report;
+        result->start_late = report->key[REPORT_BEGIN];
         break;
     case REPORT_INTERVAL:
         result->intervals++;
@@ -209,7 +210,7 @@ static void sum_endpoint(const struct endpoint_result *result, bool late_connect
 {
     /* When a late connection is there says nothing of the common start. */
     if (result->started && !late_connect) {
-        int64_t start = result->start.key[REPORT_BEGIN];
+        int64_t start = result->start_late;
         if (!total->started || start < total->first_start)
             total->first_start = start;
         if (!total->started || start > total->last_start)

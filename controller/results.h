@@ -12,6 +12,8 @@
 struct endpoint_result {
     bool started;            /* the start row is here */
     struct report start;     /* counters hold the baseline */
+    int64_t start_late;      /* when it truly began, ns after the common instant ... */
+    int64_t start_bound;     /* ... and how well the clocks are known for that */
     int64_t before[METRICS]; /* counters at the end of the last interval */
     int64_t intervals;       /* rows of intervals so far */
     int64_t next_number;     /* of the next row */

@@ -73,7 +73,7 @@ static void set_up_fleet(struct run *run)
 {
     size_t count = run->plan->daemon_count;
     run->fleet = fleet_new(on_result, run, interrupt_fd());
-    run->clocks = clocksync_new(count);
+    run->clocks = clocksync_new(count, run->options->clock);
     run->daemons = mem_new(count, sizeof *run->daemons);
     run->described = mem_new(count, sizeof *run->described);
 }
@@ -82,6 +82,8 @@ static void take_down_fleet(struct run *run)
 {
     fleet_free(run->fleet);
     clocksync_free(run->clocks);
+    for (size_t i = 0; run->daemons && i < run->plan->daemon_count; i++)
+        free(run->daemons[i].clocks.items);
     free(run->daemons);
     free(run->described);
     run->fleet = NULL;
@@ -180,14 +182,16 @@ static bool measure(struct run *run)
         .daemons = run->described,
         .run_id = run->id,
         .controller = run->controller,
+        .start = run->start,
         .wall_start = clock_wall() + (run->start - clock_now()),
     };
     sinks_start(&run->sinks, &sink_run);
     run_gather(run);
+    run_settle_clocks(run);
     if (run->options->histogram)
         histograms_write(&run->sinks, run->results);
     log_info("run %.8s: all reports are here", run->id);
-    summary_write(&run->sinks, &sink_run, run->results, clocksync_bound(run->clocks));
+    summary_write(&run->sinks, &sink_run, run->results, run->clocks);
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);
     if (total.failed)

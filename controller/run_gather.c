@@ -14,6 +14,7 @@ enum {
     CALL_TIMEOUT_MS = 10000,
     POLL_WAIT_MS = 2000,
     POLL_LEAST_MS = 200,
+    CLOCK_WAIT_MS = 500,
     STEP_MS = 200,
 };
 
@@ -24,37 +25,29 @@ enum {
 
 /* ---- clocks and the start ---- */
 
-static bool read_clocks(struct run *run)
-{
-    for (int round = 0; round < CLOCKSYNC_ROUNDS; round++) {
-        for (size_t i = 0; i < run->plan->daemon_count; i++) {
-            struct empty_message nothing = {0};
-            fleet_call(run->fleet, i, LANE_COMMAND, METHOD_CLOCK, &nothing, CALL_TIMEOUT_MS, NULL);
-        }
-        if (!run_wait(run))
-            return false;
-    }
-    return true;
-}
-
 /* Late enough for the call to reach every daemon and every daemon's flows. */
 static int64_t choose_start(const struct run *run)
 {
-    int64_t slowest = 0;
-    for (size_t i = 0; i < run->plan->daemon_count; i++) {
-        int64_t bound = run->clocks->estimates[i].bound;
-        slowest = bound > slowest ? bound : slowest;
-    }
-    return clock_now() + START_LEAD + 10 * slowest + (int64_t)run->plan->count * 20 * NS_PER_US;
+    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) +
+           (int64_t)run->plan->count * 20 * NS_PER_US;
 }
 
 bool run_start(struct run *run)
 {
-    if (!read_clocks(run))
+    if (!run_read_clocks(run, CLOCKSYNC_ROUNDS))
         return false;
+    run_check_synchronised(run);
+    run_find_peers(run);
     run->start = choose_start(run);
+    if (run->options->start_at && !run_await_start(run, run->start - clock_now()))
+        return false;
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
-        struct start_call call = {.at = clocksync_remote(run->clocks, i, run->start), .in_ms = -1};
+        struct start_call call = {
+            .at = clocksync_remote(run->clocks, i, run->start),
+            .in_ms = -1,
+            .clocks = run_peer_clocks(run, i),
+        };
+        run->daemons[i].start_at = call.at;
         memcpy(call.session, run->daemons[i].session, sizeof call.session);
         snprintf(call.key, sizeof call.key, "start");
         run->daemons[i].last_contact = clock_now();
@@ -88,7 +81,11 @@ static void poll_reports(struct run *run, size_t index)
         .after = daemon->after,
         .wait_ms = timeout / 2 < POLL_WAIT_MS ? timeout / 2 : POLL_WAIT_MS,
         .max_bytes = 4 << 20,
+        .clocks = run_peer_clocks(run, index),
     };
+    /* What is learned of the clocks goes with the next call. */
+    if (daemon->clocks.count && call.wait_ms > CLOCK_WAIT_MS)
+        call.wait_ms = CLOCK_WAIT_MS;
     memcpy(call.session, daemon->session, sizeof call.session);
     daemon->polling = true;
     fleet_call(run->fleet, index, LANE_REPORTS, METHOD_REPORTS, &call, timeout, NULL);
@@ -301,7 +298,11 @@ static void give_up(struct run *run)
 void run_gather(struct run *run)
 {
     int64_t latest = expected_end(run) + LATEST_END;
-    while (poll_all(run)) {
+    run->later_clocks = true;
+    for (;;) {
+        run_keep_clocks(run);
+        if (!poll_all(run))
+            break;
         fleet_step(run->fleet, STEP_MS);
         if (interrupt_asked())
             stop_all(run, "interrupted: stopping the flows; once more ends at once");
@@ -316,11 +317,12 @@ bool run_gather_result(struct run *run, const struct fleet_result *result)
 {
     switch (result->method) {
     case METHOD_CLOCK:
-        if (result->outcome == FLEET_ANSWERED)
-            clocksync_add(run->clocks, result->daemon, result->sent, result->received,
-                          result->reply);
+        run_take_clock(run, result);
+        if (run->later_clocks)
+            return true;
         break;
     case METHOD_START:
+    case METHOD_RENEW:
         break;
     case METHOD_REPORTS:
         take_reports(run, result);

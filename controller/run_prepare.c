@@ -154,6 +154,8 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
     endpoint->settings = flow->settings;
     const struct plan_place *peer = &flow->at[end == SOURCE ? DESTINATION : SOURCE];
     memcpy(endpoint->peer_host, peer->host, sizeof endpoint->peer_host);
+    endpoint->peer_clock =
+        flow->ends[1 - end].one_way_delay ? (int64_t)flow->at[1 - end].daemon : -1;
     if (end == DESTINATION)
         return;
     endpoint->port = link->port;

@@ -19,6 +19,8 @@ struct part {
     enum endpoint end;
     const struct endpoint_result *result;
     const int64_t *value; /* of the final report */
+    const struct clocksync *clocks;
+    int64_t now; /* the instant at which clocks are compared, local CLOCK_MONOTONIC */
 };
 
 static const struct endpoint_settings *own(const struct part *part)
@@ -306,6 +308,47 @@ static void put_settings(struct part *part)
         buffer_text(&part->line, ", calling shutdown");
 }
 
+/* What the delays lack to be exact, and whether they contradict it. */
+static void put_delay_bound(struct part *part)
+{
+    const int64_t *value = part->value;
+    if (value[METRIC_delay_bound] == METRIC_ABSENT)
+        return;
+    buffer_printf(&part->line, ", delay bound = %.3f [ms]",
+                  milliseconds(value[METRIC_delay_bound]));
+    if (value[METRIC_delay_negative] > 0)
+        buffer_printf(&part->line, ", delays below 0 = %" PRId64 " [#]",
+                      value[METRIC_delay_negative]);
+    if (value[METRIC_delay_min] != METRIC_ABSENT &&
+        value[METRIC_delay_min] < -value[METRIC_delay_bound])
+        buffer_text(&part->line, " (the bound did not hold: a clock was set or slewed)");
+}
+
+/* When the endpoint really began; with late connect that says nothing of the start. */
+static void put_start(struct part *part)
+{
+    const struct endpoint_result *result = part->result;
+    if (!result->started || part->flow->settings.late_connect || result->start_bound == CLOCK_NEVER)
+        return;
+    buffer_printf(&part->line, ", start = %+.3f/%.3f [ms] (after the common instant/clock bound)",
+                  milliseconds(result->start_late), milliseconds(result->start_bound));
+}
+
+/* How the destination's clock differs from the source's, at the end of the run. */
+static void put_clock(struct part *part)
+{
+    struct clock_map map;
+    const struct plan_place *at = part->flow->at;
+    if (part->end == SOURCE || at[SOURCE].daemon == at[DESTINATION].daemon ||
+        !clocksync_map(part->clocks, at[DESTINATION].daemon, at[SOURCE].daemon, part->now, &map))
+        return;
+    buffer_printf(&part->line, ", clock = %+.6f/%.6f [ms] (ahead of S/bound)",
+                  milliseconds(map.offset), milliseconds(map.bound));
+    if (part->clocks->mode == CLOCK_MODE_ESTIMATE)
+        buffer_printf(&part->line, ", drift = %+.3f/%.3f [ppm] (against S/bound)",
+                      (double)map.rate_ppb / 1000, (double)map.bound_ppb / 1000);
+}
+
 static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
 {
     part->line.length = 0;
@@ -319,6 +362,9 @@ static void write_endpoint(struct sinks *sinks, struct part *part, size_t index)
         put_blocks(part, "response", METRIC_tx_responses, METRIC_tx_responses_tail,
                    METRIC_rx_responses, METRIC_rx_responses_tail);
         put_all_series(part);
+        put_delay_bound(part);
+        put_start(part);
+        put_clock(part);
         put_tail(part);
         put_dump(part);
         put_settings(part);
@@ -386,10 +432,26 @@ static void write_total(struct sinks *sinks, const struct sink_run *run,
                (double)(total.last_start - total.first_start) / NS_PER_MS, error);
 }
 
-void summary_write(struct sinks *sinks, const struct sink_run *run, const struct results *results,
-                   int64_t bound)
+/* What the kernels say of the clocks that the run has trusted. */
+static void write_synchronised(struct sinks *sinks, const struct sink_run *run,
+                               const struct clocksync *clocks)
 {
-    struct part part = {.run = run};
+    for (size_t i = 0; clocks->mode == CLOCK_MODE_SYNC && i < clocks->count; i++) {
+        const struct clock_reply *last = &clocks->daemons[i].last;
+        char text[PROTOCOL_HOST_MAX + 16];
+        plan_daemon_text(&run->options->plan->daemons[i], text);
+        sinks_line(sinks,
+                   "clock of %s: synchronised = %s, status = 0x%04" PRIx64
+                   ", maxerror = %.3f [ms], esterror = %.3f [ms]",
+                   text, last->synchronised ? "yes" : "no", (uint64_t)last->status,
+                   (double)last->max_error_us / 1000, (double)last->est_error_us / 1000);
+    }
+}
+
+void summary_write(struct sinks *sinks, const struct sink_run *run, const struct results *results,
+                   const struct clocksync *clocks)
+{
+    struct part part = {.run = run, .clocks = clocks, .now = clock_now()};
     for (size_t i = 0; i < results->count; i++) {
         sinks_line(sinks, "%s", "");
         for (int end = 0; end < ENDPOINTS; end++) {
@@ -403,5 +465,6 @@ void summary_write(struct sinks *sinks, const struct sink_run *run, const struct
     buffer_free(&part.line);
     sinks_line(sinks, "%s", "");
     write_series(sinks, results);
-    write_total(sinks, run, results, bound);
+    write_synchronised(sinks, run, clocks);
+    write_total(sinks, run, results, clocksync_bound(clocks, run->start));
 }

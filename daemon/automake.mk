@@ -18,6 +18,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/listener.c daemon/listener.h \
 	daemon/packet.c daemon/packet.h \
 	daemon/pacer.c daemon/pacer.h \
+	daemon/peerclock.c daemon/peerclock.h \
 	daemon/rendezvous.c daemon/rendezvous.h \
 	daemon/resolver.c daemon/resolver.h \
 	daemon/ring.c daemon/ring.h \
@@ -25,6 +26,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/rpc_server.c daemon/rpc_server.h \
 	daemon/sampler.c daemon/sampler.h \
 	daemon/session.c daemon/session.h daemon/session_state.h \
+	daemon/session_clocks.c \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
 	daemon/splitter.c daemon/splitter.h \

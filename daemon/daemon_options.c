@@ -2,6 +2,7 @@
 #include "daemon_options.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,12 +32,15 @@ enum {
     OPT_STATE_DIR,
     OPT_LOG_LEVEL,
     OPT_NO_AUTH,
+    OPT_CLOCK_OFFSET,
+    OPT_CLOCK_SKEW,
 };
 
 #define GENERAL "General options"
 #define CONTROL "Control connections"
 #define FLOWS   "Flows"
 #define LIMITS  "Limits"
+#define TESTS   "For tests of flowrig itself"
 
 static const struct option_spec specs[] = {
     {'h', "help", OPTION_NONE, NULL, GENERAL, "display this help and exit", OPT_HELP},
@@ -88,7 +92,15 @@ static const struct option_spec specs[] = {
      "how long reports of a session that has ended wait for their controller, in seconds (default: "
      "3600)",
      OPT_RETAIN},
+    {0, "test-clock-offset", OPTION_REQUIRED, "#", TESTS,
+     "let the daemon's clock be ahead of the system's by so many seconds, or behind it if negative",
+     OPT_CLOCK_OFFSET},
+    {0, "test-clock-skew", OPTION_REQUIRED, "PPM", TESTS,
+     "let the daemon's clock run faster by so many millionths, or slower if negative",
+     OPT_CLOCK_SKEW},
 };
+
+#define CLOCK_OFFSET_MAX (366 * 86400 * NS_PER_SEC)
 
 enum { SPECS = sizeof specs / sizeof specs[0] };
 
@@ -142,6 +154,30 @@ static bool parse_memory(const char *value, int64_t *bytes, struct fail *fail)
     return *bytes >= 1 << 16 || fail_set(fail, 0, "'%s' is below 64k", value);
 }
 
+/* Seconds with a sign. That the clock stays above 0 is checked when it is shifted. */
+static bool parse_offset(const char *value, int64_t *offset, struct fail *fail)
+{
+    bool negative = value[0] == '-';
+    if (!number_parse_seconds(value + negative, offset, fail))
+        return false;
+    if (*offset > CLOCK_OFFSET_MAX)
+        return fail_set(fail, 0, "'%s' is more than %lld days", value,
+                        (long long)(CLOCK_OFFSET_MAX / NS_PER_SEC / 86400));
+    *offset = negative ? -*offset : *offset;
+    return true;
+}
+
+static bool parse_skew(const char *value, int64_t *ppb, struct fail *fail)
+{
+    double ppm, most = (double)CLOCK_SKEW_MAX_PPB / 1000;
+    if (!number_parse_real(value, &ppm, fail))
+        return false;
+    if (ppm < -most || ppm > most)
+        return fail_set(fail, 0, "'%s' is not within %.0f to %.0f", value, -most, most);
+    *ppb = llround(ppm * 1000);
+    return true;
+}
+
 static bool set_option(struct daemon_options *options, int id, const char *value, struct fail *fail)
 {
     switch (id) {
@@ -193,6 +229,10 @@ static bool set_option(struct daemon_options *options, int id, const char *value
     case OPT_NO_AUTH:
         options->no_auth = true;
         break;
+    case OPT_CLOCK_OFFSET:
+        return parse_offset(value, &options->clock_offset, fail);
+    case OPT_CLOCK_SKEW:
+        return parse_skew(value, &options->clock_skew_ppb, fail);
     }
     return true;
 }

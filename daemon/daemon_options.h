@@ -24,6 +24,7 @@ struct daemon_options {
     enum log_level log_level;
     bool log_level_given;
     bool no_auth;
+    int64_t clock_offset, clock_skew_ppb; /* for tests: clock_shift() */
     bool help, version;
 };
 

@@ -47,6 +47,7 @@ struct flow *flow_new(const struct flow_arguments *arguments)
     flow->settings = endpoint->settings;
     flow->own = arguments->own;
     flow->peer = arguments->peer;
+    flow->peer_clock = arguments->peer_clock;
     flow->transport = transports[flow->settings.transport];
     flow->framing =
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;

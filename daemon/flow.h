@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "log.h"
 #include "pacer.h"
+#include "peerclock.h"
 #include "protocol.h"
 #include "report.h"
 #include "settings.h"
@@ -141,6 +142,10 @@ struct flow {
 #include "metrics.def"
         };
     };
+    struct peerclock *peer_clock;  /* borrowed of the session; NULL: the peer's is not known */
+    struct peerclock_view peer_view;
+    int64_t delay_negative;                  /* delays below 0 */
+    int64_t delay_bound, delay_bound_so_far; /* the largest of the interval and of the flow */
     struct tcpinfo tcpinfo;
     struct pacer pacer;
     int64_t congested; /* when local congestion ended its sending (-C), 0: it did not */
@@ -161,6 +166,7 @@ struct flow_arguments {
     const struct cdf *tables; /* the session's; they outlast the flow */
     struct worker *worker;
     struct addresses own, peer;
+    struct peerclock *peer_clock; /* borrowed as long as the flow lives; NULL: none */
 };
 
 struct flow *flow_new(const struct flow_arguments *arguments);

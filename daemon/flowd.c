@@ -440,10 +440,25 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
 }
 
+/* A clock below 0 is none that deadlines could be kept by. */
+static bool shift_clock(const struct daemon_options *options, struct fail *fail)
+{
+    if (!options->clock_offset && !options->clock_skew_ppb)
+        return true;
+    clock_shift(options->clock_offset, options->clock_skew_ppb);
+    return clock_now() > 0 || fail_set(fail, 0,
+                                       "option --test-clock-offset: this host was not up for that "
+                                       "long, so that its clock would be negative");
+}
+
 static int serve(struct daemon_options *options)
 {
     static struct parts parts = {.dump_dir = {.fd = -1}};
     struct fail fail = {0};
+    if (!shift_clock(options, &fail)) {
+        log_error("%s", fail.text);
+        return EXIT_FAILURE;
+    }
     int ready_fd = -1;
     options->pid_file = absolute(options->pid_file);
     parts.passed = passed_sockets(); /* before the process has another number */

@@ -392,6 +392,24 @@ static int64_t message_awaited(const struct flow *flow)
 
 /* ---- receiving ---- */
 
+/* The delay of a block that was sent at `sent` by the peer's clock. Absent while nothing is known
+ * of that; also where the peer says what can't be. A small one may come out below 0, as the clocks
+ * are known to a bound only: it is kept, as leaving it out would shift the mean. */
+static void take_delay(struct flow *flow, int64_t sent, int64_t now)
+{
+    int64_t own, bound, delay, sum;
+    if (!peerclock_view(flow->peer_clock, &flow->peer_view) ||
+        !clock_map_apply(&flow->peer_view.map, sent, &own, &bound) ||
+        __builtin_sub_overflow(now, own, &delay) ||
+        __builtin_add_overflow(flow->delay.total.sum, delay, &sum))
+        return;
+    series_add(&flow->delay, delay);
+    flow->delay_negative += delay < 0;
+    flow->delay_bound = bound > flow->delay_bound ? bound : flow->delay_bound;
+    if (bound > flow->delay_bound_so_far)
+        flow->delay_bound_so_far = bound;
+}
+
 static bool take_request(struct flow *flow, const struct block *block, int64_t now)
 {
     struct message_state *state = flow->message;
@@ -399,6 +417,8 @@ static bool take_request(struct flow *flow, const struct block *block, int64_t n
     if (state->last_request)
         series_add(&flow->iat, now - state->last_request);
     state->last_request = now;
+    if (flow_peer_settings(flow)->one_way_delay)
+        take_delay(flow, block->sent, now);
     return !block->response_size || owe(flow, block, now);
 }
 

@@ -110,6 +110,7 @@ static void *reaper_main(void *argument)
         int64_t connection = reap_connections(http, now), waiting = reap_waiting(http, now);
         next = connection < next ? connection : next;
         next = waiting < next ? waiting : next;
+        next = clock_system(next);
         struct timespec until = {next / NS_PER_SEC, next % NS_PER_SEC};
         pthread_cond_timedwait(&http->changed, &http->lock, &until);
     }

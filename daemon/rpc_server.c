@@ -55,8 +55,7 @@ static enum call_result read_clock(struct rpc_server *server, void *call, void *
     struct clock_reply *reply = reply_memory;
     (void)server, (void)call, (void)fail;
     reply->received = wait->arrived;
-    reply->wall = clock_wall();
-    reply->sent = clock_now();
+    sysinfo_clock(reply);
     return CALL_DONE;
 }
 
@@ -84,17 +83,17 @@ static enum call_result open_session(struct rpc_server *server, void *call, void
 }
 
 /* Methods of a session: the first member of each call is its id. */
-#define SESSION_METHOD(name, ...)                                                    \
-    static enum call_result name(struct rpc_server *server, void *call, void *reply, \
-                                 struct call_wait *wait, struct fail *fail)          \
-    {                                                                                \
-        struct session *session = session_get(server->config.sessions, call, fail);  \
-        (void)wait;                                                                  \
-        if (!session)                                                                \
-            return CALL_FAULT;                                                       \
-        enum call_result result = __VA_ARGS__;                                       \
-        session_put(session);                                                        \
-        return result;                                                               \
+#define SESSION_METHOD(name, ...)                                                                \
+    static enum call_result name(struct rpc_server *server, void *call, void *reply,             \
+                                 struct call_wait *wait, struct fail *fail)                      \
+    {                                                                                            \
+        struct session *session = session_get(server->config.sessions, call, clock_now(), fail); \
+        (void)wait;                                                                              \
+        if (!session)                                                                            \
+            return CALL_FAULT;                                                                   \
+        enum call_result result = __VA_ARGS__;                                                   \
+        session_put(session);                                                                    \
+        return result;                                                                           \
     }
 
 _Static_assert(offsetof(struct session_call, session) == 0, "SESSION_METHOD counts on it");
@@ -113,7 +112,7 @@ SESSION_METHOD(stop, session_stop(session, call, reply))
 static enum call_result close_it(struct rpc_server *server, void *call, void *reply,
                                  struct call_wait *wait, struct fail *fail)
 {
-    struct session *session = session_get(server->config.sessions, call, NULL);
+    struct session *session = session_get(server->config.sessions, call, clock_now(), NULL);
     (void)wait, (void)fail;
     /* Closing what is closed does no harm: the answer to the first call may have been lost. */
     if (!session)
@@ -198,10 +197,13 @@ static enum call_result reports(struct rpc_server *server, void *call_memory, vo
                  call->encoding);
         return CALL_FAULT;
     }
-    struct session *session = session_get(server->config.sessions, call->session, fail);
+    /* A call that has waited is carried out again, and that says nothing of the controller. Names
+     * may take longer than the lease to be looked up: other calls are heard of again and again. */
+    struct session *session =
+        session_get(server->config.sessions, call->session, wait->arrived, fail);
     if (!session)
         return CALL_FAULT;
-    enum call_result result = session_reports(session, call, reply, wait);
+    enum call_result result = session_reports(session, call, reply, wait, fail);
     if (result == CALL_DONE && table)
         make_table(reply);
     session_put(session);

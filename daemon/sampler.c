@@ -165,6 +165,15 @@ static int64_t counted_time(const struct direction *direction, int64_t now)
     return (direction->closed ? direction->closed_at : now) - direction->opened_at;
 }
 
+static void set_delay(const struct flow *flow, const struct tally *delays, int64_t bound,
+                      int64_t *value)
+{
+    if (delays->count)
+        value[METRIC_delay_bound] = bound;
+    if (flow->delay.total.count)
+        value[METRIC_delay_negative] = flow->delay_negative;
+}
+
 void sampler_start(struct flow *flow)
 {
     struct report report;
@@ -186,6 +195,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     set_keys(flow, &report, REPORT_INTERVAL, flow->last_sample, now);
     set_counters(flow, now, value);
     set_series(flow, REPORT_INTERVAL, value);
+    set_delay(flow, &flow->delay.interval, flow->delay_bound, value);
     if (flow->framing == &framing_stream) {
         int64_t blocks = value[METRIC_rx_requests] - flow->stream_blocks;
         set_stream_iat(value, blocks, now - flow->last_sample);
@@ -197,6 +207,7 @@ void sampler_interval(struct flow *flow, int64_t now)
     turn_series(flow);
     flow->tx.reported = flow->tx.bytes;
     flow->rx.reported = flow->rx.bytes;
+    flow->delay_bound = 0;
     flow->last_sample = now;
 }
 
@@ -221,6 +232,7 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
         set_series(flow, REPORT_FINAL, value);
         if (flow->congested)
             value[METRIC_congested] = flow->congested - flow->tx.started_at;
+        set_delay(flow, &flow->delay.total, flow->delay_bound_so_far, value);
         value[METRIC_tx_time] = counted_time(&flow->tx, now);
         value[METRIC_rx_time] = counted_time(&flow->rx, now);
         if (flow->framing == &framing_stream && value[METRIC_rx_time] != METRIC_ABSENT)

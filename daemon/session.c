@@ -51,6 +51,7 @@ static void session_free(struct session *session)
         free(session->members[i].reason);
     session_free_tables(session);
     free(session->members);
+    session_free_clocks(session);
     free(session->prepared);
     store_free(&session->store);
     waitlist_destroy(&session->waitlist);
@@ -71,12 +72,16 @@ struct session *session_reference(struct session *session)
     return session;
 }
 
-static void renew(struct session *session)
+/* The lease counts from when the controller was heard. */
+static void renew(struct session *session, int64_t heard)
 {
-    atomic_store(&session->lease_end, clock_now() + session->lease);
+    int_fast64_t end = heard + session->lease, before = atomic_load(&session->lease_end);
+    while (before < end && !atomic_compare_exchange_weak(&session->lease_end, &before, end))
+        ;
 }
 
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail)
+struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
+                            struct fail *fail)
 {
     struct session *found = NULL;
     pthread_mutex_lock(&sessions->lock);
@@ -87,7 +92,7 @@ struct session *session_get(struct sessions *sessions, const char *id, struct fa
     }
     pthread_mutex_unlock(&sessions->lock);
     if (found)
-        renew(found);
+        renew(found, heard);
     else
         fail_set(fail, FAULT_GONE,
                  "there is no such session: it was closed, its lease ended "
@@ -129,7 +134,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     pthread_mutex_init(&session->lock, NULL);
     waitlist_init(&session->waitlist);
     store_init(&session->store, &session->budget);
-    renew(session);
+    renew(session, session->opened_at);
     list_append(&sessions->all, &session->link);
     sessions->count++;
     return session;
@@ -209,7 +214,8 @@ enum call_result session_start(struct session *session, const struct start_call 
     pthread_mutex_lock(&session->lock);
     int64_t now = clock_now();
     bool again = session->start_at && !strcmp(session->start_key, call->key);
-    if (!again && !check_start(session, call, now, fail)) {
+    if (!again && (!check_start(session, call, now, fail) ||
+                   !session_take_clocks(session, &call->clocks, fail))) {
         result = CALL_FAULT;
     } else if (!again) {
         session->state = STARTED;

@@ -46,7 +46,8 @@ int64_t sessions_idle(void *sessions, int64_t now);
 /* No limit to draining besides the flow's own. */
 #define DRAIN_AS_SET INT64_MAX
 
-/* Stops all flows, which drain for at most `drain` ns; closes all sessions; whether none is left; whether all reports were fetched. */
+/* Stops all flows, which drain for at most `drain` ns; closes all sessions; whether none is left;
+ * whether all reports were fetched. */
 void sessions_stop_all(struct sessions *sessions, int64_t drain, struct stop_all_reply *reply);
 void sessions_close_all(struct sessions *sessions);
 bool sessions_gone(struct sessions *sessions);
@@ -70,8 +71,10 @@ enum call_result { CALL_DONE, CALL_FAULT, CALL_WAIT };
 
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
                               struct open_reply *reply, struct fail *fail);
-/* The session with a new reference and a renewed lease, or NULL with a sentence. */
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail);
+/* The session with a new reference and a lease that counts from `heard`, when its controller's call
+ * came; or NULL with a sentence. */
+struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
+                            struct fail *fail);
 void session_put(struct session *session);
 
 enum call_result session_prepare(struct session *session, const struct prepare_call *call,
@@ -83,7 +86,8 @@ enum call_result session_start(struct session *session, const struct start_call 
                                struct start_reply *reply, struct fail *fail);
 /* Fills all but `table`: rows are packed. */
 enum call_result session_reports(struct session *session, const struct reports_call *call,
-                                 struct reports_reply *reply, struct call_wait *wait);
+                                 struct reports_reply *reply, struct call_wait *wait,
+                                 struct fail *fail);
 enum call_result session_stop(struct session *session, const struct stop_call *call,
                               struct stop_reply *reply);
 enum call_result session_renew(struct session *session, struct renew_reply *reply);

@@ -323,6 +323,7 @@ static void add_member(struct session *session, const struct request *request)
         .tables = session->tables,
         .own = request->own,
         .peer = request->peer,
+        .peer_clock = session_peer_clock(session, endpoint->peer_clock),
     });
     flow->listener = request->listener;
     flow->dump = request->dump;

@@ -40,11 +40,16 @@ static void fill_reports(struct session *session, const struct reports_call *cal
 }
 
 enum call_result session_reports(struct session *session, const struct reports_call *call,
-                                 struct reports_reply *reply, struct call_wait *wait)
+                                 struct reports_reply *reply, struct call_wait *wait,
+                                 struct fail *fail)
 {
     enum call_result result = CALL_DONE;
     int64_t deadline = session_call_deadline(wait, call->wait_ms);
     pthread_mutex_lock(&session->lock);
+    if (!session_take_clocks(session, &call->clocks, fail)) {
+        pthread_mutex_unlock(&session->lock);
+        return CALL_FAULT;
+    }
     store_acknowledge(&session->store, call->after);
     bool rows = session->store.next - 1 > session->store.acknowledged;
     int64_t now = clock_now();

@@ -36,6 +36,12 @@ struct prepared {
     size_t first, count;
 };
 
+/* The clock of a peer, by the number that the controller gave it. */
+struct session_clock {
+    int64_t peer;
+    struct peerclock *clock; /* flows look at it: it stays where it is */
+};
+
 struct session {
     struct list link; /* of all sessions; empty once it is closed */
     struct sessions *owner;
@@ -54,6 +60,8 @@ struct session {
     size_t ready, failed, done;
     struct cdf *tables; /* empirical distributions; set once, before the flows that use them */
     size_t table_count;
+    struct session_clock *clocks; /* of peers: in the order of their first endpoints */
+    size_t clock_count;
     struct prepared *prepared;
     size_t prepared_count;
     struct store store;
@@ -96,6 +104,14 @@ int64_t session_stop_members(struct session *session, const struct schema_list *
                              int64_t drain);
 void session_release_members(struct session *session);
 bool session_is_finished(const struct session *session);
+
+/* With the session's lock: the clock of peer `number`, made at its first use; NULL for -1. */
+struct peerclock *session_peer_clock(struct session *session, int64_t number);
+/* With the session's lock: takes what a call says of peers' clocks. Gives false, and takes nothing,
+ * if one is of a peer that no endpoint has. */
+bool session_take_clocks(struct session *session, const struct schema_list *clocks,
+                         struct fail *fail);
+void session_free_clocks(struct session *session);
 
 /* Takes the session off the list: nobody finds it any more, and it goes with its last flow. */
 void session_remove(struct session *session);

@@ -149,7 +149,8 @@ static void arm_timer(struct worker *worker)
         return;
     struct itimerspec at = {0};
     if (first != CLOCK_NEVER) {
-        int64_t when = first > 0 ? first : 1;
+        int64_t when = first > 0 ? clock_system(first) : 1;
+        when = when > 0 ? when : 1;
         at.it_value = (struct timespec){when / NS_PER_SEC, when % NS_PER_SEC};
     }
     timerfd_settime(worker->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);

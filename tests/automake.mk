@@ -136,6 +136,9 @@ tests_unit_test_listener_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_pacer
 tests_unit_test_pacer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pacer_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_peerclock
+tests_unit_test_peerclock_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_peerclock_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_rendezvous
 tests_unit_test_rendezvous_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_rendezvous_LDADD = $(DAEMON_UNIT_LIBS)
@@ -202,6 +205,15 @@ tests_unit_test_summary_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_writer
 tests_unit_test_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_writer_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_clockfit
+tests_unit_test_clockfit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clockfit_LDADD = $(CONTROLLER_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_clocksync
+tests_unit_test_clocksync_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clocksync_LDADD = $(CONTROLLER_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_startat
+tests_unit_test_startat_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_startat_LDADD = $(CONTROLLER_UNIT_LIBS)
 
 # ---- programs as wholes
 SCRIPT_TESTS = \
@@ -215,6 +227,7 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
+	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \

@@ -16,6 +16,7 @@ ENDPOINT = {
     "request_size": "8192B",
     "response_size": "0B",
     "gap": "0s",
+    "one_way_delay": "0",
     "block_cap": "0B",
     "rate": "0bit/s",
     "rate_spread": "0bit/s",
@@ -94,6 +95,22 @@ def plan(daemons, *flows):
 def check(arguments, expected):
     got = dry_run(*arguments)
     assert got == expected, f"{arguments} prints\n{got}\nnot\n{expected}"
+
+
+@case
+def one_way_delay():
+    """-I alone is for both endpoints, -I x for one; it needs message mode"""
+    both = plan([("localhost:5999", 2)], flow(0, mode="message", s=dict(one_way_delay="1"),
+                                              d=dict(one_way_delay="1")))
+    source = plan([("localhost:5999", 2)], flow(0, mode="message", s=dict(one_way_delay="1")))
+    for given in (["-I"], ["-Ib"], ["-I", "b"], ["--one-way-delay"], ["--one-way-delay=s,d"],
+                  ["-I", "s", "-I", "d"], ["-I=b"]):
+        check(given, both)
+    for given in (["-I", "s"], ["-Is"], ["--one-way-delay=s"], ["--one-way-delay", "s"]):
+        check(given, source)
+    # The destination sends nothing whose delay could be measured.
+    check(["-I", "d"], plan([("localhost:5999", 2)], flow(0, d=dict(one_way_delay="1"))))
+    check(["-I", "-n", "1", "-m"], both)
 
 
 @case

@@ -12,6 +12,7 @@ FLOWCTL_OPTIONS = """
 -v --version
 -c --show-colon=TYPE[,TYPE]...
 -d --debug
+   --clock=estimate|sync|none
    --dry-run
    --embedded
    --histogram
@@ -22,6 +23,7 @@ FLOWCTL_OPTIONS = """
 -p
 -q --quiet
 -s --tcp-stack=TYPE
+   --start-at=TIME
 -w
 -F --flow=#[,#]...
 -H --host=x=HOST[/CONTROL[:PORT]]
@@ -31,6 +33,7 @@ FLOWCTL_OPTIONS = """
 -Y --delay=x=#.#
 -S --block-size=x=#
 -A --ask-response=x
+-I --one-way-delay[=x]
 -U --block-cap=x=#
 -R --rate=x=#.#(z|k|M|G)(b|B)
    --rate-spread=x=#.#(z|k|M|G)(b|B)
@@ -77,6 +80,8 @@ FLOWD_OPTIONS = """
    --report-memory=#
    --lease=#
    --retain=#
+   --test-clock-offset=#
+   --test-clock-skew=PPM
 """
 STATUS_OPTIONS = """
 -h --help

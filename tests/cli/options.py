@@ -20,7 +20,8 @@ RATE_UNITS = ("use z, k, M or G (powers of 1024) with b for bit/s or B for byte/
 NO_PORT = "is not a port: it is a number from 1 to 65535"
 NEITHER = "is neither an option nor a command; --help lists both"
 HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a header of 40 bytes here"
-STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a gap, a response (-A) or varying "
+STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a gap, a response (-A), a one-way delay "
+          "(-I) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
             "command this daemon; --no-auth allows that")
@@ -190,6 +191,28 @@ bad("--framing stream -R s=1M", STREAM)
 bad("--framing stream -A s", STREAM)
 bad("--framing foo", "option --framing: 'foo' is none of auto, stream, message")
 bad(["--framing", ""], "option --framing: '' is none of auto, stream, message")
+
+bad("-I x", f"option -I: 'x' {WHICH}")
+bad("-I s=1", "option -I: takes no value, but '1' was given")
+bad("--one-way-delay=", "option --one-way-delay: nothing is given")
+bad("-I --framing stream", STREAM)
+bad("-I -S s=20", HEADER)
+for text in ("ptp", "Estimate", "estimate,sync", ""):
+    bad(["--clock", text], f"option --clock: '{text}' is none of estimate, sync, none")
+bad("--clock", "option --clock needs an argument")
+
+NO_TIME = ("no time is written so: use 2026-11-30T14:30:00 (with Z or +01:00 unless it is local time), "
+           "14:30 or 14:30:05, +10s, or @ and seconds since 1970")
+for text in ("", "now", "14", "25:00", "14:60", "14:30:60", "2:30", "14:30:", "14:30Z", "14:30:05.",
+             "2026-11-30", "2026-11-30T14", "2026-13-30T14:30", "2026-11-30T14:30+1", "26-11-30T14:30",
+             "2026-11-30T14:30:00Zx", "14:30x"):
+    bad(["--start-at", text], f"option --start-at: '{text}': {NO_TIME}")
+bad("--start-at 2026-02-30T10:00Z", "option --start-at: '2026-02-30T10:00Z': there is no such date")
+bad("--start-at +", "option --start-at: '+': '' is not a number")
+bad("--start-at +5y", f"option --start-at: '+5y': '5y' has an unknown unit 'y'; {SECONDS_UNITS}")
+bad("--start-at @x", "option --start-at: '@x': 'x' is not a number")
+for text in ("+25h", "9999-12-31T23:59:59Z", "@9000000000"):
+    bad(["--start-at", text], f"option --start-at: '{text}' is more than a day away")
 
 # ---- -F
 bad("-n 2 -F 9", "option -F: there is no flow 9: with -n 2 the last one is 1")
@@ -495,6 +518,13 @@ for option in ("--lease", "--retain"):
         bad_daemon([option, text],
                    f"option {option}: '{text}' is not within 1 s to 30 days, in whole seconds")
     bad_daemon([option, "x"], f"option {option}: 'x' is not a number")
+bad_daemon("--test-clock-offset 1y", f"option --test-clock-offset: '1y' has an unknown unit 'y'; "
+                                      f"{SECONDS_UNITS}")
+bad_daemon("-p 0 --test-clock-offset -8783h",
+           "option --test-clock-offset: this host was not up for that long, so that its clock would "
+           "be negative")
+bad_daemon("--test-clock-skew 1e6",
+           "option --test-clock-skew: '1e6' is not within -100000 to 100000")
 for text in ("foo", ""):
     bad_daemon(["--log-level", text], f"option --log-level: '{text}' is not a log level: error, "
                                       "warning, info, debug or trace")

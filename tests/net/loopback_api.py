@@ -612,7 +612,7 @@ def report_memory():
     s.start()
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
     status = s.state()[0]
-    assert status["state"] == "failed" and status["bytes"] <= 65536, status
+    assert status["state"] == "failed" and status["bytes"] <= 131072, status
     rows = s.collect()
     assert s.last["state"] == "failed"
     kinds = [row["kind"] for row in rows]

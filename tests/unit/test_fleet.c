@@ -116,6 +116,9 @@ static void answers_are_decoded(void **state)
     snprintf(answer, sizeof answer, "%s",
              BEFORE "<struct>" MEMBER("received", "<string>9000000000123</string>")
                  MEMBER("sent", "<i4>77</i4>") MEMBER("wall", "<i8>5</i8>")
+                     MEMBER("wall_error", "<i4>0</i4>") MEMBER("synchronised", "<boolean>0</boolean>")
+                     MEMBER("status", "<i4>64</i4>") MEMBER("max_error_us", "<i4>16</i4>")
+                     MEMBER("est_error_us", "<i4>16</i4>")
                      MEMBER("newer", "<string>than this flowctl</string>") "</struct>" BEHIND);
     enum fleet_outcome outcome = decode(answer, &reply, &fail);
     if (outcome != FLEET_ANSWERED)
