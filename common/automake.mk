@@ -5,6 +5,7 @@ common_libcommon_a_SOURCES = \
 	common/dist.c common/dist.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
+	common/fingerprint.c common/fingerprint.h \
 	common/list.h \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
@@ -17,7 +18,8 @@ common_libcommon_a_SOURCES = \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
 	common/tally.h \
+	common/token.c common/token.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h
 
-COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)
+COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS) $(GNUTLS_LIBS)
