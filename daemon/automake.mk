@@ -1,7 +1,9 @@
 # All but main() is a library, so that tests can take single parts.
 noinst_LIBRARIES += daemon/libdaemon.a
 daemon_libdaemon_a_SOURCES = \
+	daemon/auth.c daemon/auth.h \
 	daemon/collector.c daemon/collector.h \
+	daemon/conf.c daemon/conf.h \
 	daemon/daemon_options.c daemon/daemon_options.h \
 	daemon/flow.c daemon/flow.h \
 	daemon/flow_command.c \
@@ -9,9 +11,13 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/flow_source.c \
 	daemon/framing_message.c \
 	daemon/framing_stream.c \
+	daemon/gate.c daemon/gate.h \
 	daemon/http.c daemon/http.h \
 	daemon/listener.c daemon/listener.h \
+	daemon/netlist.c daemon/netlist.h \
 	daemon/pacer.c daemon/pacer.h \
+	daemon/privileges.c daemon/privileges.h \
+	daemon/quota.c daemon/quota.h \
 	daemon/rendezvous.c daemon/rendezvous.h \
 	daemon/resolver.c daemon/resolver.h \
 	daemon/ring.c daemon/ring.h \
@@ -20,10 +26,12 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session.c daemon/session.h daemon/session_state.h \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
+	daemon/state_dir.c daemon/state_dir.h \
 	daemon/store.c daemon/store.h \
 	daemon/sysinfo.c daemon/sysinfo.h \
 	daemon/tcpinfo_linux.c daemon/tcpinfo.h \
 	daemon/timer.c daemon/timer.h \
+	daemon/tls.c daemon/tls.h \
 	daemon/traffic.c daemon/traffic.h \
 	daemon/transport_tcp.c daemon/transport.h \
 	daemon/waitlist.c daemon/waitlist.h \

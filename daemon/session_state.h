@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "session.h"
 #include "store.h"
+#include "token.h"
 
 enum session_state { PREPARING, STARTED, ENDED, FAILED, CLOSED };
 
@@ -42,6 +43,7 @@ struct session {
     atomic_int references;
     char id[PROTOCOL_ID_MAX];
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
+    char user[TOKEN_NAME_MAX]; /* who opened it; "": nobody has to say */
     char open_key[PROTOCOL_KEY_MAX], start_key[PROTOCOL_KEY_MAX];
     int64_t lease, opened_at;
     atomic_int_fast64_t lease_end;
@@ -67,6 +69,7 @@ struct sessions {
     struct sessions_config config;
     struct sessions_parts parts;
     struct budget memory;
+    struct budget rate; /* bit/s that endpoints have asked to send */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;
@@ -91,6 +94,13 @@ int64_t session_stop_members(struct session *session, const struct schema_list *
                              int64_t drain);
 void session_release_members(struct session *session);
 bool session_is_finished(const struct session *session);
+
+/* Takes what an endpoint will send from the rate that the daemon allows in all, where it allows
+ * less than everything; gives it back. */
+bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which, struct fail *fail);
+void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which);
 
 /* Takes the session off the list: nobody finds it any more, and it goes with its last flow. */
 void session_remove(struct session *session);

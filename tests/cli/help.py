@@ -39,6 +39,11 @@ FLOWCTL_OPTIONS = """
 -N --shutdown
    --framing=auto|stream|message
    --drain=#.#
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 FLOWD_OPTIONS = """
 -h --help
@@ -47,9 +52,17 @@ FLOWD_OPTIONS = """
    --log-level=LEVEL
    --pid-file=FILE
    --state-dir=DIR
+   --config=FILE
+   --user=NAME
+   --keep-net-admin
 -b --bind=ADDR
 -p --port=#
    --no-auth
+   --token-file=FILE
+   --make-token=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
+   --tls-client-ca=FILE
 -c --cpu=#
    --workers=#
    --data-ports=LO-HI
@@ -59,10 +72,20 @@ FLOWD_OPTIONS = """
    --report-memory=#
    --lease=#
    --retain=#
+   --max-flow-rate=#.#
+   --max-total-rate=#.#
+   --max-duration=#.#
+   --allow-test=NET[,NET]...
+   --deny-test=NET[,NET]...
 """
 STATUS_OPTIONS = """
 -h --help
 -v --version
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 PLOT_OPTIONS = """
 -h --help

@@ -23,7 +23,7 @@ HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a hea
 STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
-            "command this daemon; --no-auth allows that")
+            "command this daemon; --token-file prevents that, --no-auth allows it")
 
 
 def complain(program, name, arguments, sentence, status=1, cwd=None):
