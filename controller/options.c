@@ -28,7 +28,8 @@ enum {
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
-    OPT_SETTING, /* the first of those in settings_list */
+    OPT_ACCESS,                                /* the first of those in access.h */
+    OPT_SETTING = OPT_ACCESS + ACCESS_OPTIONS, /* the first of those in settings_list */
 };
 
 #define GENERAL    "General options"
@@ -68,6 +69,7 @@ static const struct option_spec own_specs[] = {
     {'s', "tcp-stack", OPTION_REQUIRED, "TYPE", CONTROLLER,
      "show windows in units of TYPE, 'segment' or 'byte' (default: segment, as Linux has them)",
      OPT_STACK},
+    ACCESS_SPECS(CONTROLLER, OPT_ACCESS),
     {'w', NULL, OPTION_NONE, NULL, CONTROLLER, "write a flow log (same as --log-file)", OPT_LOG},
     {'F', "flow", OPTION_REQUIRED, "#[,#]...", FLOW,
      "the flow options that follow apply to these flows only, counted from 0; -1 stands for all",
@@ -379,6 +381,9 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         return each_endpoint(reader, given, value, take_host, NULL, fail);
     case OPT_SOCKOPT:
         return each_endpoint(reader, given, value, take_sockopt, NULL, fail);
+    default:
+        return access_take_option(&options->access, (enum access_option)(id - OPT_ACCESS), value,
+                                  fail);
     }
     return true;
 }

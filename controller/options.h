@@ -3,6 +3,7 @@
 #ifndef FLOWRIG_OPTIONS_H
 #define FLOWRIG_OPTIONS_H
 
+#include "access.h"
 #include "metrics.h"
 #include "plan.h"
 
@@ -24,6 +25,7 @@ struct run_options {
     bool overwrite;       /* -o */
     int verbosity;        /* how often -d was given */
     bool dry_run, embedded;
+    struct access_options access;
     enum help_topic help;
     bool version;
 };
