@@ -357,6 +357,7 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
                                             .listeners = parts->listeners,
                                             .rendezvous = parts->rendezvous,
                                             .resolver = parts->resolver,
+                                            .collector = parts->collector,
                                         });
     return start_rpc(parts, options, fail);
 }

@@ -153,8 +153,11 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
         reply->lease_s = session->lease / NS_PER_SEC;
     }
     pthread_mutex_unlock(&sessions->lock);
-    if (!full)
+    /* It sleeps until the first of the leases that it knows ends. */
+    if (!full) {
+        collector_wake(sessions->parts.collector);
         return CALL_DONE;
+    }
     fail_set(fail, FAULT_TOO_MANY, "the daemon has %" PRId64 " sessions already, and takes no more",
              sessions->config.max_sessions);
     return CALL_FAULT;

@@ -32,6 +32,7 @@ struct sessions_parts {
     struct listeners *listeners;
     struct rendezvous *rendezvous;
     struct resolver *resolver;
+    struct collector *collector; /* woken when there is a new lease to look after */
 };
 
 struct sessions *sessions_new(const struct sessions_config *config);
