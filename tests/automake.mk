@@ -205,12 +205,14 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
+	tests/cli/trust.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
-	tests/net/loopback_runs.py
+	tests/net/loopback_runs.py \
+	tests/net/loopback_trust.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
