@@ -209,6 +209,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
+	tests/net/lab_trust.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What flowd and flowctl say of token files, keys and configuration files that they refuse."""
 import os
+import re
 import subprocess
 
-from flowrig_test import FLOWCTL, FLOWD, case, main, need_root, temp_dir
+from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_root, temp_dir
+
+SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 SECRET = "0123456789abcdef"
 
@@ -140,6 +144,24 @@ def configuration_files():
         assert sentence(FLOWD, "--config", path) == f"flowd: {path}: {expected}"
     assert sentence(FLOWD, "--config", "/none") == (
         "flowd: option --config: /none can't be read: No such file or directory")
+
+
+@case
+def example_of_flowd_conf():
+    """The example of flowd.conf(5) starts a daemon, with what it says"""
+    with open(os.path.join(SOURCE, "man", "flowd.conf.5"), encoding="utf-8") as file:
+        text = re.search(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", file.read(), re.M | re.S)[1]
+    directory = temp_dir()
+    token = write(os.path.join(directory, "token"), f"a:{SECRET}\n")
+    text = text.replace("/etc/flowd.token", token).replace("bind = 10.0.0.1", "bind = 127.0.0.1")
+    assert token in text and "bind = 127.0.0.1" in text
+    path = write(os.path.join(directory, "flowd.conf"), text)
+    daemon = Daemon("--config", path, "--state-dir", directory)
+    assert daemon.err.count("listening at") == 1 and daemon.host == "127.0.0.1"
+    answer = subprocess.run([FLOWCTL, "status", "--accept-new-keys", "--token-file", token,
+                             daemon.control], text=True, capture_output=True, timeout=30, check=False,
+                            env=dict(os.environ, XDG_CONFIG_HOME=directory))
+    assert answer.returncode == 0, answer.stderr
 
 
 @case

@@ -4,9 +4,7 @@
 import base64
 import http.client
 import os
-import pty
 import re
-import select
 import socket
 import ssl
 import subprocess
@@ -17,8 +15,8 @@ import xmlrpc.client
 
 from flowrig_api import (FAULT_GONE, FAULT_POLICY, FAULT_TOO_MANY, PREAMBLE_SIZE, Session,
                          destination, expect_fault, preamble, source)
-from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, Skip, at_end, case, expect, flowctl,
-                          hosts, main, need_program, need_root, note, temp_dir, wait_for)
+from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, at_end, at_terminal, case, expect,
+                          flowctl, hosts, main, need_program, need_root, note, temp_dir, wait_for)
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -361,30 +359,6 @@ def key_that_changes_in_between():
     at_end(process.communicate)
     at_end(process.kill)
     wait_for(lambda: b"Authorization: Basic" in right.heard, 20, "the token")
-
-
-def at_terminal(command, env, answers):
-    """Runs a command at a terminal of its own, and answers each question; gives its end, what it
-    wrote, and how often it asked."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.environ.update(env)
-        os.execv(command[0], [str(c) for c in command])
-    text, asked, end = "", 0, time.monotonic() + 60
-    while time.monotonic() < end:
-        if not select.select([fd], [], [], 1)[0]:
-            continue
-        try:
-            data = os.read(fd, 65536)
-        except OSError:
-            break
-        text += data.decode(errors="replace")
-        while text.count("(yes/no)?") > asked:
-            os.write(fd, (answers[min(asked, len(answers) - 1)] + "\n").encode())
-            asked += 1
-    _, status = os.waitpid(pid, 0)
-    os.close(fd)
-    return os.waitstatus_to_exitcode(status), text, asked
 
 
 @case
