@@ -8,6 +8,7 @@ common_libcommon_a_SOURCES = \
 	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
+	common/fingerprint.c common/fingerprint.h \
 	common/histogram.c common/histogram.h \
 	common/list.h \
 	common/log.c common/log.h \
@@ -23,7 +24,8 @@ common_libcommon_a_SOURCES = \
 	common/sockopt.c common/sockopt.h \
 	common/sockopt_names.c \
 	common/tally.c common/tally.h \
+	common/token.c common/token.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h
 
-COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)
+COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS) $(GNUTLS_LIBS)

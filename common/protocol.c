@@ -120,6 +120,7 @@ SCHEMA(peer_clock);
 static const struct field status_session_fields[] = {
     TEXT(status_session, run, FIELD_ALWAYS, "the run, as its controller calls it"),
     TEXT(status_session, controller, FIELD_ALWAYS, "the controller, as it calls itself"),
+    TEXT(status_session, user, 0, "the user of a token who opened it"),
     TEXT(status_session, state, FIELD_ALWAYS, "preparing, started, ended or failed"),
     NUMBER(status_session, flows, "endpoints here"),
     NUMBER(status_session, running, "of these, not finished"),

@@ -96,6 +96,7 @@ struct peer_clock {
 
 struct status_session {
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX], state[PROTOCOL_LABEL_MAX];
+    char user[PROTOCOL_LABEL_MAX];  /* "": nobody has to say who it is */
     int64_t flows, running, failed; /* endpoints here */
     int64_t age_ns, lease_left_ns;
     int64_t rows, bytes; /* reports that are kept */

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += controller/libcontroller.a
 controller_libcontroller_a_SOURCES = \
+	controller/access.c controller/access.h \
 	controller/ask_hosts.c controller/ask_hosts.h \
 	controller/cell.c controller/cell.h \
 	controller/clockfit.c controller/clockfit.h \
@@ -12,6 +13,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/fleet.c controller/fleet.h \
 	controller/histograms.c controller/histograms.h \
 	controller/interrupt.c controller/interrupt.h \
+	controller/known_hosts.c controller/known_hosts.h \
 	controller/logreader.c controller/logreader.h \
 	controller/options.c controller/options.h \
 	controller/plan.c controller/plan.h \

@@ -33,7 +33,8 @@ enum {
     OPT_HOST,
     OPT_SOCKOPT,
     OPT_TRAFFIC,
-    OPT_SETTING, /* the first of those in settings_list */
+    OPT_ACCESS,                                /* the first of those in access.h */
+    OPT_SETTING = OPT_ACCESS + ACCESS_OPTIONS, /* the first of those in settings_list */
 };
 
 #define GENERAL    "General options"
@@ -87,6 +88,7 @@ static const struct option_spec own_specs[] = {
      "start at this time, within a day: 2026-11-30T14:30:00 (with Z or +01:00 unless it is local "
      "time), 14:30 or 14:30:05 (the next one), +10s, or @ and seconds since 1970",
      OPT_START_AT},
+    ACCESS_SPECS(CONTROLLER, OPT_ACCESS),
     {'w', NULL, OPTION_NONE, NULL, CONTROLLER, "write a flow log (same as --log-file)", OPT_LOG},
     {'F', "flow", OPTION_REQUIRED, "#[,#]...", FLOW,
      "the flow options that follow apply to these flows only, counted from 0; -1 stands for all",
@@ -472,6 +474,9 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         return each_endpoint(reader, given, value, take_traffic, NULL, fail);
     case OPT_SOCKOPT:
         return each_endpoint(reader, given, value, take_sockopt, NULL, fail);
+    default:
+        return access_take_option(&options->access, (enum access_option)(id - OPT_ACCESS), value,
+                                  fail);
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #define FLOWRIG_OPTIONS_H
 
 #include "clocksync.h"
+#include "access.h"
 #include "metrics.h"
 #include "plan.h"
 
@@ -28,6 +29,7 @@ struct run_options {
     bool dry_run, embedded;
     enum clock_mode clock; /* --clock */
     int64_t start_at;      /* --start-at, ns since 1970; 0: as soon as the flows are ready */
+    struct access_options access;
     enum help_topic help;
     bool version;
 };

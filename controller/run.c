@@ -69,10 +69,12 @@ static void set_up(struct run *run, struct run_options *options)
     run->links = mem_new(run->plan->count, sizeof *run->links);
 }
 
-static void set_up_fleet(struct run *run)
+/* Private daemons listen on loopback only and ask for nothing. */
+static void set_up_fleet(struct run *run, bool embedded)
 {
     size_t count = run->plan->daemon_count;
     run->fleet = fleet_new(on_result, run, interrupt_fd());
+    fleet_set_access(run->fleet, embedded ? NULL : run->access);
     run->clocks = clocksync_new(count, run->options->clock);
     run->daemons = mem_new(count, sizeof *run->daemons);
     run->described = mem_new(count, sizeof *run->described);
@@ -151,7 +153,7 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     if (run->options->embedded && !start_embedded(run, daemons, true))
         return false;
     bool may_embed = !run->options->embedded && !run->plan->hosts_named;
-    set_up_fleet(run);
+    set_up_fleet(run, run->options->embedded);
     run->quiet_contact = may_embed;
     bool good = run_contact(run);
     run->quiet_contact = false;
@@ -162,7 +164,7 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     run->status = EXIT_WELL;
     if (!start_embedded(run, daemons, false))
         return false;
-    set_up_fleet(run);
+    set_up_fleet(run, true);
     return run_contact(run);
 }
 
@@ -208,7 +210,8 @@ int run_execute(struct run_options *options)
     struct fail fail;
     struct embedded daemons[ENDPOINTS] = {0};
     set_up(&run, options);
-    if (!sinks_open(&run.sinks, options, &fail)) {
+    if (!access_open(&options->access, &run.access, &fail) ||
+        !sinks_open(&run.sinks, options, &fail)) {
         log_error("%s", fail.text);
         run.status = EXIT_USAGE;
     } else {
@@ -224,6 +227,7 @@ int run_execute(struct run_options *options)
     }
     if (run.fleet)
         take_down_fleet(&run);
+    access_close(run.access);
     results_free(run.results);
     free(run.links);
     return run.status;

@@ -40,6 +40,7 @@ struct run_link {
 struct run {
     struct run_options *options;
     struct plan *plan;
+    struct access *access; /* to daemons that are not our own; NULL: without TLS */
     struct fleet *fleet;
     struct sinks sinks;
     struct results *results;

@@ -78,22 +78,21 @@ static enum call_result stop_all(struct rpc_server *server, void *call, void *re
 static enum call_result open_session(struct rpc_server *server, void *call, void *reply,
                                      struct call_wait *wait, struct fail *fail)
 {
-    (void)wait;
-    return session_open(server->config.sessions, call, reply, fail);
+    return session_open(server->config.sessions, call, wait->user, reply, fail);
 }
 
 /* Methods of a session: the first member of each call is its id. */
-#define SESSION_METHOD(name, ...)                                                                \
-    static enum call_result name(struct rpc_server *server, void *call, void *reply,             \
-                                 struct call_wait *wait, struct fail *fail)                      \
-    {                                                                                            \
-        struct session *session = session_get(server->config.sessions, call, clock_now(), fail); \
-        (void)wait;                                                                              \
-        if (!session)                                                                            \
-            return CALL_FAULT;                                                                   \
-        enum call_result result = __VA_ARGS__;                                                   \
-        session_put(session);                                                                    \
-        return result;                                                                           \
+#define SESSION_METHOD(name, ...)                                                      \
+    static enum call_result name(struct rpc_server *server, void *call, void *reply,   \
+                                 struct call_wait *wait, struct fail *fail)            \
+    {                                                                                  \
+        struct session *session =                                                      \
+            session_get(server->config.sessions, call, wait->user, clock_now(), fail); \
+        if (!session)                                                                  \
+            return CALL_FAULT;                                                         \
+        enum call_result result = __VA_ARGS__;                                         \
+        session_put(session);                                                          \
+        return result;                                                                 \
     }
 
 _Static_assert(offsetof(struct session_call, session) == 0, "SESSION_METHOD counts on it");
@@ -112,8 +111,9 @@ SESSION_METHOD(stop, session_stop(session, call, reply))
 static enum call_result close_it(struct rpc_server *server, void *call, void *reply,
                                  struct call_wait *wait, struct fail *fail)
 {
-    struct session *session = session_get(server->config.sessions, call, clock_now(), NULL);
-    (void)wait, (void)fail;
+    struct session *session =
+        session_get(server->config.sessions, call, wait->user, clock_now(), NULL);
+    (void)fail;
     /* Closing what is closed does no harm: the answer to the first call may have been lost. */
     if (!session)
         return CALL_DONE;
@@ -200,7 +200,7 @@ static enum call_result reports(struct rpc_server *server, void *call_memory, vo
     /* A call that has waited is carried out again, and that says nothing of the controller. Names
      * may take longer than the lease to be looked up: other calls are heard of again and again. */
     struct session *session =
-        session_get(server->config.sessions, call->session, wait->arrived, fail);
+        session_get(server->config.sessions, call->session, wait->user, wait->arrived, fail);
     if (!session)
         return CALL_FAULT;
     enum call_result result = session_reports(session, call, reply, wait, fail);

@@ -15,6 +15,9 @@ struct sessions *sessions_new(const struct sessions_config *config)
     struct sessions *sessions = mem_new(1, sizeof *sessions);
     sessions->config = *config;
     sessions->memory = (struct budget){.what = "report memory", .limit = config->report_memory};
+    sessions->rate = (struct budget){.what = "rate",
+                                     .limit = config->quotas.total_rate ? config->quotas.total_rate
+                                                                        : QUOTA_UNLIMITED};
     sessions->opened_at = clock_now();
     pthread_mutex_init(&sessions->lock, NULL);
     list_init(&sessions->all);
@@ -80,14 +83,19 @@ static void renew(struct session *session, int64_t heard)
         ;
 }
 
-struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
-                            struct fail *fail)
+static bool is_of(const struct session *session, const char *user)
+{
+    return !strcmp(session->user, user ? user : "");
+}
+
+struct session *session_get(struct sessions *sessions, const char *id, const char *user,
+                            int64_t heard, struct fail *fail)
 {
     struct session *found = NULL;
     pthread_mutex_lock(&sessions->lock);
     list_for_each (link, &sessions->all) {
         struct session *session = list_item(link, struct session, link);
-        if (!strcmp(session->id, id))
+        if (!strcmp(session->id, id) && is_of(session, user))
             found = session_reference(session);
     }
     pthread_mutex_unlock(&sessions->lock);
@@ -102,17 +110,18 @@ struct session *session_get(struct sessions *sessions, const char *id, int64_t h
 
 /* ---- opening ---- */
 
-static struct session *find_by_key(struct sessions *sessions, const char *key)
+static struct session *find_by_key(struct sessions *sessions, const char *key, const char *user)
 {
     list_for_each (link, &sessions->all) {
         struct session *session = list_item(link, struct session, link);
-        if (!strcmp(session->open_key, key))
+        if (!strcmp(session->open_key, key) && is_of(session, user))
             return session;
     }
     return NULL;
 }
 
-static struct session *session_new(struct sessions *sessions, const struct open_call *call)
+static struct session *session_new(struct sessions *sessions, const struct open_call *call,
+                                   const char *user)
 {
     uint8_t random[SECRET_SIZE];
     struct session *session = mem_new(1, sizeof *session);
@@ -123,6 +132,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     secret_format(random, session->id);
     snprintf(session->run, sizeof session->run, "%s", call->run);
     snprintf(session->controller, sizeof session->controller, "%s", call->controller);
+    snprintf(session->user, sizeof session->user, "%s", user ? user : "");
     snprintf(session->open_key, sizeof session->open_key, "%s", call->key);
     int64_t lease_s = call->lease_s ? call->lease_s : sessions->config.lease_s;
     session->lease = lease_s * NS_PER_SEC;
@@ -141,15 +151,15 @@ static struct session *session_new(struct sessions *sessions, const struct open_
 }
 
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
-                              struct open_reply *reply, struct fail *fail)
+                              const char *user, struct open_reply *reply, struct fail *fail)
 {
     pthread_mutex_lock(&sessions->lock);
-    struct session *session = find_by_key(sessions, call->key);
+    struct session *session = find_by_key(sessions, call->key, user);
     bool full = !session && (int64_t)sessions->count >= sessions->config.max_sessions;
     if (!session && !full) {
-        session = session_new(sessions, call);
-        log_info("session %.8s opened for %s, run %s", session->id, session->controller,
-                 session->run);
+        session = session_new(sessions, call, user);
+        log_info("session %.8s opened for %s%s%s, run %s", session->id, session->user,
+                 session->user[0] ? " at " : "", session->controller, session->run);
     }
     if (session) {
         memcpy(reply->session, session->id, sizeof reply->session);
@@ -157,8 +167,11 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
         reply->lease_s = session->lease / NS_PER_SEC;
     }
     pthread_mutex_unlock(&sessions->lock);
-    if (!full)
+    /* It sleeps until the first of the leases that it knows ends. */
+    if (!full) {
+        collector_wake(sessions->parts.collector);
         return CALL_DONE;
+    }
     fail_set(fail, FAULT_TOO_MANY, "the daemon has %" PRId64 " sessions already, and takes no more",
              sessions->config.max_sessions);
     return CALL_FAULT;
@@ -371,6 +384,7 @@ static void describe_session(struct session *session, int64_t now, struct status
     pthread_mutex_lock(&session->lock);
     memcpy(status->run, session->run, sizeof status->run);
     memcpy(status->controller, session->controller, sizeof status->controller);
+    memcpy(status->user, session->user, sizeof session->user);
     snprintf(status->state, sizeof status->state, "%s", session_state_names[session->state]);
     status->flows = (int64_t)session->count;
     status->running = session->state == PREPARING ? 0 : (int64_t)(session->count - session->done);

@@ -9,6 +9,7 @@
 #include "listener.h"
 #include "mem.h"
 #include "protocol.h"
+#include "quota.h"
 #include "resolver.h"
 #include "waitlist.h"
 #include "worker.h"
@@ -19,6 +20,7 @@ struct sessions;
 struct sessions_config {
     int64_t max_flows, max_sessions;
     int64_t report_memory; /* bytes */
+    struct quotas quotas;
     int64_t lease_s, retain_s;
     char boot_id[PROTOCOL_ID_MAX];
 };
@@ -32,6 +34,7 @@ struct sessions_parts {
     struct rendezvous *rendezvous;
     struct resolver *resolver;
     struct captures *captures;
+    struct collector *collector; /* woken when there is a new lease to look after */
 };
 
 struct sessions *sessions_new(const struct sessions_config *config);
@@ -56,10 +59,11 @@ void sessions_status(struct sessions *sessions, struct status_reply *reply);
 /* Fills the members about flows, sessions, leases and memory. */
 void sessions_limits(struct sessions *sessions, struct limits_message *limits);
 
-/* How a call may wait. `allowed` is false while nobody could be woken yet. */
+/* Who calls, and how the call may wait. `allowed` is false while nobody could be woken yet. */
 struct call_wait {
     bool allowed;
     bool never; /* the call is one of several in a system.multicall: it does not wait */
+    const char *user; /* who calls; NULL: nobody has to say */
     struct waiter *waiter;
     int64_t arrived;           /* when the call came, CLOCK_MONOTONIC */
     int64_t deadline;          /* set where the call wants to wait */
@@ -69,11 +73,12 @@ struct call_wait {
 
 enum call_result { CALL_DONE, CALL_FAULT, CALL_WAIT };
 
+/* `user` NULL: nobody has to say who it is. */
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
-                              struct open_reply *reply, struct fail *fail);
+                              const char *user, struct open_reply *reply, struct fail *fail);
 /* The session with a new reference and a lease that counts from `heard`, when its controller's call
- * came; or NULL with a sentence. */
-struct session *session_get(struct sessions *sessions, const char *id, int64_t heard,
+ * came; or NULL with a sentence. That of another user is not found. */
+struct session *session_get(struct sessions *sessions, const char *id, const char *user, int64_t heard,
                             struct fail *fail);
 void session_put(struct session *session);
 

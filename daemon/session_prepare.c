@@ -16,6 +16,7 @@ enum { SPARE_FILES = 64 };
 /* What one endpoint of a call needs before it is made. */
 struct request {
     const struct prepare_endpoint *endpoint;
+    struct endpoint_settings ends[ENDPOINTS];
     struct addresses own, peer;
     struct listener *listener;
     struct dump *dump;
@@ -50,21 +51,21 @@ static bool check_source(const struct prepare_endpoint *endpoint, struct request
 static bool check_endpoint(const struct session *session, const struct prepare_endpoint *endpoint,
                            struct request *request, struct fail *fail)
 {
-    struct endpoint_settings ends[ENDPOINTS] = {
-        [SOURCE] = endpoint->source, [DESTINATION] = endpoint->destination};
     request->endpoint = endpoint;
+    request->ends[SOURCE] = endpoint->source;
+    request->ends[DESTINATION] = endpoint->destination;
     if (strcmp(endpoint->endpoint, "s") && strcmp(endpoint->endpoint, "d"))
         return fail_set(fail, FAULT_BAD_CALL,
                         "flow %" PRId64 ": the endpoint is '%s', but there "
                         "are s and d",
                         endpoint->flow, endpoint->endpoint);
     fail->code = FAULT_BAD_CALL;
-    if (!settings_check(ends, &endpoint->settings, fail) ||
+    if (!settings_check(request->ends, &endpoint->settings, fail) ||
         (is_source(endpoint) && !check_source(endpoint, request, fail))) {
         fail->code = FAULT_BAD_CALL;
         return refuse(endpoint, fail);
     }
-    return traffic_check(&ends[is_source(endpoint) ? SOURCE : DESTINATION], session->table_count,
+    return traffic_check(&request->ends[is_source(endpoint) ? SOURCE : DESTINATION], session->table_count,
                          fail) ||
            refuse(endpoint, fail);
 }
@@ -87,6 +88,27 @@ static bool take_tables(struct session *session, const struct schema_list *list,
         }
         session->table_count++;
     }
+    return true;
+}
+
+static bool check_quotas(const struct session *session, const struct request *request,
+                         struct fail *fail)
+{
+    return quota_check_settings(&session->owner->config.quotas, request->ends,
+                                is_source(request->endpoint) ? SOURCE : DESTINATION, fail) ||
+           refuse(request->endpoint, fail);
+}
+
+/* After their names have been looked up: what counts is where the packets go. */
+static bool check_addresses(const struct session *session, const struct request *requests,
+                            size_t count, struct fail *fail)
+{
+    const struct quotas *quotas = &session->owner->config.quotas;
+    for (size_t i = 0; i < count; i++)
+        if (!quota_check_own(quotas, &requests[i].own,
+                             is_source(requests[i].endpoint) ? SOURCE : DESTINATION, fail) ||
+            !quota_check_peer(quotas, &requests[i].peer, fail))
+            return refuse(requests[i].endpoint, fail);
     return true;
 }
 
@@ -131,6 +153,46 @@ static bool check_room(struct session *session, size_t more, struct fail *fail)
                         " open files in all, but the daemon's "
                         "limit is %llu (ulimit -n)",
                         more, all + SPARE_FILES, (unsigned long long)files.rlim_cur);
+    return true;
+}
+
+bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which, struct fail *fail)
+{
+    int64_t rate = quota_rate(ends, which);
+    if (!sessions->config.quotas.total_rate || budget_take(&sessions->rate, rate))
+        return true;
+    return fail_set(fail, FAULT_TOO_MANY,
+                    "it would send %" PRId64 " bit/s, but of the %" PRId64
+                    " bit/s that the daemon allows in all, %" PRId64
+                    " are asked for already (--max-total-rate)",
+                    rate, sessions->rate.limit, sessions->rate.used);
+}
+
+void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which)
+{
+    if (sessions->config.quotas.total_rate)
+        budget_give(&sessions->rate, quota_rate(ends, which));
+}
+
+static void give_rates(struct sessions *sessions, const struct request *requests, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        session_give_rate(sessions, requests[i].ends,
+                          is_source(requests[i].endpoint) ? SOURCE : DESTINATION);
+}
+
+static bool take_rates(struct sessions *sessions, const struct request *requests, size_t count,
+                       struct fail *fail)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum endpoint which = is_source(requests[i].endpoint) ? SOURCE : DESTINATION;
+        if (session_take_rate(sessions, requests[i].ends, which, fail))
+            continue;
+        give_rates(sessions, requests, i);
+        return refuse(requests[i].endpoint, fail);
+    }
     return true;
 }
 
@@ -395,13 +457,17 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         return CALL_FAULT;
     for (size_t i = 0; i < count; i++)
         if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
-            !check_cpu(session, &endpoints[i], fail))
+            !check_cpu(session, &endpoints[i], fail) ||
+            !check_quotas(session, &requests[i], fail))
             return CALL_FAULT;
     if (!check_new(session, call, fail) || !check_room(session, count, fail))
         return CALL_FAULT;
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
+    if (!check_addresses(session, requests, count, fail) ||
+        !take_rates(session->owner, requests, count, fail))
+        return CALL_FAULT;
     if (open_listeners(session, requests, count, fail) &&
         open_dumps(session, requests, count, fail)) {
         answer_prepare(session, carry_out(session, call, requests), reply);
@@ -411,6 +477,7 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         dump_close(requests[i].dump);
         listeners_release(session->owner->parts.listeners, requests[i].listener);
     }
+    give_rates(session->owner, requests, count);
     return CALL_FAULT;
 }
 

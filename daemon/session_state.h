@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "session.h"
 #include "store.h"
+#include "token.h"
 
 enum session_state { PREPARING, STARTED, ENDED, FAILED, CLOSED };
 
@@ -48,6 +49,7 @@ struct session {
     atomic_int references;
     char id[PROTOCOL_ID_MAX];
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
+    char user[TOKEN_NAME_MAX]; /* who opened it; "": nobody has to say */
     char open_key[PROTOCOL_KEY_MAX], start_key[PROTOCOL_KEY_MAX];
     int64_t lease, opened_at;
     atomic_int_fast64_t lease_end;
@@ -77,6 +79,7 @@ struct sessions {
     struct sessions_config config;
     struct sessions_parts parts;
     struct budget memory;
+    struct budget rate; /* bit/s that endpoints have asked to send */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;
@@ -112,6 +115,12 @@ struct peerclock *session_peer_clock(struct session *session, int64_t number);
 bool session_take_clocks(struct session *session, const struct schema_list *clocks,
                          struct fail *fail);
 void session_free_clocks(struct session *session);
+/* Takes what an endpoint will send from the rate that the daemon allows in all, where it allows
+ * less than everything; gives it back. */
+bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which, struct fail *fail);
+void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which);
 
 /* Takes the session off the list: nobody finds it any more, and it goes with its last flow. */
 void session_remove(struct session *session);

@@ -73,6 +73,9 @@ tests_unit_test_fifo_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_histogram
 tests_unit_test_histogram_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_histogram_LDADD = $(COMMON_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_fingerprint
+tests_unit_test_fingerprint_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_fingerprint_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_list
 tests_unit_test_list_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_list_LDADD = $(COMMON_UNIT_LIBS)
@@ -109,6 +112,9 @@ tests_unit_test_sockopt_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tally
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_token
+tests_unit_test_token_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_token_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_wire
 tests_unit_test_wire_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_wire_LDADD = $(COMMON_UNIT_LIBS)
@@ -121,6 +127,12 @@ DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LI
 UNIT_TESTS += tests/unit/test_ccinfo
 tests_unit_test_ccinfo_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ccinfo_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_auth
+tests_unit_test_auth_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_auth_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_conf
+tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_conf_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_daemon_options
 tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
@@ -133,12 +145,18 @@ tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_listener
 tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_listener_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_netlist
+tests_unit_test_netlist_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_netlist_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_pacer
 tests_unit_test_pacer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pacer_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_peerclock
 tests_unit_test_peerclock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_peerclock_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_quota
+tests_unit_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_quota_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_rendezvous
 tests_unit_test_rendezvous_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_rendezvous_LDADD = $(DAEMON_UNIT_LIBS)
@@ -181,6 +199,9 @@ tests_unit_test_command_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fleet
 tests_unit_test_fleet_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fleet_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_known_hosts
+tests_unit_test_known_hosts_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_known_hosts_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_logreader
 tests_unit_test_logreader_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_logreader_LDADD = $(CONTROLLER_UNIT_LIBS)
@@ -228,12 +249,14 @@ SCRIPT_TESTS = \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
 	tests/net/clocks.py \
+	tests/cli/trust.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
 	tests/net/lab_sockets.py \
 	tests/net/lab_traffic.py \
+	tests/net/lab_trust.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_debug.py \
@@ -242,5 +265,6 @@ SCRIPT_TESTS = \
 	tests/net/loopback_runs.py \
 	tests/net/loopback_status.py \
 	tests/net/loopback_traffic.py
+	tests/net/loopback_trust.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

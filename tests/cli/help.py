@@ -58,6 +58,11 @@ FLOWCTL_OPTIONS = """
 -M --dump=x
 -e --dump-prefix=PREFIX
    --snaplen=#
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 FLOWD_OPTIONS = """
 -h --help
@@ -66,9 +71,17 @@ FLOWD_OPTIONS = """
    --log-level=LEVEL
    --pid-file=FILE
    --state-dir=DIR
+   --config=FILE
+   --user=NAME
+   --keep-net-admin
 -b --bind=ADDR
 -p --port=#
    --no-auth
+   --token-file=FILE
+   --make-token=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
+   --tls-client-ca=FILE
 -c --cpu=#
    --workers=#
    --data-ports=LO-HI
@@ -80,12 +93,22 @@ FLOWD_OPTIONS = """
    --report-memory=#
    --lease=#
    --retain=#
+   --max-flow-rate=#.#
+   --max-total-rate=#.#
+   --max-duration=#.#
+   --allow-test=NET[,NET]...
+   --deny-test=NET[,NET]...
    --test-clock-offset=#
    --test-clock-skew=PPM
 """
 STATUS_OPTIONS = """
 -h --help
 -v --version
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 FETCH_OPTIONS = """
 -h --help

@@ -16,7 +16,7 @@ from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program, temp_
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5")
+PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5", "flowd.conf.5")
 
 
 def read(*path):
@@ -354,6 +354,18 @@ def options_of_flowd():
 
 
 @case
+def settings_of_flowd_conf():
+    """flowd.conf(5) lists the options of flowd, but for those that are for command lines only."""
+    expected, _ = help_options(FLOWD, "--help")
+    names = [re.search(r"--([\w-]+)(?:=(.*))?$", head) for head in expected]
+    only_there = ("help", "version", "debug", "config", "make-token",
+                  "test-clock-offset", "test-clock-skew")
+    expected = [" ".join(filter(None, m.groups())) for m in names if m[1] not in only_there]
+    found = [render(words_of(head)) for head, _ in items(section("flowd.conf.5", "SETTINGS"))]
+    same(expected, found, "flowd.conf.5")
+
+
+@case
 def column_groups():
     """flowctl(1) lists the groups of columns of option -c."""
     found = [(words_of(head)[1], flatten(body).split())
@@ -484,7 +496,7 @@ def references_are_there():
     for page in PAGES:
         text = read("man", page)
         heads = {" ".join(words_of(h)) for h in re.findall(r"^\.S[hs] (.*)", text, re.M)}
-        for name, number in re.findall(r"\bXr (flow\w*) (\d)", text):
+        for name, number in re.findall(r"\bXr (flow[\w.]*) (\d)", text):
             assert f"{name}.{number}" in PAGES or name.startswith("flowgrind"), (
                 f"{page} refers to {name}({number})")
         for name in re.findall(r"^\.Sx (.*?)(?: [.,;)])*$", text, re.M):

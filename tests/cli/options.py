@@ -24,7 +24,7 @@ STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a gap, a 
           "(-I) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
-            "command this daemon; --no-auth allows that")
+            "command this daemon; --token-file prevents that, --no-auth allows it")
 
 
 def complain(program, name, arguments, sentence, status=1, cwd=None):
