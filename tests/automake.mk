@@ -193,9 +193,11 @@ SCRIPT_TESTS = \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
+	tests/net/lab_traffic.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
-	tests/net/loopback_runs.py
+	tests/net/loopback_runs.py \
+	tests/net/loopback_traffic.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
