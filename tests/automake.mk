@@ -248,8 +248,8 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
-	tests/net/clocks.py \
 	tests/cli/trust.py \
+	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
@@ -264,7 +264,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py \
 	tests/net/loopback_status.py \
-	tests/net/loopback_traffic.py
+	tests/net/loopback_traffic.py \
 	tests/net/loopback_trust.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

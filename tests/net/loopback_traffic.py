@@ -117,7 +117,7 @@ def seeds():
     """-J: the sums of all sizes are equal, and the summary tells a seed that nobody gave"""
     def sums(*options):
         a, b = pair()
-        result, log = run_logged("-H", hosts(a, b), "-n", 2, "-T", "s=1", "-G",
+        result, log = run_logged("-H", hosts(a, b), "-n", 2, "-T", "s=0.5", "-G",
                                  "s=q:L:2000:4000", "-G", "s=p:E:500", "-G", "s=g:C:0.01", *options)
         seeds = set(re.findall(r"random seed = (\d+)", result.out))
         assert len(seeds) == 1, seeds
@@ -150,10 +150,12 @@ def spread():
 
     def check(log):
         near(rate(log.finals["D", 0]), 8e6, amount=4 * 2e6 / 200 ** 0.5, what="mean rate")
-        rates = [row["through"] for row in log.of("S")]
-        mean = sum(rates) / len(rates)
-        deviation = (sum((r - mean) ** 2 for r in rates) / len(rates)) ** 0.5
-        near(deviation, 2, share=0.3, what="standard deviation of the rate of rows in Mbit/s")
+        # By the quartiles, since a busy host has a few rows of any rate. Those of the lognormal
+        # distribution are exp(zeta -+ 0.6745 sigma), with zeta = 2.0491 and sigma = 0.2462.
+        rates = sorted(row["through"] for row in log.of("S"))
+        for share, wanted in ((0.25, 6.573), (0.75, 9.163)):
+            near(rates[int(share * len(rates))], wanted, amount=0.7,
+                 what=f"quantile {share} of the rates of rows in Mbit/s")
 
     attempts(measure, check)
 
@@ -211,7 +213,7 @@ def sender_stands_still():
         assert "congested" not in source or source["congested"] in ("-", "nan"), source["congested"]
         # One request was due for as long; the round trip proper knows nothing of it.
         near(source["rtt_due_max"] / NS, 1.5, amount=0.1, what="longest round trip from when due")
-        assert source["rtt_max"] / NS < 0.5
+        assert source["rtt_max"] / NS < 0.5, "a response was on its way"
         # No more than the depth at once, then the rate: in what the receiver read.
         rows = log.of("D")
         most = max(sum(r["rx_bytes"] for r in rows[i:i + 4]) * 8 -
@@ -259,7 +261,7 @@ def congestion_stops():
         source, destination = log.finals["S", 0], log.finals["D", 0]
         after = source["congested"] / NS
         note(f"stopped after {after:.3f} s")
-        assert 1 < after < 1.9, after
+        assert 0.7 < after < 1.9, after  # the run begins a little after flowctl
         assert source["refused"] >= 1
         assert re.search(r"stopped by local congestion after [\d.]+ \[s\]", result.out), result.out
         assert re.search(r"blocks refused by the socket = [1-9]", result.out), result.out
