@@ -59,7 +59,9 @@ static const struct field limits_message_fields[] = {
     NUMBER(limits_message, ports, "local ports for connections to one destination"),
     NUMBER(limits_message, data_ports_low, "first port that destinations listen at; 0: any"),
     NUMBER(limits_message, data_ports_high, "last port that destinations listen at; 0: any"),
-    NUMBER(limits_message, report_memory, "bytes of reports that are kept at most"),
+    NUMBER(limits_message, report_memory, "bytes of reports that are kept in memory at most"),
+    NUMBER(limits_message, spill_size, "bytes of reports that are kept in a file besides; 0: none"),
+    NUMBER(limits_message, retain_size, "bytes of reports of ended sessions that are kept at most"),
     NUMBER(limits_message, lease_s, "lease of a session where none is asked for, in seconds"),
     NUMBER(limits_message, retain_s, "how long reports of an ended session are kept, in seconds"),
 };
@@ -102,6 +104,7 @@ static const struct field status_session_fields[] = {
     NUMBER(status_session, lease_left_ns, "time until its lease ends"),
     NUMBER(status_session, rows, "reports kept"),
     NUMBER(status_session, bytes, "their memory"),
+    NUMBER(status_session, spilled, "bytes of them that lie in a file"),
 };
 SCHEMA(status_session);
 

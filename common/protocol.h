@@ -60,6 +60,7 @@ struct limits_message {
     int64_t ports;                           /* ports for outgoing connections */
     int64_t data_ports_low, data_ports_high; /* 0: the system chooses */
     int64_t report_memory;                   /* bytes of reports kept at most */
+    int64_t spill_size, retain_size;         /* bytes: in a file; of ended sessions */
     int64_t lease_s, retain_s;
 };
 
@@ -85,6 +86,7 @@ struct status_session {
     int64_t flows, running, failed; /* endpoints here */
     int64_t age_ns, lease_left_ns;
     int64_t rows, bytes; /* reports that are kept */
+    int64_t spilled;     /* bytes of them in a file */
 };
 
 struct status_reply {

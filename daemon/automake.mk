@@ -20,6 +20,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session.c daemon/session.h daemon/session_state.h \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
+	daemon/spill.c daemon/spill.h \
 	daemon/store.c daemon/store.h \
 	daemon/sysinfo.c daemon/sysinfo.h \
 	daemon/tcpinfo_linux.c daemon/tcpinfo.h \

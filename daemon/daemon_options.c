@@ -23,6 +23,8 @@ enum {
     OPT_MAX_FLOWS,
     OPT_MAX_SESSIONS,
     OPT_REPORT_MEMORY,
+    OPT_SPILL_SIZE,
+    OPT_RETAIN_SIZE,
     OPT_LEASE,
     OPT_RETAIN,
     OPT_PID_FILE,
@@ -46,7 +48,9 @@ static const struct option_spec specs[] = {
     {0, "pid-file", OPTION_REQUIRED, "FILE", GENERAL,
      "write the number of the process to FILE once the daemon listens", OPT_PID_FILE},
     {0, "state-dir", OPTION_REQUIRED, "DIR", GENERAL,
-     "keep in DIR what shall outlive the daemon: its identity", OPT_STATE_DIR},
+     "keep in DIR what shall outlive the daemon, its identity, and reports that find no room in "
+     "memory",
+     OPT_STATE_DIR},
     {'b', "bind", OPTION_REQUIRED, "ADDR", CONTROL,
      "listen at ADDR, written 10.0.0.1, 10.0.0.1:5999, ::1 or [fe80::1%eth0]:5999, or a host name; "
      "may be given several times (default: the loopback addresses). The IPv6 wildcard :: takes "
@@ -72,6 +76,9 @@ static const struct option_spec specs[] = {
      OPT_MAX_SESSIONS},
     {0, "report-memory", OPTION_REQUIRED, "#", LIMITS,
      "memory for reports that were not fetched yet, in bytes (default: 256M)", OPT_REPORT_MEMORY},
+    {0, "spill-size", OPTION_REQUIRED, "#", LIMITS,
+     "space in the state directory for reports that find no room in memory, in bytes (default: 1G)",
+     OPT_SPILL_SIZE},
     {0, "lease", OPTION_REQUIRED, "#", LIMITS,
      "how long a session lives without a call of its controller, in seconds (default: 15)",
      OPT_LEASE},
@@ -79,6 +86,10 @@ static const struct option_spec specs[] = {
      "how long reports of a session that has ended wait for their controller, in seconds (default: "
      "3600)",
      OPT_RETAIN},
+    {0, "retain-size", OPTION_REQUIRED, "#", LIMITS,
+     "how much such reports may hold of memory and file, in bytes; beyond it those of the oldest "
+     "session go (default: 128M)",
+     OPT_RETAIN_SIZE},
 };
 
 enum { SPECS = sizeof specs / sizeof specs[0] };
@@ -164,6 +175,10 @@ static bool set_option(struct daemon_options *options, int id, const char *value
         return int_in(value, 1, 10000, &options->max_sessions, fail);
     case OPT_REPORT_MEMORY:
         return parse_memory(value, &options->report_memory, fail);
+    case OPT_SPILL_SIZE:
+        return parse_memory(value, &options->spill_size, fail);
+    case OPT_RETAIN_SIZE:
+        return parse_memory(value, &options->retain_size, fail);
     case OPT_LEASE:
         return seconds_in(value, &options->lease_s, fail);
     case OPT_RETAIN:
@@ -198,6 +213,8 @@ bool daemon_options_read(int argc, char **argv, struct daemon_options *options, 
         .max_flows = 20000,
         .max_sessions = 256,
         .report_memory = 256 << 20,
+        .spill_size = 1 << 30,
+        .retain_size = 128 << 20,
         .lease_s = 15,
         .retain_s = 3600,
         .log_level = LOG_LEVEL_WARNING,

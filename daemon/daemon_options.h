@@ -20,6 +20,7 @@ struct daemon_options {
     int64_t workers; /* 0: one per CPU */
     int64_t data_port_low, data_port_high;
     int64_t max_flows, max_sessions, report_memory, lease_s, retain_s;
+    int64_t spill_size, retain_size;
     enum log_level log_level;
     bool no_auth;
     bool help, version;

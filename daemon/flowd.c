@@ -259,11 +259,15 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
         .max_flows = options->max_flows,
         .max_sessions = options->max_sessions,
         .report_memory = options->report_memory,
+        .spill_size = options->spill_size,
+        .retain_size = options->retain_size,
         .lease_s = options->lease_s,
         .retain_s = options->retain_s,
     };
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
     parts->sessions = sessions_new(&config);
+    if (options->state_dir && !sessions_spill(parts->sessions, options->state_dir, fail))
+        return false;
     parts->collector = collector_start(sessions_take, sessions_idle, parts->sessions, fail);
     return parts->collector != NULL;
 }

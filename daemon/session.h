@@ -18,6 +18,7 @@ struct sessions;
 struct sessions_config {
     int64_t max_flows, max_sessions;
     int64_t report_memory; /* bytes */
+    int64_t spill_size, retain_size;
     int64_t lease_s, retain_s;
     char boot_id[PROTOCOL_ID_MAX];
 };
@@ -34,6 +35,9 @@ struct sessions_parts {
 
 struct sessions *sessions_new(const struct sessions_config *config);
 void sessions_set_parts(struct sessions *sessions, const struct sessions_parts *parts);
+/* Lets reports that find no room in memory go to a file in `directory`; before the first session.
+ */
+bool sessions_spill(struct sessions *sessions, const char *directory, struct fail *fail);
 void sessions_free(struct sessions *sessions);
 
 /* For the collector: takes an entry of a ring; looks after leases and what waits, and gives when
@@ -44,7 +48,8 @@ int64_t sessions_idle(void *sessions, int64_t now);
 /* No limit to draining besides the flow's own. */
 #define DRAIN_AS_SET INT64_MAX
 
-/* Stops all flows, which drain for at most `drain` ns; closes all sessions; whether none is left; whether all reports were fetched. */
+/* Stops all flows, which drain for at most `drain` ns; closes all sessions; whether none is left;
+ * whether all reports were fetched. */
 void sessions_stop_all(struct sessions *sessions, int64_t drain, struct stop_all_reply *reply);
 void sessions_close_all(struct sessions *sessions);
 bool sessions_gone(struct sessions *sessions);

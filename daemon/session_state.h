@@ -67,6 +67,7 @@ struct sessions {
     struct sessions_config config;
     struct sessions_parts parts;
     struct budget memory;
+    struct spill *spill; /* NULL without a state directory */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;
@@ -86,7 +87,8 @@ enum call_result session_wait(struct session *session, struct waitlist *waitlist
                               struct call_wait *wait, int64_t deadline);
 
 /* With the session's lock: stops the flows whose numbers are in `only`, or all, which drain for
- * at most `drain` ns; gives how many endpoints. The workers give the flows up; connections end. No further row will come. */
+ * at most `drain` ns; gives how many endpoints. The workers give the flows up; connections end. No
+ * further row will come. */
 int64_t session_stop_members(struct session *session, const struct schema_list *only,
                              int64_t drain);
 void session_release_members(struct session *session);

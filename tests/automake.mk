@@ -124,6 +124,9 @@ tests_unit_test_resolver_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_ring
 tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_spill
+tests_unit_test_spill_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_spill_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
@@ -190,6 +193,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
-	tests/net/loopback_runs.py
+	tests/net/loopback_runs.py \
+	tests/net/nothing_lost.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

@@ -57,8 +57,10 @@ FLOWD_OPTIONS = """
    --max-flows=#
    --max-sessions=#
    --report-memory=#
+   --spill-size=#
    --lease=#
    --retain=#
+   --retain-size=#
 """
 STATUS_OPTIONS = """
 -h --help
