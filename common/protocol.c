@@ -223,6 +223,8 @@ static const struct field reports_call_fields[] = {
         "packed size of the rows at most; one "
         "row is always given"),
     TEXT(reports_call, encoding, 0, "\"packed\" (default) or \"table\""),
+    INT(reports_call, acknowledge, 0, -1, INT64_MAX, -1,
+        "rows up to this number, at most up to `after`, are acknowledged; -1: all up to `after`"),
 };
 SCHEMA(reports_call);
 

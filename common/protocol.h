@@ -165,10 +165,11 @@ struct start_reply {
 
 struct reports_call {
     char session[PROTOCOL_ID_MAX];
-    int64_t after;   /* row number: rows up to it are acknowledged and given up */
+    int64_t after;   /* row number: rows after it are asked for, those up to it acknowledged */
     int64_t wait_ms; /* for a row, if none is there */
     int64_t max_bytes;
-    char encoding[16]; /* "packed" (default) or "table" */
+    char encoding[16];   /* "packed" (default) or "table" */
+    int64_t acknowledge; /* -1, or only rows up to this number are acknowledged */
 };
 
 struct reports_reply {

@@ -3,18 +3,22 @@ controller_libcontroller_a_SOURCES = \
 	controller/ask_hosts.c controller/ask_hosts.h \
 	controller/cell.c controller/cell.h \
 	controller/clocksync.c controller/clocksync.h \
+	controller/command_attach.c \
 	controller/command_plot.c controller/commands.h \
 	controller/command_status.c \
 	controller/command_stop.c \
 	controller/embedded.c controller/embedded.h \
 	controller/fleet.c controller/fleet.h \
 	controller/interrupt.c controller/interrupt.h \
+	controller/log_replay.c controller/log_replay.h \
 	controller/logreader.c controller/logreader.h \
 	controller/options.c controller/options.h \
 	controller/plan.c controller/plan.h \
 	controller/plot.c controller/plot.h \
 	controller/results.c controller/results.h \
 	controller/run.c controller/run.h controller/run_state.h \
+	controller/run_attach.c \
+	controller/run_file.c controller/run_file.h \
 	controller/run_gather.c \
 	controller/run_prepare.c \
 	controller/sink_flowlog.c controller/sink.h \

@@ -38,6 +38,7 @@ static const struct {
     {"status", command_status},
     {"stop", command_stop},
     {"plot", command_plot},
+    {"attach", command_attach},
 };
 
 int main(int argc, char **argv)

@@ -558,7 +558,7 @@ bool options_read(int argc, char **argv, struct run_options *options, struct fai
     struct option_spec specs[SPECS_MAX];
     struct reader reader = {.options = options, .flow_count = 1};
     int operand = argc;
-    *options = (struct run_options){0};
+    *options = (struct run_options){.argc = argc, .argv = argv};
     select_all(&reader);
     bool good = option_parse(argc, argv, specs, all_specs(specs), handle, &reader, &operand, fail);
     bool runs = !options->help && !options->version;
@@ -589,6 +589,7 @@ static void help_general(void)
     printf("Usage: flowctl [run] [OPTION]...\n"
            "       flowctl status HOST[:PORT]...\n"
            "       flowctl stop HOST[:PORT]...\n"
+           "       flowctl attach [RUN]\n"
            "       flowctl plot LOG [-o FILE.svg] [--flows LIST] [--metrics LIST]\n"
            "Measures flows between any two hosts that run flowd.\n");
     option_help(stdout, specs, all_specs(specs));

@@ -10,20 +10,25 @@ enum { COLUMNS_MAX = 256 };
 
 enum help_topic { HELP_NONE, HELP_GENERAL, HELP_SOCKET, HELP_TRAFFIC };
 
+struct log_replay;
+
 struct run_options {
     struct plan *plan;                         /* owned */
     const struct column *columns[COLUMNS_MAX]; /* to be shown, in the order of metrics.def */
     size_t column_count;
-    bool show_interval;   /* begin and end */
-    bool megabytes;       /* -m */
-    bool numbers;         /* -p: no symbolic values */
-    bool bytes;           /* -s byte: windows in bytes */
-    bool quiet;           /* -q */
-    bool log;             /* -w */
-    const char *log_file; /* NULL: named by the time */
-    bool overwrite;       /* -o */
-    int verbosity;        /* how often -d was given */
+    bool show_interval;                     /* begin and end */
+    bool megabytes;                         /* -m */
+    bool numbers;                           /* -p: no symbolic values */
+    bool bytes;                             /* -s byte: windows in bytes */
+    bool quiet;                             /* -q */
+    bool log;                               /* -w */
+    const char *log_file;                   /* NULL: named by the time */
+    bool overwrite;                         /* -o */
+    const struct log_replay *continued_log; /* not NULL: the log goes on after what this has */
+    int verbosity;                          /* how often -d was given */
     bool dry_run, embedded;
+    int argc; /* what was read */
+    char **argv;
     enum help_topic help;
     bool version;
 };

@@ -47,8 +47,9 @@ static void replace_text(char **text, char *with)
     *text = with;
 }
 
-/* Counters begin at 0 with the start row, whose own are the kernel's. */
-static void take_difference(struct endpoint_result *result, const struct report *report,
+/* Counters begin at 0 with the start row, whose own are the kernel's. After a gap the difference is
+ * not that of the interval, and absent. */
+static void take_difference(struct endpoint_result *result, const struct report *report, bool gap,
                             int64_t delta[METRICS])
 {
     for (int i = 0; i < METRICS; i++) {
@@ -56,10 +57,33 @@ static void take_difference(struct endpoint_result *result, const struct report 
         delta[i] = value;
         if (metrics[i].kind != METRIC_KIND_COUNTER || value == METRIC_ABSENT)
             continue;
-        if (__builtin_sub_overflow(value, result->before[i], &delta[i]))
+        if (gap || __builtin_sub_overflow(value, result->before[i], &delta[i]))
             delta[i] = METRIC_ABSENT;
         result->before[i] = value;
     }
+}
+
+static void count_row(struct endpoint_result *result, int64_t number)
+{
+    if (!result->joined)
+        result->missing += number - result->next_number;
+    result->joined = false;
+    result->next_number = number + 1;
+}
+
+bool results_know(struct results *results, const struct report_row *row)
+{
+    const int64_t *key = row->report.key;
+    if (key[REPORT_FLOW] < 0 || key[REPORT_FLOW] >= (int64_t)results->count ||
+        key[REPORT_ENDPOINT] < 0 || key[REPORT_ENDPOINT] >= ENDPOINTS)
+        return false;
+    struct endpoint_result *result = &results->flows[key[REPORT_FLOW]].ends[key[REPORT_ENDPOINT]];
+    bool known = key[REPORT_KIND] == REPORT_START   ? result->started
+                 : key[REPORT_KIND] == REPORT_FINAL ? result->finished
+                                                    : key[REPORT_END] <= result->logged_end;
+    if (known && key[REPORT_NUMBER] >= result->next_number && key[REPORT_NUMBER] < INT64_MAX)
+        count_row(result, key[REPORT_NUMBER]);
+    return known;
 }
 
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
@@ -82,8 +106,8 @@ struct endpoint_result *results_take(struct results *results, const struct repor
                  flow, number, kind);
         return NULL;
     }
-    result->missing += number - result->next_number;
-    result->next_number = number + 1;
+    bool gap = number != result->next_number;
+    count_row(result, number);
     replace_text(&result->info, section_text(row, REPORT_SECTION_INFO));
     switch (report->key[REPORT_KIND]) {
     case REPORT_START:
@@ -92,7 +116,7 @@ struct endpoint_result *results_take(struct results *results, const struct repor
         break;
     case REPORT_INTERVAL:
         result->intervals++;
-        take_difference(result, report, delta);
+        take_difference(result, report, gap, delta);
         break;
     case REPORT_FINAL:
         result->finished = true;

@@ -15,6 +15,8 @@ struct endpoint_result {
     int64_t intervals;       /* rows of intervals so far */
     int64_t next_number;     /* of the next row */
     int64_t missing;         /* rows whose numbers never came */
+    int64_t logged_end;      /* end of the last interval that was replayed from a log, ns */
+    bool joined;             /* the rows up to the first one that comes were somebody else's */
     bool finished;           /* the final row is here */
     struct report final;
     char *info;  /* "name=value" lines of the newest start or final row; NULL */
@@ -38,6 +40,9 @@ void results_free(struct results *results);
  * all other values as they are. */
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
                                      int64_t delta[METRICS], struct fail *fail);
+
+/* Whether the row is known already from a log that was replayed; its number is noted then. */
+bool results_know(struct results *results, const struct report_row *row);
 
 /* Notes why an endpoint has no (further) result; the first reason stays. */
 void results_set_error(struct endpoint_result *result, const char *text);

@@ -10,6 +10,7 @@
 #include "block.h"
 #include "embedded.h"
 #include "log.h"
+#include "log_replay.h"
 #include "mem.h"
 #include "run_state.h"
 #include "summary.h"
@@ -50,6 +51,8 @@ bool run_wait(struct run *run)
 static void on_result(void *owner, struct fleet_result *result)
 {
     struct run *run = owner;
+    if (run->attached && run_rejoin_result(run, result))
+        return;
     if (!run_prepare_result(run, result))
         run_gather_result(run, result);
 }
@@ -57,7 +60,10 @@ static void on_result(void *owner, struct fleet_result *result)
 static void set_up(struct run *run, struct run_options *options)
 {
     uint8_t random[SECRET_SIZE];
-    *run = (struct run){.options = options, .plan = options->plan, .status = EXIT_WELL};
+    *run = (struct run){
+        .options = options, .plan = options->plan, .status = EXIT_WELL, .file = {.fd = -1}};
+    if (options->log && !options->log_file)
+        options->log_file = run->log_name = flowlog_default_path();
     secret_make(random);
     secret_format(random, run->id);
     if (gethostname(run->controller, sizeof run->controller - 1))
@@ -137,6 +143,7 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
                 "127.0.0.1:%u for this run\n",
                 daemons[SOURCE].port);
     point_at_embedded(run->plan, daemons);
+    run->private = true;
     return true;
 }
 
@@ -161,20 +168,19 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     return run_contact(run);
 }
 
-static bool measure(struct run *run)
+/* From the first row, or from the first that nobody has taken yet, to the summary. */
+static void measure(struct run *run, int64_t wall_start)
 {
-    if (!run_prepare(run) || !run_start(run))
-        return false;
     struct sink_run sink_run = {
         .options = run->options,
         .daemons = run->described,
         .run_id = run->id,
         .controller = run->controller,
-        .wall_start = clock_wall() + (run->start - clock_now()),
+        .wall_start = wall_start,
     };
     sinks_start(&run->sinks, &sink_run);
     run_gather(run);
-    summary_write(&run->sinks, &sink_run, run->results, clocksync_bound(run->clocks));
+    summary_write(&run->sinks, &sink_run, run->results, run->bound);
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);
     if (total.failed)
@@ -182,7 +188,43 @@ static bool measure(struct run *run)
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         if (run->daemons[i].lost || run->daemons[i].rows_lost)
             run->status = EXIT_PARTIAL;
+}
+
+static bool run_through(struct run *run, struct embedded daemons[ENDPOINTS])
+{
+    if (!find_daemons(run, daemons) || !run_prepare(run) || !run_start(run))
+        return false;
+    measure(run, run->file.wall_start);
     return true;
+}
+
+static bool go_on(struct run *run)
+{
+    if (!run_rejoin(run))
+        return false;
+    measure(run, run->file.wall_start);
+    return true;
+}
+
+/* After the sinks are closed: what the daemons still keep is in the log. */
+static void leave(struct run *run)
+{
+    if (run->fleet) {
+        close_sessions(run);
+        run_forget(run);
+    }
+    if (interrupt_asked())
+        run->status = EXIT_INTERRUPTED;
+}
+
+static void take_down(struct run *run)
+{
+    if (run->fleet)
+        take_down_fleet(run);
+    results_free(run->results);
+    run_file_close(&run->file);
+    free(run->links);
+    free(run->log_name);
 }
 
 int run_execute(struct run_options *options)
@@ -196,18 +238,49 @@ int run_execute(struct run_options *options)
         run.status = EXIT_USAGE;
     } else {
         interrupt_catch();
-        bool measured = find_daemons(&run, daemons) && measure(&run);
+        bool measured = run_through(&run, daemons);
         sinks_close(&run.sinks, measured);
-        if (run.fleet)
-            close_sessions(&run);
+        leave(&run);
         for (int end = 0; end < ENDPOINTS; end++)
             embedded_stop(&daemons[end]);
-        if (interrupt_asked())
-            run.status = EXIT_INTERRUPTED;
     }
-    if (run.fleet)
-        take_down_fleet(&run);
-    results_free(run.results);
-    free(run.links);
+    take_down(&run);
+    return run.status;
+}
+
+static bool replay(struct run *run, struct log_replay *before, struct fail *fail)
+{
+    run->options->log = run->file.log != NULL;
+    run->options->log_file = run->file.log;
+    run->options->continued_log = before;
+    if (run->file.log)
+        return log_replay(run->file.log, run->id, run->results, before, fail);
+    for (size_t i = 0; i < run->plan->count; i++)
+        for (int end = 0; end < ENDPOINTS; end++)
+            run->results->flows[i].ends[end].joined = true;
+    return true;
+}
+
+int run_attach(struct run_options *options, struct run_file *file)
+{
+    struct run run;
+    struct fail fail;
+    struct log_replay before = {0};
+    set_up(&run, options);
+    run.file = *file;
+    *file = (struct run_file){.fd = -1};
+    run.attached = true;
+    memcpy(run.id, run.file.id, sizeof run.id);
+    if (!replay(&run, &before, &fail) || !sinks_open(&run.sinks, options, &fail)) {
+        log_error("%s", fail.text);
+        run.status = EXIT_USAGE;
+    } else {
+        interrupt_catch();
+        set_up_fleet(&run);
+        bool measured = go_on(&run);
+        sinks_close(&run.sinks, measured || before.has_head);
+        leave(&run);
+    }
+    take_down(&run);
     return run.status;
 }

@@ -53,8 +53,10 @@ enum call_result session_reports(struct session *session, const struct reports_c
     enum call_result result = CALL_DONE;
     int64_t deadline = session_call_deadline(wait, call->wait_ms);
     pthread_mutex_lock(&session->lock);
-    store_acknowledge(&session->store, call->after);
-    bool rows = session->store.next - 1 > session->store.acknowledged;
+    bool all = call->acknowledge < 0 || call->acknowledge > call->after;
+    store_acknowledge(&session->store, all ? call->after : call->acknowledge);
+    bool rows = session->store.next - 1 > session->store.acknowledged &&
+                session->store.next - 1 > call->after;
     int64_t now = clock_now();
     bool gathering = rows && now < session->wake_at && session->wake_at != CLOCK_NEVER;
     if ((!rows || gathering) && !session_is_finished(session) && session->state != CLOSED &&

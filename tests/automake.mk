@@ -154,6 +154,9 @@ tests_unit_test_command_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fleet
 tests_unit_test_fleet_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fleet_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log_replay
+tests_unit_test_log_replay_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_log_replay_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_logreader
 tests_unit_test_logreader_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_logreader_LDADD = $(CONTROLLER_UNIT_LIBS)
@@ -187,6 +190,7 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
+	tests/net/attach.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \

@@ -75,7 +75,7 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
-          "flowctl plot": PLOT_OPTIONS}
+          "flowctl attach": STATUS_OPTIONS, "flowctl plot": PLOT_OPTIONS}
 
 
 def run(command, *arguments):
@@ -170,7 +170,7 @@ def usage_first():
         text = shown(command, "--help")
         assert text.splitlines()[0] == line, text
     text = shown("flowctl", "--help")
-    for word in ("flowctl status", "flowctl stop", "flowctl plot", "Exit status: 0", "130"):
+    for word in ("flowctl status", "flowctl stop", "flowctl attach", "flowctl plot", "Exit status: 0", "130"):
         assert word in text, word
 
 
