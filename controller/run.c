@@ -210,6 +210,8 @@ static bool go_on(struct run *run)
 static void leave(struct run *run)
 {
     if (run->fleet) {
+        if (run_is_collected(run))
+            run_file_collected(&run->file);
         close_sessions(run);
         run_forget(run);
     }
@@ -261,6 +263,16 @@ static bool replay(struct run *run, struct log_replay *before, struct fail *fail
     return true;
 }
 
+/* Its controller died when it had nothing to do any more but to close the sessions. */
+static void close_collected(struct run *run)
+{
+    log_warning("run %.8s had come to its end, and all was collected", run->id);
+    set_up_fleet(run);
+    run_name_sessions(run);
+    leave(run);
+    run_file_remove(&run->file);
+}
+
 int run_attach(struct run_options *options, struct run_file *file)
 {
     struct run run;
@@ -271,7 +283,9 @@ int run_attach(struct run_options *options, struct run_file *file)
     *file = (struct run_file){.fd = -1};
     run.attached = true;
     memcpy(run.id, run.file.id, sizeof run.id);
-    if (!replay(&run, &before, &fail) || !sinks_open(&run.sinks, options, &fail)) {
+    if (run.file.collected) {
+        close_collected(&run);
+    } else if (!replay(&run, &before, &fail) || !sinks_open(&run.sinks, options, &fail)) {
         log_error("%s", fail.text);
         run.status = EXIT_USAGE;
     } else {

@@ -63,17 +63,31 @@ void run_forget(struct run *run)
 
 /* ---- afterwards ---- */
 
+bool run_is_collected(const struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        if (!run->daemons[i].finished)
+            return false;
+    return true;
+}
+
+void run_name_sessions(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+        memcpy(run->daemons[i].session, run->file.sessions[i].session, PROTOCOL_ID_MAX);
+        fleet_add(run->fleet, run->plan->daemons[i].host, run->plan->daemons[i].port);
+    }
+}
+
 /* The renewal is the first call: what comes later may take its time. */
 static void find_again(struct run *run)
 {
+    run_name_sessions(run);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
-        const struct plan_daemon *daemon = &run->plan->daemons[i];
         struct session_call renew = {0};
         struct empty_message nothing = {0};
-        memcpy(run->daemons[i].session, run->file.sessions[i].session, PROTOCOL_ID_MAX);
         memcpy(renew.session, run->daemons[i].session, sizeof renew.session);
         run->daemons[i].last_contact = clock_now();
-        fleet_add(run->fleet, daemon->host, daemon->port);
         fleet_call(run->fleet, i, LANE_COMMAND, METHOD_RENEW, &renew, CALL_TIMEOUT_MS, NULL);
         fleet_call(run->fleet, i, LANE_COMMAND, METHOD_DESCRIBE, &nothing, CALL_TIMEOUT_MS, NULL);
         fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &nothing, CALL_TIMEOUT_MS, NULL);

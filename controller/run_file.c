@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mem.h"
 #include "number.h"
 
@@ -116,14 +117,26 @@ bool run_file_write(struct run_file *file, struct fail *fail)
     return good;
 }
 
-void run_file_started(struct run_file *file)
+/* The block was there when the rest was written. */
+static void add_line(struct run_file *file, const char *name, int64_t number)
 {
     struct buffer line = {0};
     if (file->fd < 0)
         return;
-    buffer_printf(&line, "started %" PRId64 "\n", file->wall_start);
-    (void)write_all(file->fd, &line); /* the block was there when the rest was written */
+    buffer_printf(&line, "%s %" PRId64 "\n", name, number);
+    if (!write_all(file->fd, &line))
+        log_warning("%s can't be written: %s", file->path, fail_errno(errno));
     buffer_free(&line);
+}
+
+void run_file_started(struct run_file *file)
+{
+    add_line(file, "started", file->wall_start);
+}
+
+void run_file_collected(struct run_file *file)
+{
+    add_line(file, "collected", 1);
 }
 
 /* ---- reading ---- */
@@ -189,6 +202,8 @@ static bool take_line(struct run_file *file, const char *name, char *text)
         return number_parse_int(text, &file->bound, NULL);
     if (!strcmp(name, "started"))
         return number_parse_int(text, &file->wall_start, NULL) && file->wall_start > 0;
+    if (!strcmp(name, "collected"))
+        return (file->collected = true);
     if (!strcmp(name, "session"))
         return take_session(file, text);
     return !strcmp(name, "arg") && take_argument(file, text);

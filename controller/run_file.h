@@ -25,6 +25,7 @@ struct run_file {
     size_t session_count;
     int64_t wall_start; /* of the common instant, ns since 1970; 0: the run was not started */
     int64_t bound;      /* of the clocks, ns */
+    bool collected;     /* everything was fetched, shown and written */
 };
 
 enum { RUN_FILE_NO_HOME = 1 }; /* fail.code: the user has no place for such files */
@@ -33,6 +34,9 @@ enum { RUN_FILE_NO_HOME = 1 }; /* fail.code: the user has no place for such file
 bool run_file_write(struct run_file *file, struct fail *fail);
 /* Notes, after run_file_write(), that the flows are about to be started. */
 void run_file_started(struct run_file *file);
+
+/* Notes that nothing is left to be done but to close the sessions. */
+void run_file_collected(struct run_file *file);
 
 /* Finds the run whose number begins with `id`, reads and locks its file. Gives false and a sentence
  * if there is none, it is not the only one, or its controller lives. */

@@ -83,6 +83,10 @@ void run_gather(struct run *run);
 void run_remember(struct run *run);
 /* Nothing of the run is left at the daemons: there is nothing to attach to. */
 void run_forget(struct run *run);
+/* Whether every daemon has given its last row. */
+bool run_is_collected(const struct run *run);
+/* Takes daemons and sessions from run->file. */
+void run_name_sessions(struct run *run);
 /* Goes on with a run whose sessions are in run->file: finds its daemons and renews its leases. */
 bool run_rejoin(struct run *run);
 /* Gives a daemon up: its flows end here. */

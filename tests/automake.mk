@@ -198,6 +198,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_api.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py \
-	tests/net/nothing_lost.py
+	tests/net/nothing_lost.py \
+	tests/net/soak.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
