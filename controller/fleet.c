@@ -2,6 +2,7 @@
 #include "fleet.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,9 @@ static void finish(struct lane *lane, CURLcode code)
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(fleet->multi, lane->easy);
     if (code != CURLE_OK) {
+        long error = 0;
+        curl_easy_getinfo(lane->easy, CURLINFO_OS_ERRNO, &error);
+        result.refused = code == CURLE_COULDNT_CONNECT && error == ECONNREFUSED;
         result.outcome = explain_transport(remote, lane, code, &result.fail);
     } else if (status != 200) {
         char text[32];

@@ -36,7 +36,8 @@ static bool read_clocks(struct run *run)
     return true;
 }
 
-/* Late enough for the call to reach every daemon and every daemon's flows. */
+/* Late enough for the call to reach every daemon and every daemon's flows, also where hosts are so
+ * busy that some call has waited. */
 static int64_t choose_start(const struct run *run)
 {
     int64_t slowest = 0;
@@ -44,7 +45,8 @@ static int64_t choose_start(const struct run *run)
         int64_t bound = run->clocks->estimates[i].bound;
         slowest = bound > slowest ? bound : slowest;
     }
-    return clock_now() + START_LEAD + 10 * slowest + (int64_t)run->plan->count * 20 * NS_PER_US;
+    return clock_now() + START_LEAD + 10 * slowest + 4 * run->slowest +
+           (int64_t)run->plan->count * 20 * NS_PER_US;
 }
 
 bool run_start(struct run *run)
@@ -220,7 +222,8 @@ static void take_trouble(struct run *run, const struct fleet_result *result)
         run_lose_daemon(run, result->daemon, result->fail.text);
         return;
     }
-    if (result->outcome != FLEET_NOT_REACHED)
+    /* A network that is cut off answers nothing, and may come back. */
+    if (!result->refused)
         daemon->refused_since = 0;
     else if (!daemon->refused_since)
         daemon->refused_since = now;
@@ -313,6 +316,8 @@ bool run_gather_result(struct run *run, const struct fleet_result *result)
 {
     switch (result->method) {
     case METHOD_CLOCK:
+        if (result->received - result->sent > run->slowest)
+            run->slowest = result->received - result->sent;
         if (result->outcome == FLEET_ANSWERED)
             clocksync_add(run->clocks, result->daemon, result->sent, result->received,
                           result->reply);

@@ -53,6 +53,7 @@ struct run {
     char *log_name;       /* where the options named no log */
     int64_t start;        /* the common instant, local CLOCK_MONOTONIC */
     int64_t bound;        /* of the clocks, ns */
+    int64_t slowest;      /* of the calls that read clocks, ns */
     bool failed;          /* the run can't go on: its sentence was printed */
     int status;           /* the exit status that failure has */
     bool stopping;        /* all flows were told to stop */

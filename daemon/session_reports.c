@@ -114,6 +114,7 @@ static void take_done(struct session *session, struct member *member)
     if (session->done < session->count)
         return;
     session->ended_at = clock_now();
+    store_seal(&session->store);
     session->wake_at = 0;
     if (session->state < ENDED)
         session->state = ENDED;

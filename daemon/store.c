@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64 * 1024 };
+/* The first block of a store is small: many sessions may have but a few rows. */
+enum { BLOCK_BYTES = 64 * 1024, FIRST_BYTES = 4 * 1024 };
 
 void store_init(struct store *store, struct budget *budget)
 {
@@ -31,16 +32,24 @@ static struct spill_block *last_block(struct store *store)
                                       : list_item(store->blocks.prev, struct spill_block, link);
 }
 
+void store_seal(struct store *store)
+{
+    struct spill_block *last = last_block(store);
+    if (!last || !store->spill)
+        return;
+    last->offered = true;
+    spill_offer(store->spill, last);
+}
+
 /* A new last block with room for `length` bytes; the one before is complete. */
 static struct spill_block *add_block(struct store *store, size_t length)
 {
     size_t usual = store->spill ? spill_block_size(store->spill) : BLOCK_BYTES;
-    size_t size = length > usual ? length : usual;
     struct spill_block *full = last_block(store);
-    if (full) {
-        full->offered = store->spill != NULL;
-        spill_offer(store->spill, full);
-    }
+    size_t size = full ? 2 * full->size : FIRST_BYTES;
+    size = size > usual ? usual : size;
+    size = size < length ? length : size;
+    store_seal(store);
     if (!budget_take(store->budget, (int64_t)size))
         return NULL;
     struct spill_block *block = mem_new(1, sizeof *block);

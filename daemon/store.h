@@ -26,6 +26,9 @@ void store_free(struct store *store);
  * there may be room after spill_wait(). */
 bool store_add(struct store *store, const void *row, size_t length);
 
+/* No further row is expected: what is there may go to the file as it is. */
+void store_seal(struct store *store);
+
 /* Gives up the rows up to number `number`. */
 void store_acknowledge(struct store *store, int64_t number);
 

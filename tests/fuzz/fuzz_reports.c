@@ -8,8 +8,11 @@
 
 static size_t take_layout(const uint8_t *data, size_t size, struct report_layout *layout)
 {
+    static struct report_layout own;
     size_t count = size ? data[0] : 0, at = 1;
-    report_layout_own(layout);
+    if (!own.columns)
+        report_layout_own(&own);
+    *layout = own;
     if (!count)
         return size != 0;
     layout->columns = 0;
@@ -40,12 +43,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fail fail;
     size_t used, at = take_layout(data, size, &layout);
     struct results *results = results_new(1);
+    bool shown = false; /* one is enough: it takes much longer than the rest */
     while (at < size && report_unpack(data + at, size - at, &layout, &row, &used, &fail)) {
         int64_t delta[METRICS];
         FUZZ_CHECK(used && used <= size - at);
         if (!results_know(results, &row) && results_take(results, &row, delta, &fail) &&
-            row.report.key[REPORT_KIND] == REPORT_INTERVAL)
+            row.report.key[REPORT_KIND] == REPORT_INTERVAL && !shown) {
             show(&row.report, delta);
+            shown = true;
+        }
         at += used;
     }
     results_free(results);

@@ -152,11 +152,11 @@ def controller_that_vanishes():
     end_together(daemons)
 
 
-def control_goes_and_comes(seconds, ports):
+def control_goes_and_comes(seconds, ports, lease=15):
     """The control links of some hosts are dead for a while that is shorter than the lease."""
     lab = Lab(3, LINKS, control=True)
     for host in (2, 3):
-        lab.daemon(host, bind=lab.control_addr(host))
+        lab.daemon(host, "--lease", lease, bind=lab.control_addr(host))
     duration = seconds + 2
     run = Going(lab, "-H", "s=h2/c2,d=h3/c3", "-T", f"s={duration}", "-R", "s=2Mbit")
     for port in ports:
@@ -188,6 +188,12 @@ def control_link_that_comes_back():
 def control_link_that_comes_back_late():
     """control is dead for 12 of the lease's 15 s: no row is lost, status 0"""
     control_goes_and_comes(12, ["c1"])
+
+
+@long_case
+def control_link_that_comes_back_after_half_a_minute():
+    """control is dead for 30 of the lease's 60 s: the flows go on, no row is lost, status 0"""
+    control_goes_and_comes(30, ["c2", "c3"], lease=60)
 
 
 @case

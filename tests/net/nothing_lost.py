@@ -2,19 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reports outlive what can happen to them: little memory, a full disk, nobody who fetches them."""
 import os
+import signal
 import subprocess
 import time
 
-from flowrig_api import Session, fault, prepare_flows
-from flowrig_test import (Daemon, at_end, case, expect, flowctl, hosts, main, need_root, note,
-                          temp_dir, wait_for)
+from flowrig_api import Session, prepare_flows
+from flowrig_test import (Daemon, FlowLog, at_end, case, expect, flowctl, hosts, main, need_root,
+                          note, start_flowctl, temp_dir, wait_for)
 
 MS = 10 ** 6
-
-
-def gone(session):
-    """Whether the daemon knows the session no more, asked without renewing its lease."""
-    return not session.state()
 
 
 def small_disk(size):
@@ -134,17 +130,35 @@ def retained_by_size():
 
 
 @case
-def retained_by_time():
-    """Reports that nobody fetches are there within --retain, and gone after it"""
-    daemon = Daemon("--lease", 1, "--retain", 3)
-    s = Session(daemon)
-    prepare_flows(s, s, source=0.2)
-    s.start()
-    wait_for(lambda: s.state()[0]["lease_left_ns"] == 0, 10, "the end of the lease")
-    time.sleep(1)
-    assert s.state()[0]["rows"] > 0
-    wait_for(lambda: gone(s), 10, "the end of the reports")
-    assert fault(s.reports).faultCode == 4000
+def daemon_that_stands_still():
+    """A daemon stands still for 5 s: its rows show the gap with true times, and nothing is lost"""
+    one, two = Daemon(), Daemon()
+    path = os.path.join(temp_dir(), "flow.log")
+    run = start_flowctl("-H", hosts(one, two), "-T", "s=8", "-i", "0.1", "-R", "s=1Mbit", "-S", "s=1000",
+                        "-q", f"--log-file={path}")
+    wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 20000, 20, "rows")
+    began = time.monotonic()
+    two.signal(signal.SIGSTOP)
+    time.sleep(5)
+    still = time.monotonic() - began
+    two.signal(signal.SIGCONT)
+    assert run.wait(30) == 0, run.err
+    log = FlowLog(path)
+    rows = log.of("D")
+    assert all(a["end"] == b["begin"] for a, b in zip(rows, rows[1:])), "a time that no row covers"
+    longest = max(row["end"] - row["begin"] for row in rows)
+    note(f"stopped for {still:.2f} s; the longest row has {longest:.2f} s")
+    assert still - 0.3 <= longest <= still + 0.6, longest
+    final = log.finals["D", 0]
+    # intervals that were over when it went on are short, or skipped and counted
+    assert len(rows) + final["rows_skipped"] == 80, (len(rows), final["rows_skipped"])
+    for name in ("rx_bytes", "rx_requests"):
+        column = {"rx_requests": "requ_in"}.get(name, name)
+        assert log.total("D", column) == final[name], name
+    sent = log.finals["S", 0]
+    assert sent["tx_bytes"] + sent["tx_tail"] == final["rx_bytes"] + final["rx_tail"]
+    # the other one took all of its rows
+    assert len(log.of("S")) == 80
 
 
 main()
