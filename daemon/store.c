@@ -50,8 +50,12 @@ static struct spill_block *add_block(struct store *store, size_t length)
     size = size > usual ? usual : size;
     size = size < length ? length : size;
     store_seal(store);
-    if (!budget_take(store->budget, (int64_t)size))
-        return NULL;
+    while (!budget_take(store->budget, (int64_t)size)) {
+        /* Places of the file are of one size, and too good for small blocks. */
+        if (store->spill || size / 2 < length || size / 2 < FIRST_BYTES)
+            return NULL;
+        size /= 2;
+    }
     struct spill_block *block = mem_new(1, sizeof *block);
     *block = (struct spill_block){.first = store->next,
                                   .size = size,

@@ -69,6 +69,10 @@ class Vanished:
         note(f"lease {lease} s: given up after {self.lost_after:.1f} s, over after "
              f"{self.over_after:.1f} s")
         cut(lab, "h4", down=0)
+        # it drains for 5 s after its lease, as the other end did after it was stopped
+        end = time.monotonic() + 3
+        while flows_at(lab, 4) and time.monotonic() < end:
+            time.sleep(0.1)
         self.flows_left = flows_at(lab, 4)
         self.next = flowctl("-H", "s=h2,d=h4", "-T", "s=0.5", netns=lab.ns(1))
         end_together(daemons)
