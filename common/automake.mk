@@ -1,10 +1,15 @@
 noinst_LIBRARIES += common/libcommon.a
 common_libcommon_a_SOURCES = \
 	common/block.c common/block.h \
+	common/cdf.c common/cdf.h \
 	common/clock.c common/clock.h \
 	common/dist.c common/dist.h \
+	common/dscp.c common/dscp.h \
+	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
+	common/fingerprint.c common/fingerprint.h \
+	common/histogram.c common/histogram.h \
 	common/list.h \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
@@ -16,8 +21,11 @@ common_libcommon_a_SOURCES = \
 	common/schema.c common/schema.h \
 	common/settings.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
-	common/tally.h \
+	common/sockopt.c common/sockopt.h \
+	common/sockopt_names.c \
+	common/tally.c common/tally.h \
+	common/token.c common/token.h \
 	common/wire.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h
 
-COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS)
+COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS) $(GNUTLS_LIBS)

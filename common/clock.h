@@ -3,6 +3,7 @@
 #ifndef FLOWRIG_CLOCK_H
 #define FLOWRIG_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define NS_PER_US  INT64_C(1000)
@@ -14,27 +15,28 @@
 
 /* CLOCK_MONOTONIC in ns: intervals, rates, deadlines. */
 int64_t clock_now(void);
+/* For tests: from now on clock_now() is ahead of the system's CLOCK_MONOTONIC by `offset` ns, and
+ * gains `skew_ppb` ns in each second. To be called before there are threads. The skew is within
+ * CLOCK_SKEW_MAX_PPB. */
+void clock_shift(int64_t offset, int64_t skew_ppb);
+#define CLOCK_SKEW_MAX_PPB INT64_C(100000000)
+/* The first instant of the system's CLOCK_MONOTONIC at which clock_now() has reached `at`: for
+ * timers of the kernel with absolute deadlines, which know nothing of clock_shift(). */
+int64_t clock_system(int64_t at);
 /* CLOCK_REALTIME in ns since 1970: only to tell people when something was. */
 int64_t clock_wall(void);
 
-/* One exchange with another host: sent and received here by the local clock, received and sent
- * there by the remote clock, all in ns. */
-struct clock_exchange {
-    int64_t sent, remote_received, remote_sent, received;
+/* How another clock (the peer's) is seen from one's own. At the peer's time `reference`
+ *     own time = peer's time + offset, off by at most `bound`,
+ * and `rate_ppb` and `bound_ppb` are what the offset and the bound gain in ns for each second from
+ * there. All-zero maps a clock to itself. */
+struct clock_map {
+    int64_t reference, offset, rate_ppb;
+    int64_t bound, bound_ppb;
 };
 
-/* remote clock = local clock + offset, off by at most `bound` while the two do not drift (the
- * path may be as asymmetric as it likes). Both in ns; bound is CLOCK_NEVER before an exchange. */
-struct clock_estimate {
-    int64_t offset, bound;
-    int64_t at; /* local time of the exchange that it rests on */
-};
-
-#define CLOCK_ESTIMATE_NONE ((struct clock_estimate){.bound = CLOCK_NEVER})
-
-/* Keeps the exchange with the smallest round trip: offset = ((t2-t1)+(t3-t4))/2 and the error is
- * at most half the round trip without the remote's own time (RFC 5905, section 8). An exchange
- * whose times run backwards is left out. */
-void clock_estimate_add(struct clock_estimate *estimate, const struct clock_exchange *exchange);
+/* The peer's time `peer` as own time, and how far that may be off. Gives false where the result is
+ * out of range. */
+bool clock_map_apply(const struct clock_map *map, int64_t peer, int64_t *own, int64_t *bound);
 
 #endif

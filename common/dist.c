@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dist.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,26 @@
 #include "mem.h"
 #include "number.h"
 
+/* The smallest value of a parameter, and whether it may have that. */
+struct bound {
+    double least;
+    bool included;
+};
+
 static const struct {
     char letter;
     const char *name;
     int parameters;
+    struct bound a, b;
 } kinds[] = {
-    [DIST_CONSTANT] = {'C', "constant", 1},
+    [DIST_CONSTANT] = {'C', "constant", 1, {0, true}, {0, true}},
+    [DIST_UNIFORM] = {'U', "uniform", 2, {0, true}, {0, true}},
+    [DIST_EXPONENTIAL] = {'E', "exponential", 1, {0, false}, {0, true}},
+    [DIST_NORMAL] = {'N', "normal", 2, {0, true}, {0, true}},
+    [DIST_LOGNORMAL] = {'L', "lognormal", 2, {0, false}, {0, true}},
+    [DIST_PARETO] = {'P', "pareto", 2, {0, false}, {0, false}},
+    [DIST_WEIBULL] = {'W', "weibull", 2, {0, false}, {0, false}},
+    [DIST_EMPIRICAL] = {'F', "empirical", 1, {0, true}, {0, true}},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -26,7 +41,29 @@ static bool find_kind(const char *text, enum dist_kind *kind, struct fail *fail)
             return true;
         }
     }
-    return fail_set(fail, 0, "'%s' names no distribution; it reads like C:8192", text);
+    return fail_set(
+        fail, 0,
+        "'%s' names no distribution: it begins with C:, U:, E:, N:, L:, P:, W: or F:", text);
+}
+
+static bool check_parameter(const char *text, const char *which, double value,
+                            const struct bound *bound, struct fail *fail)
+{
+    if (value > bound->least || (bound->included && value == bound->least))
+        return true;
+    return fail_set(fail, 0, "'%s': the %s parameter must %s 0", text, which,
+                    bound->included ? "not be below" : "be above");
+}
+
+static bool check_parameters(const char *text, const struct dist *dist, struct fail *fail)
+{
+    if (!check_parameter(text, "first", dist->a, &kinds[dist->kind].a, fail) ||
+        !check_parameter(text, "second", dist->b, &kinds[dist->kind].b, fail))
+        return false;
+    if (dist->kind == DIST_EMPIRICAL && dist->a != floor(dist->a))
+        return fail_set(fail, 0, "'%s' is no number of a table", text);
+    return dist->kind != DIST_UNIFORM || dist->a <= dist->b ||
+           fail_set(fail, 0, "'%s': the minimum is above the maximum", text);
 }
 
 bool dist_parse(const char *text, struct dist *dist, struct fail *fail)
@@ -45,7 +82,8 @@ bool dist_parse(const char *text, struct dist *dist, struct fail *fail)
                         kinds[dist->kind].name, kinds[dist->kind].parameters,
                         kinds[dist->kind].parameters == 1 ? "" : "s", text);
     return number_parse_real(copy, &dist->a, fail) &&
-           (!second || number_parse_real(second, &dist->b, fail));
+           (!second || number_parse_real(second, &dist->b, fail)) &&
+           check_parameters(text, dist, fail);
 }
 
 /* The shortest decimal that reads back as the same double. */

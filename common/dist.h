@@ -7,12 +7,21 @@
 
 #include "fail.h"
 
-enum dist_kind { DIST_CONSTANT };
+enum dist_kind {
+    DIST_CONSTANT,
+    DIST_UNIFORM,
+    DIST_EXPONENTIAL,
+    DIST_NORMAL,
+    DIST_LOGNORMAL,
+    DIST_PARETO,
+    DIST_WEIBULL,
+    DIST_EMPIRICAL, /* a is the number of a table (struct cdf) that goes with it */
+};
 
-/* A distribution with the parameters of the manual page's option -G. */
+/* A distribution with the parameters "#1" and "#2" of the manual page's option -G. */
 struct dist {
     enum dist_kind kind;
-    double a, b; /* "#1" and "#2"; b is 0 where the kind has one parameter */
+    double a, b; /* b is 0 where the kind has one parameter */
 };
 
 enum { DIST_TEXT_MAX = 80 };
@@ -22,7 +31,7 @@ static inline struct dist dist_constant(double value)
     return (struct dist){.kind = DIST_CONSTANT, .a = value};
 }
 
-/* Reads "C:8192". */
+/* Reads "C:8192" or "N:2000:50", and checks that the parameters make sense for a size or a gap. */
 bool dist_parse(const char *text, struct dist *dist, struct fail *fail);
 /* Writes the form that dist_parse() reads, exact to the last bit of the parameters. */
 void dist_format(const struct dist *dist, char text[DIST_TEXT_MAX]);

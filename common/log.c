@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,9 +19,10 @@ static const struct {
     [LOG_LEVEL_TRACE] = {"trace", LOG_DEBUG},
 };
 
+int log_level_now = LOG_LEVEL_WARNING;
+
 static const char *program = "flowrig";
 static bool use_syslog;
-static _Atomic int current = LOG_LEVEL_WARNING;
 
 /* A file or a socket that got the number of a closed standard stream would be written to. */
 static void open_standard_streams(void)
@@ -44,12 +46,13 @@ void log_open(const char *name, bool to_syslog)
 
 void log_set_level(enum log_level level)
 {
-    current = level < LOG_LEVEL_TRACE ? level : LOG_LEVEL_TRACE;
+    __atomic_store_n(&log_level_now, level < LOG_LEVEL_TRACE ? level : LOG_LEVEL_TRACE,
+                     __ATOMIC_RELAXED);
 }
 
 enum log_level log_get_level(void)
 {
-    return current;
+    return (enum log_level)__atomic_load_n(&log_level_now, __ATOMIC_RELAXED);
 }
 
 bool log_parse_level(const char *name, enum log_level *level, struct fail *fail)
@@ -63,18 +66,13 @@ bool log_parse_level(const char *name, enum log_level *level, struct fail *fail)
     return fail_set(fail, 0, "'%s' is not a log level: error, warning, info, debug or trace", name);
 }
 
-bool log_enabled(enum log_level level)
+const char *log_level_name(enum log_level level)
 {
-    return (int)level <= current;
+    return levels[level].name;
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void write_text(enum log_level level, const char *text)
 {
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     if (use_syslog) {
         syslog(levels[level].priority, "%s", text);
         return;
@@ -89,4 +87,16 @@ void log_write(enum log_level level, const char *format, ...)
     localtime_r(&now.tv_sec, &date);
     fprintf(stderr, "%s: %02d:%02d:%02d.%06ld %s: %s\n", program, date.tm_hour, date.tm_min,
             date.tm_sec, now.tv_nsec / 1000, levels[level].name, text);
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    int error = errno; /* a message may stand between a call and the look at its error */
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    write_text(level, text);
+    errno = error;
 }

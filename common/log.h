@@ -15,13 +15,22 @@ enum log_level {
     LOG_LEVEL_TRACE
 };
 
+extern int log_level_now; /* enum log_level; read and written atomically */
+
+/* What is off costs one comparison: messages may stand wherever packets pass. */
+static inline bool log_enabled(enum log_level level)
+{
+    return (int)level <= __atomic_load_n(&log_level_now, __ATOMIC_RELAXED);
+}
+
 /* `program` stands before each message; with `to_syslog` they go to syslog(3) instead. */
 void log_open(const char *program, bool to_syslog);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* "error", "warning", "info", "debug" or "trace". */
 bool log_parse_level(const char *name, enum log_level *level, struct fail *fail);
-bool log_enabled(enum log_level level);
+const char *log_level_name(enum log_level level);
+/* Leaves errno as it is. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_at(level, ...)                 \

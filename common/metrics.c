@@ -8,6 +8,11 @@ const struct metric_info metrics[METRICS] = {
 #include "metrics.def"
 };
 
+const struct series_info series_list[SERIES] = {
+#define PERCENTILES(field_, ...) {#field_, METRIC_##field_##_count, METRIC_##field_##_p50},
+#include "metrics.def"
+};
+
 const struct column columns[] = {
 #define COLUMN(name_, head_, unit_, form_, metric_, places_, power_, group_, help_) \
     {.name = #name_,                                                                \
@@ -26,10 +31,14 @@ const size_t columns_count = sizeof columns / sizeof columns[0];
 static const struct {
     const char *name, *merge;
 } kinds[] = {
-    [METRIC_KIND_COUNTER] = {"counter", "sum"}, [METRIC_KIND_GAUGE] = {"gauge", "last"},
-    [METRIC_KIND_FINAL] = {"final", "last"},    [METRIC_KIND_COUNT] = {"count", "sum"},
-    [METRIC_KIND_MIN] = {"min", "min"},         [METRIC_KIND_MAX] = {"max", "max"},
+    [METRIC_KIND_COUNTER] = {"counter", "sum"},
+    [METRIC_KIND_GAUGE] = {"gauge", "last"},
+    [METRIC_KIND_FINAL] = {"final", "last"},
+    [METRIC_KIND_COUNT] = {"count", "sum"},
+    [METRIC_KIND_MIN] = {"min", "min"},
+    [METRIC_KIND_MAX] = {"max", "max"},
     [METRIC_KIND_SUM] = {"sum", "sum"},
+    [METRIC_KIND_PERCENTILE] = {"percentile", "histogram"},
 };
 
 const char *metric_kind_name(enum metric_kind kind)

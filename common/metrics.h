@@ -26,16 +26,32 @@ enum metric_kind {
     METRIC_KIND_MIN,
     METRIC_KIND_MAX,
     METRIC_KIND_SUM,
+    METRIC_KIND_PERCENTILE, /* the four slots of a series, in ascending order */
 };
 
 struct metric_info {
     const char *field;
     enum metric_kind kind;
-    const char *unit; /* "B", "ns", "us", "ms", "B/s", "1" */
+    const char *unit; /* "B", "ns", "us", "ms", "B/s", "ppm", "1" */
     const char *help;
 };
 
 extern const struct metric_info metrics[METRICS];
+
+/* SERIES_<field>: the tallies that have percentiles and a histogram. */
+enum series_id {
+#define PERCENTILES(field, ...) SERIES_##field,
+#include "metrics.def"
+    SERIES
+};
+
+struct series_info {
+    const char *field;
+    enum metric count; /* the first slot of the tally */
+    enum metric p50;   /* the first slot of the percentiles */
+};
+
+extern const struct series_info series_list[SERIES];
 
 /* "counter", "gauge", ...; "sum", "last", "min" or "max": how values of one metric merge. */
 const char *metric_kind_name(enum metric_kind kind);

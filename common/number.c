@@ -130,6 +130,19 @@ static bool parse_with_units(const char *text, const struct unit *units, size_t 
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+bool number_parse_code(const char *text, int64_t *value, struct fail *fail)
+{
+    if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+        return number_parse_int(text, value, fail);
+    size_t digits = strspn(text + 2, "0123456789abcdefABCDEF");
+    if (!digits || text[2 + digits])
+        return fail_set(fail, 0, "'%s' is not a whole number", text);
+    if (digits > 15)
+        return fail_set(fail, 0, "'%s' is too large", text);
+    *value = strtoll(text, NULL, 16);
+    return true;
+}
+
 bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail)
 {
     static const struct unit units[] = {

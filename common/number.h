@@ -11,6 +11,8 @@
 
 /* A whole number, "-3". */
 bool number_parse_int(const char *text, int64_t *value, struct fail *fail);
+/* The same, or hexadecimal digits behind 0x. */
+bool number_parse_code(const char *text, int64_t *value, struct fail *fail);
 /* Bytes: "8192", "64k", "1.5M"; k, M, G and T are powers of 1024; a whole number of them. */
 bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail);
 /* Seconds to ns: "10", "0.5", or with a unit: "20ms", "150us", "500ns", "10s", "5min", "1h". */

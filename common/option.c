@@ -26,12 +26,14 @@ static struct getopt_tables build_tables(const struct option_spec *specs, size_t
     size_t names = 0;
     buffer_text(&letters, ":");
     for (size_t i = 0; i < count; i++) {
-        static const char *const colons[] = {"", ":", "::"};
+        static const char *const colons[] = {"", ":", "::", "::"};
+        static const int kinds[] = {no_argument, required_argument, optional_argument,
+                                    optional_argument};
         if (specs[i].letter)
             buffer_printf(&letters, "%c%s", specs[i].letter, colons[specs[i].argument]);
         if (specs[i].name)
             tables.names[names++] = (struct option){.name = specs[i].name,
-                                                    .has_arg = (int)specs[i].argument,
+                                                    .has_arg = kinds[specs[i].argument],
                                                     .val = LONG_BASE + (int)i};
     }
     buffer_add(&letters, "", 1);
@@ -58,8 +60,20 @@ static void name_given(char *given, size_t size, int letter, const char *word)
         snprintf(given, size, "%.*s", (int)strcspn(word, "="), word);
 }
 
-static bool take_option(int code, char **argv, int before, const struct option_spec *specs,
-                        size_t count, option_handler *handler, void *context, struct fail *fail)
+/* What the option is given, NULL for nothing. */
+static const char *option_value(const struct option_spec *spec, int code, int argc, char **argv)
+{
+    bool optional = spec->argument == OPTION_OPTIONAL || spec->argument == OPTION_LOOSE;
+    if (optarg)
+        return optarg + (code < LONG_BASE && optional && optarg[0] == '=');
+    if (spec->argument == OPTION_LOOSE && optind < argc && argv[optind][0] != '-')
+        return argv[optind++];
+    return NULL;
+}
+
+static bool take_option(int code, int argc, char **argv, int before,
+                        const struct option_spec *specs, size_t count, option_handler *handler,
+                        void *context, struct fail *fail)
 {
     char given[64];
     /* getopt does not tell which word it read: a long option is the word at `before` unless it
@@ -81,10 +95,7 @@ static bool take_option(int code, char **argv, int before, const struct option_s
         snprintf(given, sizeof given, "--%s", spec->name);
     else
         snprintf(given, sizeof given, "-%c", spec->letter);
-    const char *value = optarg;
-    if (value && code < LONG_BASE && spec->argument == OPTION_OPTIONAL && value[0] == '=')
-        value++;
-    return handler(context, spec, given, value, fail);
+    return handler(context, spec, given, option_value(spec, code, argc, argv), fail);
 }
 
 bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t count,
@@ -99,7 +110,7 @@ bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t
         int code = getopt_long(argc, argv, tables.letters, tables.names, NULL);
         if (code == -1)
             break;
-        good = take_option(code, argv, before, specs, count, handler, context, fail);
+        good = take_option(code, argc, argv, before, specs, count, handler, context, fail);
     }
     *operand = optind;
     free(tables.letters);
@@ -135,7 +146,7 @@ static int print_head(FILE *out, const struct option_spec *spec)
         column += fprintf(out, "    ");
     if (spec->name)
         column += fprintf(out, "--%s", spec->name);
-    if (spec->argument == OPTION_OPTIONAL)
+    if (spec->argument == OPTION_OPTIONAL || spec->argument == OPTION_LOOSE)
         column += fprintf(out, "[=%s]", spec->value);
     else if (spec->argument == OPTION_REQUIRED)
         column += fprintf(out, "%s%s", spec->name ? "=" : " ", spec->value);

@@ -7,7 +7,12 @@
 
 #include "fail.h"
 
-enum option_argument { OPTION_NONE, OPTION_REQUIRED, OPTION_OPTIONAL };
+enum option_argument {
+    OPTION_NONE,
+    OPTION_REQUIRED,
+    OPTION_OPTIONAL, /* only joined to the option: -hWHAT, --help=WHAT */
+    OPTION_LOOSE,    /* the same, or the next word unless that begins with a dash */
+};
 
 struct option_spec {
     char letter;      /* 0 where there is only the long name */

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cdf.h"
+#include "clock.h"
 #include "mem.h"
 
 /* Rows of the field tables; `owner` is the struct. */
@@ -86,16 +88,41 @@ static const struct field describe_reply_fields[] = {
 };
 SCHEMA(describe_reply);
 
+/* More than a year is no error of a clock, but nonsense. */
+#define CLOCK_ERROR_MAX (366 * 86400 * NS_PER_SEC)
+#define PEER_CLOCK_MAX  9999999
+
 static const struct field clock_reply_fields[] = {
     NUMBER(clock_reply, received, "daemon's CLOCK_MONOTONIC when the call came, ns"),
     NUMBER(clock_reply, sent, "daemon's CLOCK_MONOTONIC when the reply went, ns"),
     NUMBER(clock_reply, wall, "daemon's CLOCK_REALTIME at `sent`, ns since 1970"),
+    INT(clock_reply, wall_error, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX, 0,
+        "how far `wall` may be off, ns"),
+    FLAG(clock_reply, synchronised, "whether the kernel takes CLOCK_REALTIME to be synchronised"),
+    NUMBER(clock_reply, status, "status of adjtimex(2)"),
+    INT(clock_reply, max_error_us, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX / 1000, 0,
+        "its maximum error of CLOCK_REALTIME, us"),
+    INT(clock_reply, est_error_us, FIELD_ALWAYS, 0, CLOCK_ERROR_MAX / 1000, 0,
+        "its estimated error, us"),
 };
 SCHEMA(clock_reply);
+
+static const struct field peer_clock_fields[] = {
+    INT(peer_clock, peer, FIELD_ALWAYS, 0, PEER_CLOCK_MAX, 0, "number of the clock"),
+    NUMBER(peer_clock, reference, "an instant of the peer's clock, ns"),
+    NUMBER(peer_clock, offset, "this daemon's clock minus the peer's at that instant, ns"),
+    INT(peer_clock, rate_ppb, FIELD_ALWAYS, -CLOCK_SKEW_MAX_PPB, CLOCK_SKEW_MAX_PPB, 0,
+        "what the offset gains in a second, ns"),
+    INT(peer_clock, bound, FIELD_ALWAYS, 0, INT64_MAX / 4, 0, "how far the offset may be off, ns"),
+    INT(peer_clock, bound_ppb, FIELD_ALWAYS, 0, CLOCK_SKEW_MAX_PPB, 0,
+        "what that gains in a second, ns"),
+};
+SCHEMA(peer_clock);
 
 static const struct field status_session_fields[] = {
     TEXT(status_session, run, FIELD_ALWAYS, "the run, as its controller calls it"),
     TEXT(status_session, controller, FIELD_ALWAYS, "the controller, as it calls itself"),
+    TEXT(status_session, user, 0, "the user of a token who opened it"),
     TEXT(status_session, state, FIELD_ALWAYS, "preparing, started, ended or failed"),
     NUMBER(status_session, flows, "endpoints here"),
     NUMBER(status_session, running, "of these, not finished"),
@@ -142,19 +169,33 @@ static const struct field prepare_endpoint_fields[] = {
     INT(prepare_endpoint, flow, FIELD_ALWAYS, 0, 9999999, 0, "number of the flow in the run"),
     TEXT(prepare_endpoint, endpoint, FIELD_ALWAYS, "\"s\" source or \"d\" destination"),
     TEXT(prepare_endpoint, host, 0, "test address of this end; bound if it is one of this host"),
-    TEXT(prepare_endpoint, peer_host, 0, "test address of the other end; a source connects to it"),
+    TEXT(prepare_endpoint, peer_host, 0,
+         "test address of the other end; a source connects to it, and a "
+         "dump is made on the interface that leads there"),
     INT(prepare_endpoint, port, 0, 0, 65535, 0, "source: port of the destination"),
     TEXT(prepare_endpoint, secret, 0, "source: the secret that the destination issued"),
     TEXT(prepare_endpoint, proof, 0, "source: the proof that the destination issued"),
+    INT(prepare_endpoint, peer_clock, 0, -1, PEER_CLOCK_MAX, -1,
+        "number of the other end's clock, for one-way delays; -1: none"),
     STRUCT(prepare_endpoint, source, &endpoint_settings_schema, "settings of the source"),
     STRUCT(prepare_endpoint, destination, &endpoint_settings_schema, "settings of the destination"),
     STRUCT(prepare_endpoint, settings, &flow_settings_schema, "settings of the flow"),
 };
 SCHEMA(prepare_endpoint);
 
+static const struct field prepare_table_fields[] = {
+    {BASE(prepare_table, text, FIELD_BYTES, FIELD_ALWAYS,
+          "lines of a value and the share of values up to it, both growing, the last share 1"),
+     .maximum = CDF_TEXT_MAX},
+};
+SCHEMA(prepare_table);
+
 static const struct field prepare_call_fields[] = {
     SESSION(prepare_call),
     KEY(prepare_call),
+    LIST(prepare_call, tables, 0, &prepare_table_schema, PROTOCOL_TABLES_MAX,
+         "empirical distributions that F:0, F:1 and so on stand for; the session's first call that "
+         "has any decides"),
     LIST(prepare_call, endpoints, FIELD_ALWAYS, &prepare_endpoint_schema, PROTOCOL_CHUNK_MAX,
          "endpoints of this daemon; settings that have their default may be left out"),
 };
@@ -204,6 +245,7 @@ static const struct field start_call_fields[] = {
     KEY(start_call),
     INT(start_call, at, 0, 0, INT64_MAX, 0, "instant of the daemon's CLOCK_MONOTONIC, ns"),
     INT(start_call, in_ms, 0, -1, 86400000, -1, "or: in so many ms"),
+    LIST(start_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX, "clocks of the peers"),
 };
 SCHEMA(start_call);
 
@@ -225,6 +267,8 @@ static const struct field reports_call_fields[] = {
     TEXT(reports_call, encoding, 0, "\"packed\" (default) or \"table\""),
     INT(reports_call, acknowledge, 0, -1, INT64_MAX, -1,
         "rows up to this number, at most up to `after`, are acknowledged; -1: all up to `after`"),
+    LIST(reports_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX,
+         "clocks of the peers, as they are known by now"),
 };
 SCHEMA(reports_call);
 
@@ -275,7 +319,9 @@ SCHEMA(close_reply);
 static const struct field schema_column_fields[] = {
     TEXT(schema_column, name, FIELD_ALWAYS, "name of the column"),
     TEXT(schema_column, unit, FIELD_ALWAYS, "its unit"),
-    TEXT(schema_column, kind, FIELD_ALWAYS, "key, counter, gauge, final, count, min, max or sum"),
+    TEXT(schema_column, kind, FIELD_ALWAYS,
+         "key, counter, gauge, final, count, min, max, sum or "
+         "percentile"),
     TEXT(schema_column, help, FIELD_ALWAYS, "what it says"),
 };
 SCHEMA(schema_column);
@@ -286,6 +332,41 @@ static const struct field schema_reply_fields[] = {
     LIST(schema_reply, columns, FIELD_ALWAYS, &schema_column_schema, 512, "columns in order"),
 };
 SCHEMA(schema_reply);
+
+static const struct field dumps_list_call_fields[] = {
+    TEXT(dumps_list_call, run, 0, "of this run only"),
+    TEXT(dumps_list_call, after, 0, "names that sort behind this one only"),
+};
+SCHEMA(dumps_list_call);
+
+static const struct field dump_entry_fields[] = {
+    TEXT(dump_entry, name, FIELD_ALWAYS, "name of the file"),
+    NUMBER(dump_entry, size, "its bytes so far"),
+    NUMBER(dump_entry, modified, "when it was last written, ns since 1970"),
+};
+SCHEMA(dump_entry);
+
+static const struct field dumps_list_reply_fields[] = {
+    LIST(dumps_list_reply, dumps, FIELD_ALWAYS, &dump_entry_schema, PROTOCOL_DUMPS_MAX,
+         "dumps, by name"),
+    FLAG(dumps_list_reply, more, "there are more, after the last one"),
+};
+SCHEMA(dumps_list_reply);
+
+static const struct field dumps_read_call_fields[] = {
+    TEXT(dumps_read_call, name, FIELD_ALWAYS, "a name that dumps.list gave"),
+    INT(dumps_read_call, offset, 0, 0, INT64_MAX, 0, "first byte, from 0"),
+    INT(dumps_read_call, max_bytes, 0, 1, PROTOCOL_DUMP_READ_MAX, 1 << 20, "bytes at most"),
+};
+SCHEMA(dumps_read_call);
+
+static const struct field dumps_read_reply_fields[] = {
+    {BASE(dumps_read_reply, data, FIELD_BYTES, FIELD_ALWAYS,
+          "the bytes; none from the end of the file on"),
+     .maximum = PROTOCOL_DUMP_READ_MAX},
+    NUMBER(dumps_read_reply, size, "of the whole file now"),
+};
+SCHEMA(dumps_read_reply);
 
 const struct method methods[METHODS] = {
     [METHOD_DESCRIBE] = {"flowd.describe", &empty_schema, &describe_reply_schema,
@@ -315,6 +396,10 @@ const struct method methods[METHODS] = {
                      "Ends flows before their time. Their final reports follow."},
     [METHOD_SCHEMA] = {"reports.schema", &empty_schema, &schema_reply_schema,
                        "Describes the columns of reports, in both encodings."},
+    [METHOD_DUMPS_LIST] = {"dumps.list", &dumps_list_call_schema, &dumps_list_reply_schema,
+                           "Lists the packet dumps that this daemon has."},
+    [METHOD_DUMPS_READ] = {"dumps.read", &dumps_read_call_schema, &dumps_read_reply_schema,
+                           "Reads a part of a packet dump."},
 };
 
 static void describe_members(struct buffer *text, const struct schema *schema, int indent)

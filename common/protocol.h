@@ -11,6 +11,7 @@
 #ifndef FLOWRIG_PROTOCOL_H
 #define FLOWRIG_PROTOCOL_H
 
+#include "dumpname.h"
 #include "schema.h"
 #include "settings.h"
 
@@ -23,10 +24,14 @@ enum {
     PROTOCOL_LABEL_MAX = 128,
     PROTOCOL_REASON_MAX = 512,
     PROTOCOL_CHUNK_MAX = 2000,   /* endpoints in one call */
+    PROTOCOL_TABLES_MAX = 16,    /* empirical distributions of a session */
+    PROTOCOL_CLOCKS_MAX = 10000, /* peers' clocks in one call */
     PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
     PROTOCOL_REPLY_MAX = 64 << 20,
     PROTOCOL_WAIT_MAX_MS = 30000,
+    PROTOCOL_DUMPS_MAX = 1000,        /* files in one list */
+    PROTOCOL_DUMP_READ_MAX = 4 << 20, /* bytes of a file in one reply */
 };
 
 #define PROTOCOL_PATH "/RPC2"
@@ -78,11 +83,21 @@ struct describe_reply {
 
 struct clock_reply {
     int64_t received, sent; /* CLOCK_MONOTONIC of the daemon, ns */
-    int64_t wall;           /* CLOCK_REALTIME of the daemon, ns since 1970 */
+    int64_t wall;           /* CLOCK_REALTIME of the daemon at `sent`, ns since 1970 */
+    int64_t wall_error;     /* how far that may be off, as the two can't be read at once, ns */
+    int64_t synchronised;   /* what the kernel says of CLOCK_REALTIME: adjtimex(2) */
+    int64_t status, max_error_us, est_error_us;
+};
+
+/* How the clock of the daemon that is called sees that of a peer: a struct clock_map. */
+struct peer_clock {
+    int64_t peer; /* as prepare_endpoint has it */
+    int64_t reference, offset, rate_ppb, bound, bound_ppb;
 };
 
 struct status_session {
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX], state[PROTOCOL_LABEL_MAX];
+    char user[PROTOCOL_LABEL_MAX];  /* "": nobody has to say who it is */
     int64_t flows, running, failed; /* endpoints here */
     int64_t age_ns, lease_left_ns;
     int64_t rows, bytes; /* reports that are kept */
@@ -115,15 +130,22 @@ struct prepare_endpoint {
     int64_t flow;
     char endpoint[2];                  /* "s" or "d" */
     char host[PROTOCOL_HOST_MAX];      /* the test address of this end */
-    char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to */
+    char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to, and
+                                          to where a dump looks for packets */
     int64_t port;                      /* source: of the destination */
     char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX]; /* source: what the destination issued */
+    int64_t peer_clock; /* number of the other end's clock, -1: it has none */
     struct endpoint_settings source, destination;
     struct flow_settings settings;
 };
 
+struct prepare_table {
+    struct schema_bytes text; /* cdf_parse() reads it */
+};
+
 struct prepare_call {
     char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
+    struct schema_list tables;    /* struct prepare_table */
     struct schema_list endpoints; /* struct prepare_endpoint */
 };
 
@@ -155,8 +177,9 @@ struct prepared_reply {
 
 struct start_call {
     char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
-    int64_t at;    /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
-    int64_t in_ms; /* -1: not given */
+    int64_t at;                /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
+    int64_t in_ms;             /* -1: not given */
+    struct schema_list clocks; /* struct peer_clock */
 };
 
 struct start_reply {
@@ -168,8 +191,9 @@ struct reports_call {
     int64_t after;   /* row number: rows after it are asked for, those up to it acknowledged */
     int64_t wait_ms; /* for a row, if none is there */
     int64_t max_bytes;
-    char encoding[16];   /* "packed" (default) or "table" */
-    int64_t acknowledge; /* -1, or only rows up to this number are acknowledged */
+    char encoding[16];         /* "packed" (default) or "table" */
+    int64_t acknowledge;       /* -1, or only rows up to this number are acknowledged */
+    struct schema_list clocks; /* struct peer_clock: newer ones */
 };
 
 struct reports_reply {
@@ -215,6 +239,32 @@ struct schema_reply {
     char sections[PROTOCOL_REASON_MAX];
 };
 
+struct dumps_list_call {
+    char run[PROTOCOL_LABEL_MAX]; /* empty: of all runs */
+    char after[DUMP_NAME_MAX];    /* names behind this one only */
+};
+
+struct dump_entry {
+    char name[DUMP_NAME_MAX];
+    int64_t size;     /* bytes */
+    int64_t modified; /* ns since 1970 */
+};
+
+struct dumps_list_reply {
+    struct schema_list dumps; /* struct dump_entry, by name */
+    int64_t more;             /* there are further ones */
+};
+
+struct dumps_read_call {
+    char name[DUMP_NAME_MAX];
+    int64_t offset, max_bytes;
+};
+
+struct dumps_read_reply {
+    struct schema_bytes data;
+    int64_t size; /* of the file, now */
+};
+
 enum method_id {
     METHOD_DESCRIBE,
     METHOD_CLOCK,
@@ -229,6 +279,8 @@ enum method_id {
     METHOD_REPORTS,
     METHOD_STOP,
     METHOD_SCHEMA,
+    METHOD_DUMPS_LIST,
+    METHOD_DUMPS_READ,
     METHODS
 };
 

@@ -2,6 +2,8 @@
 #include "report.h"
 
 #include <endian.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ROW_HEAD = 8, SECTION_HEAD = 8 };
@@ -43,6 +45,18 @@ const char *report_column_kind(size_t index)
 const char *report_column_help(size_t index)
 {
     return index < REPORT_KEYS ? keys[index].help : metrics[index - REPORT_KEYS].help;
+}
+
+void report_section_name(uint32_t type, char name[REPORT_SECTION_NAME_MAX])
+{
+    uint32_t series = type - REPORT_SECTION_HISTOGRAM;
+    if (type == REPORT_SECTION_INFO || type == REPORT_SECTION_ERROR)
+        snprintf(name, REPORT_SECTION_NAME_MAX, "%s",
+                 type == REPORT_SECTION_INFO ? "info" : "error");
+    else if (series < SERIES)
+        snprintf(name, REPORT_SECTION_NAME_MAX, "%s_histogram", series_list[series].field);
+    else
+        snprintf(name, REPORT_SECTION_NAME_MAX, "section_%" PRIu32, type);
 }
 
 static size_t padded(size_t length)

@@ -39,7 +39,15 @@ enum { REPORT_COLUMNS = REPORT_KEYS + METRICS };
 enum report_section_type {
     REPORT_SECTION_INFO = 1,  /* "name=value" lines about the connection, UTF-8 */
     REPORT_SECTION_ERROR = 2, /* a sentence: why the flow failed */
+    /* And on: the histogram of each series (enum series_id), as common/histogram.h has it; in a
+     * final report, of the whole flow, where there are values. */
+    REPORT_SECTION_HISTOGRAM = 16,
 };
+
+enum { REPORT_SECTION_NAME_MAX = 40 };
+/* Writes what a type of section is called: "info", "error", "rtt_histogram"; a type that is not
+ * known, by its number. */
+void report_section_name(uint32_t type, char name[REPORT_SECTION_NAME_MAX]);
 
 struct report {
     int64_t key[REPORT_KEYS];

@@ -2,34 +2,50 @@
 #include "settings.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dscp.h"
+#include "dumpname.h"
 #include "mem.h"
 #include "number.h"
 
 static const char *const framing_names[] = {"auto", "stream", "message"};
+static const char *const transport_names[] = {"tcp", "mptcp"};
 
-#define FIELD_TYPE_SECONDS        FIELD_INT
-#define FIELD_TYPE_BYTES          FIELD_INT
-#define FIELD_TYPE_RATE           FIELD_INT
-#define FIELD_TYPE_FLAG           FIELD_BOOL
-#define FIELD_TYPE_CHOICE_FRAMING FIELD_INT
-#define FIELD_TYPE_SIZE           FIELD_DIST
-#define FIELD_TYPE_NAME           FIELD_TEXT
+#define FIELD_TYPE_SECONDS          FIELD_INT
+#define FIELD_TYPE_BYTES            FIELD_INT
+#define FIELD_TYPE_RATE             FIELD_INT
+#define FIELD_TYPE_FLAG             FIELD_BOOL
+#define FIELD_TYPE_CHOICE_FRAMING   FIELD_INT
+#define FIELD_TYPE_CHOICE_TRANSPORT FIELD_INT
+#define FIELD_TYPE_INT              FIELD_INT
+#define FIELD_TYPE_DSCP             FIELD_INT
+#define FIELD_TYPE_INTEGER          FIELD_INT
+#define FIELD_TYPE_SIZE             FIELD_DIST
+#define FIELD_TYPE_GAP              FIELD_DIST
+#define FIELD_TYPE_NAME             FIELD_TEXT
 
 /* On the wire a value has no unit of its own, and flowctl's sentences do not fit. */
-#define WIRE_UNIT_SECONDS        "in ns"
-#define WIRE_UNIT_BYTES          "in bytes"
-#define WIRE_UNIT_RATE           "in bit/s"
-#define WIRE_UNIT_FLAG           "or not"
-#define WIRE_UNIT_CHOICE_FRAMING "0 auto, 1 stream, 2 message"
-#define WIRE_UNIT_SIZE           "in bytes, as C:8192"
-#define WIRE_UNIT_NAME           "by name"
+#define WIRE_UNIT_SECONDS          "in ns"
+#define WIRE_UNIT_BYTES            "in bytes"
+#define WIRE_UNIT_RATE             "in bit/s"
+#define WIRE_UNIT_FLAG             "or not"
+#define WIRE_UNIT_CHOICE_FRAMING   "0 auto, 1 stream, 2 message"
+#define WIRE_UNIT_CHOICE_TRANSPORT "0 TCP, 1 MPTCP"
+#define WIRE_UNIT_INT              "as a number"
+#define WIRE_UNIT_DSCP             "as a number"
+#define WIRE_UNIT_INTEGER          "as a number"
+#define WIRE_UNIT_SIZE             "in bytes, as C:8192"
+#define WIRE_UNIT_GAP              "in seconds, as C:0.01"
+#define WIRE_UNIT_NAME             "by name"
 
 #define WIRE_OPTION_VALUE          "--"
 #define WIRE_OPTION_PRESET(stands) "--"
+#define WIRE_OPTION_BOTH(stands)   "--"
 #define WIRE_OPTION_SOCKOPT        "-O "
+#define WIRE_OPTION_TRAFFIC        "-G "
 
 #define WIRE_FIELD(owner, member, type_, fallback_, minimum_, maximum_, form, option) \
     {.name = #member,                                                                 \
@@ -62,6 +78,9 @@ static const struct field flow_fields[] = {
 #include "settings.def"
 };
 
+#define SIZE_LIMIT (INT64_C(1) << 30)
+enum { DEFAULT_CAP = 8192 };
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const struct schema endpoint_settings_schema = {"settings", sizeof(struct endpoint_settings),
@@ -71,7 +90,9 @@ const struct schema flow_settings_schema = {"flow_settings", sizeof(struct flow_
 
 #define FORM_VALUE            .form = SETTING_FORM_VALUE
 #define FORM_PRESET(stands)   .form = SETTING_FORM_PRESET, .preset = stands
+#define FORM_BOTH(stands)     .form = SETTING_FORM_BOTH, .preset = stands
 #define FORM_SOCKOPT          .form = SETTING_FORM_SOCKOPT
+#define FORM_TRAFFIC          .form = SETTING_FORM_TRAFFIC
 #define OFFSET_ENDPOINT(name) offsetof(struct endpoint_settings, name)
 #define OFFSET_FLOW(name)     offsetof(struct flow_settings, name)
 
@@ -107,6 +128,10 @@ const char *endpoint_name(enum endpoint endpoint)
 static void format_number(enum setting_type type, int64_t number, char text[SETTING_TEXT_MAX])
 {
     size_t length;
+    if (number == -1) { /* none was given; no setting can be negative */
+        snprintf(text, SETTING_TEXT_MAX, "-");
+        return;
+    }
     switch (type) {
     case SETTING_SECONDS:
         length = number_format_seconds(text, number);
@@ -122,11 +147,25 @@ static void format_number(enum setting_type type, int64_t number, char text[SETT
     case SETTING_CHOICE_FRAMING:
         snprintf(text, SETTING_TEXT_MAX, "%s", framing_names[number]);
         break;
+    case SETTING_CHOICE_TRANSPORT:
+        snprintf(text, SETTING_TEXT_MAX, "%s", transport_names[number]);
+        break;
+    case SETTING_DSCP:
+        dscp_format(number, text, SETTING_TEXT_MAX);
+        break;
+    case SETTING_INT:
     case SETTING_FLAG:
+    case SETTING_INTEGER:
+    case SETTING_GAP:
     case SETTING_NAME:
         snprintf(text, SETTING_TEXT_MAX, "%" PRId64, number);
         break;
     }
+}
+
+static bool is_dist(const struct setting *setting)
+{
+    return setting->type == SETTING_SIZE || setting->type == SETTING_GAP;
 }
 
 static bool in_range(const struct setting *setting, int64_t number, const char *text,
@@ -135,8 +174,9 @@ static bool in_range(const struct setting *setting, int64_t number, const char *
     char low[SETTING_TEXT_MAX], high[SETTING_TEXT_MAX];
     if (number >= setting->minimum && number <= setting->maximum)
         return true;
-    format_number(setting->type, setting->minimum, low);
-    format_number(setting->type, setting->maximum, high);
+    enum setting_type type = setting->type == SETTING_DSCP ? SETTING_INT : setting->type;
+    format_number(type, setting->minimum, low);
+    format_number(type, setting->maximum, high);
     return fail_set(fail, 0, "'%s' is not within %s to %s", text, low, high);
 }
 
@@ -171,7 +211,17 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
                (*number > 0 || fail_set(fail, 0, "'%s' is no rate: it must be above 0", text));
     case SETTING_CHOICE_FRAMING:
         return parse_choice(text, framing_names, COUNT(framing_names), number, fail);
+    case SETTING_CHOICE_TRANSPORT:
+        return parse_choice(text, transport_names, COUNT(transport_names), number, fail);
+    case SETTING_INT:
+        return number_parse_code(text, number, fail);
+    case SETTING_DSCP:
+        return dscp_parse(text, number, fail);
+    case SETTING_INTEGER:
+        return number_parse_int(text, number, fail) &&
+               (*number > 0 || fail_set(fail, 0, "'%s' is not above 0", text));
     case SETTING_FLAG:
+    case SETTING_GAP:
     case SETTING_NAME:
         break;
     }
@@ -188,16 +238,30 @@ static bool parse_name(const struct setting *setting, const char *text, void *at
     return true;
 }
 
+/* What is drawn has bounds of its own: settings_check(). */
+static bool parse_dist(const struct setting *setting, const char *text, struct dist *dist,
+                       struct fail *fail)
+{
+    if (!dist_parse(text, dist, fail))
+        return false;
+    return dist->kind != DIST_CONSTANT ||
+           (dist->a >= (double)setting->minimum && dist->a <= (double)setting->maximum) ||
+           fail_set(fail, 0, "'%s' is not within %" PRId64 " to %" PRId64 "%s", text,
+                    setting->minimum, setting->maximum, setting->type == SETTING_GAP ? "s" : "B");
+}
+
 bool setting_parse(const struct setting *setting, const char *text, void *object, struct fail *fail)
 {
     void *at = (char *)object + setting->offset;
-    int64_t number = setting->form == SETTING_FORM_PRESET ? setting->preset : 1;
+    int64_t number = setting->preset ? setting->preset : 1;
     if (setting->type == SETTING_NAME)
         return parse_name(setting, text, at, fail);
+    if (text && is_dist(setting) && strchr(text, ':'))
+        return parse_dist(setting, text, at, fail);
     if (text &&
         (!parse_number(setting, text, &number, fail) || !in_range(setting, number, text, fail)))
         return false;
-    if (setting->type == SETTING_SIZE)
+    if (is_dist(setting))
         *(struct dist *)at = dist_constant((double)number);
     else
         *(int64_t *)at = number;
@@ -210,7 +274,9 @@ void setting_format(const struct setting *setting, const void *object, char text
     const struct dist *dist = at;
     if (setting->type == SETTING_NAME)
         snprintf(text, SETTING_TEXT_MAX, "%s", (const char *)at);
-    else if (setting->type == SETTING_SIZE && dist->kind != DIST_CONSTANT)
+    else if (setting->type == SETTING_GAP && dist->kind == DIST_CONSTANT)
+        snprintf(text, SETTING_TEXT_MAX, "%.9gs", dist->a);
+    else if (is_dist(setting) && dist->kind != DIST_CONSTANT)
         dist_format(dist, text);
     else if (setting->type == SETTING_SIZE)
         format_number(setting->type, (int64_t)dist->a, text);
@@ -224,7 +290,7 @@ bool setting_is_default(const struct setting *setting, const void *object)
     struct dist constant = dist_constant((double)setting->fallback);
     if (setting->type == SETTING_NAME)
         return *(const char *)at == '\0';
-    if (setting->type == SETTING_SIZE)
+    if (is_dist(setting))
         return dist_equal(at, &constant);
     return *(const int64_t *)at == setting->fallback;
 }
@@ -234,12 +300,14 @@ size_t settings_options(struct option_spec *specs, int base, const char *group)
     size_t count = 0;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_list[i];
-        if (setting->form == SETTING_FORM_SOCKOPT)
+        if (setting->form == SETTING_FORM_SOCKOPT || setting->form == SETTING_FORM_TRAFFIC)
             continue;
         specs[count++] = (struct option_spec){
             .letter = setting->letter,
             .name = setting->name,
-            .argument = setting->argument ? OPTION_REQUIRED : OPTION_NONE,
+            .argument = setting->form == SETTING_FORM_BOTH ? OPTION_LOOSE
+                        : setting->argument                ? OPTION_REQUIRED
+                                                           : OPTION_NONE,
             .value = setting->argument,
             .group = group,
             .help = setting->help,
@@ -249,26 +317,16 @@ size_t settings_options(struct option_spec *specs, int base, const char *group)
     return count;
 }
 
-const struct setting *settings_find_sockopt(const char *name, size_t length)
+const struct setting *settings_find_traffic(char letter)
 {
-    for (size_t i = 0; i < settings_count; i++)
-        if (settings_list[i].form == SETTING_FORM_SOCKOPT &&
-            strlen(settings_list[i].name) == length &&
-            !strncmp(settings_list[i].name, name, length))
+    const char *field = letter == 'q'   ? "request_size"
+                        : letter == 'p' ? "response_size"
+                        : letter == 'g' ? "gap"
+                                        : NULL;
+    for (size_t i = 0; field && i < settings_count; i++)
+        if (!strcmp(settings_list[i].field, field))
             return &settings_list[i];
     return NULL;
-}
-
-void settings_sockopt_help(FILE *out)
-{
-    for (size_t i = 0; i < settings_count; i++) {
-        const struct setting *setting = &settings_list[i];
-        if (setting->form != SETTING_FORM_SOCKOPT)
-            continue;
-        fprintf(out, "  -O x=%s%s%s\n", setting->name, setting->argument ? "=" : "",
-                setting->argument ? setting->argument : "");
-        option_wrap(out, setting->help, 18, 0);
-    }
 }
 
 static bool sends(const struct endpoint_settings *end)
@@ -281,12 +339,46 @@ bool settings_ask_responses(const struct endpoint_settings *end)
     return sends(end) && (end->response_size.kind != DIST_CONSTANT || end->response_size.a > 0);
 }
 
+bool settings_are_random(const struct endpoint_settings *end)
+{
+    return sends(end) &&
+           (end->request_size.kind != DIST_CONSTANT || end->response_size.kind != DIST_CONSTANT ||
+            end->gap.kind != DIST_CONSTANT || end->rate_spread);
+}
+
+static bool has_gap(const struct endpoint_settings *end)
+{
+    return end->gap.kind != DIST_CONSTANT || end->gap.a > 0;
+}
+
+bool settings_are_paced(const struct endpoint_settings *end)
+{
+    return sends(end) && (has_gap(end) || (end->rate && !end->kernel_pacing));
+}
+
+/* The largest value of a distribution that has one, else 0. */
+static int64_t largest(const struct dist *dist)
+{
+    double most = dist->kind == DIST_CONSTANT ? dist->a : dist->kind == DIST_UNIFORM ? dist->b : 0;
+    return most < (double)SIZE_LIMIT ? (int64_t)ceil(most) : SIZE_LIMIT;
+}
+
+int64_t settings_block_cap(const struct endpoint_settings *end)
+{
+    int64_t request = largest(&end->request_size), response = largest(&end->response_size);
+    int64_t cap = request > response ? request : response;
+    if (end->block_cap)
+        return end->block_cap;
+    return cap > DEFAULT_CAP ? cap : DEFAULT_CAP;
+}
+
 bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
                             const struct flow_settings *flow)
 {
     for (int i = 0; i < ENDPOINTS; i++)
-        if (settings_ask_responses(&ends[i]) ||
-            (sends(&ends[i]) && (ends[i].rate || ends[i].request_size.kind != DIST_CONSTANT)))
+        if (settings_ask_responses(&ends[i]) || settings_are_paced(&ends[i]) ||
+            (sends(&ends[i]) &&
+             (ends[i].one_way_delay || ends[i].request_size.kind != DIST_CONSTANT)))
             return true;
     return flow->framing == FRAMING_MESSAGE;
 }
@@ -308,12 +400,32 @@ static bool check_times(const struct endpoint_settings ends[ENDPOINTS],
     return true;
 }
 
+static bool is_whole(const struct dist *dist)
+{
+    return dist->kind != DIST_CONSTANT || dist->a == floor(dist->a);
+}
+
+static bool check_size_limit(const struct dist *dist, enum endpoint which, struct fail *fail)
+{
+    double most = dist->kind == DIST_UNIFORM ? dist->b : dist->kind == DIST_CONSTANT ? dist->a : 0;
+    return most <= (double)SIZE_LIMIT ||
+           fail_set(fail, 0, "the %s's sizes are above %" PRId64 " bytes", endpoint_name(which),
+                    SIZE_LIMIT);
+}
+
+/* Sizes that are drawn are fitted between the header's size and the cap; constant ones must fit. */
 static bool check_sizes(const struct endpoint_settings *end, enum endpoint which, bool messages,
                         struct fail *fail)
 {
-    int64_t cap = end->block_cap;
-    int64_t request = (int64_t)end->request_size.a, response = (int64_t)end->response_size.a;
-    if ((double)request != end->request_size.a || (double)response != end->response_size.a)
+    bool fixed = end->request_size.kind == DIST_CONSTANT;
+    int64_t cap = end->block_cap, response = 0;
+    int64_t request = fixed ? (int64_t)end->request_size.a : BLOCK_HEADER_SIZE;
+    if (end->response_size.kind == DIST_CONSTANT)
+        response = (int64_t)end->response_size.a;
+    if (!check_size_limit(&end->request_size, which, fail) ||
+        !check_size_limit(&end->response_size, which, fail))
+        return false;
+    if (!is_whole(&end->request_size) || !is_whole(&end->response_size))
         return fail_set(fail, 0, "the %s's sizes are no whole numbers of bytes",
                         endpoint_name(which));
     if (messages && request < BLOCK_HEADER_SIZE)
@@ -326,6 +438,11 @@ static bool check_sizes(const struct endpoint_settings *end, enum endpoint which
                         "the %s asks for responses of %" PRId64 " bytes, but each carries a "
                         "header of %d bytes",
                         endpoint_name(which), response, BLOCK_HEADER_SIZE);
+    if (cap && messages && cap < BLOCK_HEADER_SIZE)
+        return fail_set(fail, 0,
+                        "the %s's cap (-U) is %" PRId64 " bytes, but each block carries a header "
+                        "of %d bytes here",
+                        endpoint_name(which), cap, BLOCK_HEADER_SIZE);
     if (cap && (request > cap || response > cap))
         return fail_set(fail, 0,
                         "the %s asks for blocks of %" PRId64 " bytes, above its cap of "
@@ -334,19 +451,64 @@ static bool check_sizes(const struct endpoint_settings *end, enum endpoint which
     return true;
 }
 
+/* DSCP and TOS are the same byte of the packet. */
+static bool check_marks(const struct endpoint_settings *end, enum endpoint which, struct fail *fail)
+{
+    if (end->tos > 0 && end->tos & 3)
+        return fail_set(fail, 0,
+                        "the %s's IP_TOS=%" PRId64 " sets bits of ECN, which are TCP's own: take "
+                        "a multiple of 4",
+                        endpoint_name(which), end->tos);
+    if (end->tos >= 0 && end->dscp >= 0 && end->tos >> 2 != end->dscp)
+        return fail_set(fail, 0,
+                        "the %s's DSCP %" PRId64 " (-D) is IP_TOS=%" PRId64 ", but IP_TOS=%" PRId64
+                        " is asked for: give one of them",
+                        endpoint_name(which), end->dscp, end->dscp << 2, end->tos);
+    return true;
+}
+
+/* What only makes sense together. */
+static bool check_traffic(const struct endpoint_settings *end, enum endpoint which,
+                          struct fail *fail)
+{
+    const char *name = endpoint_name(which);
+    if (end->rate && has_gap(end))
+        return fail_set(fail, 0, "the %s has both a rate (-R) and gaps (-G %c=g:): give one", name,
+                        endpoint_letter(which));
+    if (end->rate_spread && !end->rate)
+        return fail_set(fail, 0, "the %s has a spread (--rate-spread) but no rate (-R)", name);
+    if (end->kernel_pacing && !end->rate)
+        return fail_set(fail, 0, "the %s has no rate (-R) that the kernel could keep (--pacing)",
+                        name);
+    if (end->kernel_pacing && end->rate_spread)
+        return fail_set(
+            fail, 0, "the %s's rate varies (--rate-spread), which the kernel can't do (--pacing)",
+            name);
+    if (end->in_flight && !settings_ask_responses(end))
+        return fail_set(fail, 0,
+                        "the %s waits for responses (--in-flight) but asks for none: use -A %c",
+                        name, endpoint_letter(which));
+    return true;
+}
+
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
     bool messages = settings_need_messages(ends, flow);
-    if (!check_times(ends, flow, fail))
+    if (!check_times(ends, flow, fail) ||
+        (flow->dump_prefix[0] && !dump_prefix_check(flow->dump_prefix, fail)))
         return false;
     if (messages && flow->framing == FRAMING_STREAM)
         return fail_set(fail, 0,
-                        "stream framing carries no headers, but a rate (-R), a response "
-                        "(-A) or varying sizes need them");
-    for (int i = 0; i < ENDPOINTS; i++)
-        if (sends(&ends[i]) && !check_sizes(&ends[i], i, messages, fail))
+                        "stream framing carries no headers, but a rate (-R), a gap, a response "
+                        "(-A), a one-way delay (-I) or varying sizes need them");
+    for (int i = 0; i < ENDPOINTS; i++) {
+        if (sends(&ends[i]) &&
+            (!check_sizes(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail)))
             return false;
+        if (!check_marks(&ends[i], i, fail))
+            return false;
+    }
     return true;
 }
 

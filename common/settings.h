@@ -17,6 +17,7 @@ enum { SETTINGS_NAME_MAX = 32 };
 #define SETTINGS_SOURCE_DURATION (10 * NS_PER_SEC)
 
 enum framing_choice { FRAMING_AUTO, FRAMING_STREAM, FRAMING_MESSAGE };
+enum transport_choice { TRANSPORT_TCP, TRANSPORT_MPTCP, TRANSPORTS };
 
 /* The two ends of a flow: the source connects, the destination listens; either can send. */
 enum endpoint { SOURCE, DESTINATION, ENDPOINTS };
@@ -25,13 +26,18 @@ enum endpoint { SOURCE, DESTINATION, ENDPOINTS };
 char endpoint_letter(enum endpoint endpoint);
 const char *endpoint_name(enum endpoint endpoint);
 
-#define SETTING_C_SECONDS(field)        int64_t field;
-#define SETTING_C_BYTES(field)          int64_t field;
-#define SETTING_C_RATE(field)           int64_t field;
-#define SETTING_C_FLAG(field)           int64_t field;
-#define SETTING_C_CHOICE_FRAMING(field) int64_t field;
-#define SETTING_C_SIZE(field)           struct dist field;
-#define SETTING_C_NAME(field)           char field[SETTINGS_NAME_MAX];
+#define SETTING_C_SECONDS(field)          int64_t field;
+#define SETTING_C_BYTES(field)            int64_t field;
+#define SETTING_C_RATE(field)             int64_t field;
+#define SETTING_C_FLAG(field)             int64_t field;
+#define SETTING_C_INT(field)              int64_t field;
+#define SETTING_C_DSCP(field)             int64_t field;
+#define SETTING_C_CHOICE_FRAMING(field)   int64_t field;
+#define SETTING_C_CHOICE_TRANSPORT(field) int64_t field;
+#define SETTING_C_INTEGER(field)          int64_t field;
+#define SETTING_C_SIZE(field)             struct dist field;
+#define SETTING_C_GAP(field)              struct dist field;
+#define SETTING_C_NAME(field)             char field[SETTINGS_NAME_MAX];
 
 #define SETTING_C(type, field) SETTING_C_##type(field)
 
@@ -64,11 +70,22 @@ enum setting_type {
     SETTING_BYTES,
     SETTING_RATE,
     SETTING_FLAG,
+    SETTING_INTEGER,
     SETTING_SIZE,
+    SETTING_GAP,
     SETTING_NAME,
     SETTING_CHOICE_FRAMING,
+    SETTING_INT,
+    SETTING_DSCP,
+    SETTING_CHOICE_TRANSPORT,
 };
-enum setting_form { SETTING_FORM_VALUE, SETTING_FORM_PRESET, SETTING_FORM_SOCKOPT };
+enum setting_form {
+    SETTING_FORM_VALUE,
+    SETTING_FORM_PRESET,
+    SETTING_FORM_BOTH,
+    SETTING_FORM_SOCKOPT,
+    SETTING_FORM_TRAFFIC,
+};
 
 /* One line of settings.def. */
 struct setting {
@@ -103,10 +120,22 @@ bool setting_is_default(const struct setting *setting, const void *object);
  * `id` of a row is its index in settings_list plus `base`. Gives how many. */
 size_t settings_options(struct option_spec *specs, int base, const char *group);
 
-/* The socket option NAME, or NULL. */
+/* The socket option NAME (of IPv4 or IPv6), or NULL. */
 const struct setting *settings_find_sockopt(const char *name, size_t length);
+/* Why the socket option NAME, which flowgrind has, is never set; NULL for all others. */
+const char *settings_refused_sockopt(const char *name, size_t length);
 /* Lists the socket options for --help=socket. */
 void settings_sockopt_help(FILE *out);
+
+/* What "q", "p" or "g" of option -G stands for, or NULL. */
+const struct setting *settings_find_traffic(char letter);
+
+/* The largest request or response of an endpoint that sends, in bytes. */
+int64_t settings_block_cap(const struct endpoint_settings *end);
+/* Whether anything of the endpoint is drawn at random. */
+bool settings_are_random(const struct endpoint_settings *end);
+/* Whether the endpoint waits between its blocks. */
+bool settings_are_paced(const struct endpoint_settings *end);
 
 /* Whether the endpoint asks its peer for responses. */
 bool settings_ask_responses(const struct endpoint_settings *end);

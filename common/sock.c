@@ -20,6 +20,7 @@
 #include "metrics.h"
 #include "number.h"
 #include "protocol.h"
+#include "sockopt.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -238,45 +239,27 @@ static bool congestion_refused(const char *name, int error, struct fail *fail)
     return false;
 }
 
-static bool set_int(int fd, int level, int option, const char *name, int64_t value,
-                    struct fail *fail)
+/* What can be set before the handshake is: some options shape it, and none of these suffers from
+ * being early. */
+static bool set_options(int fd, int family, const struct endpoint_settings *settings,
+                        struct fail *fail)
 {
-    int number = (int)value;
-    if (!setsockopt(fd, level, option, &number, sizeof number))
-        return true;
-    return fail_set(fail, FAULT_SYSTEM, "the system refused %s=%" PRId64 ": %s", name, value,
-                    fail_errno(errno));
-}
-
-/* Socket options that hold one int, one line each. A value of 0 leaves the system's. */
-static const struct {
-    size_t offset;
-    int level, option;
-    const char *name;
-} int_options[] = {
-    {offsetof(struct endpoint_settings, send_buffer), SOL_SOCKET, SO_SNDBUF, "SO_SNDBUF"},
-    {offsetof(struct endpoint_settings, receive_buffer), SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF"},
-    {offsetof(struct endpoint_settings, nodelay), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"},
-};
-
-/* All options are set before the handshake: some shape it, and none suffers from being early. */
-static bool set_options(int fd, const struct endpoint_settings *settings, struct fail *fail)
-{
-    for (size_t i = 0; i < sizeof int_options / sizeof int_options[0]; i++) {
-        int64_t value = *(const int64_t *)((const char *)settings + int_options[i].offset);
-        if (value && !set_int(fd, int_options[i].level, int_options[i].option, int_options[i].name,
-                              value, fail))
-            return false;
-    }
     const char *algorithm = settings->congestion_control;
+    if (!sockopt_set(fd, family, SOCKOPT_CREATED, settings, fail))
+        return false;
     if (*algorithm &&
         setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, algorithm, (socklen_t)strlen(algorithm)))
         return congestion_refused(algorithm, errno, fail);
     return true;
 }
 
-static bool no_socket(int error, struct fail *fail)
+static bool no_socket(int protocol, int error, struct fail *fail)
 {
+    if (protocol == IPPROTO_MPTCP && error == ENOPROTOOPT)
+        return fail_set(fail, FAULT_SYSTEM,
+                        "MPTCP is switched off there: set net.mptcp.enabled to 1");
+    if (protocol == IPPROTO_MPTCP && (error == EPROTONOSUPPORT || error == EINVAL))
+        return fail_set(fail, FAULT_SYSTEM, "the kernel there has no MPTCP (--mptcp)");
     if (error == EMFILE || error == ENFILE)
         return fail_set(fail, FAULT_FILES, "too many open files there: the limit is %ld",
                         sysconf(_SC_OPEN_MAX));
@@ -285,15 +268,21 @@ static bool no_socket(int error, struct fail *fail)
 
 int sock_create(int family, const struct endpoint_settings *settings, struct fail *fail)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return sock_create_protocol(IPPROTO_TCP, family, settings, fail);
+}
+
+int sock_create_protocol(int protocol, int family, const struct endpoint_settings *settings,
+                         struct fail *fail)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0) {
-        no_socket(errno, fail);
+        no_socket(protocol, errno, fail);
         return -1;
     }
     /* Several connections may share a local port towards different peers. */
     int one = 1;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    if (!settings || set_options(fd, settings, fail))
+    if (!settings || set_options(fd, family, settings, fail))
         return fd;
     close(fd);
     return -1;
@@ -302,10 +291,22 @@ int sock_create(int family, const struct endpoint_settings *settings, struct fai
 int sock_listen(const struct address *address, const struct endpoint_settings *settings,
                 struct fail *fail)
 {
+    return sock_listen_protocol(IPPROTO_TCP, address, settings, fail);
+}
+
+int sock_listen_protocol(int protocol, const struct address *address,
+                         const struct endpoint_settings *settings, struct fail *fail)
+{
     char text[ADDRESS_TEXT_MAX];
-    int one = 1, fd = sock_create(address->any.sa_family, settings, fail);
+    int one = 1, family = address->any.sa_family;
+    int fd = sock_create_protocol(protocol, family, settings, fail);
     if (fd < 0)
         return -1;
+    if (settings && !sockopt_set(fd, family, SOCKOPT_LISTENING, settings, fail)) {
+        close(fd);
+        errno = 0;
+        return -1;
+    }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     /* The kernel cuts the backlog to net.core.somaxconn. */
     if (!bind(fd, &address->any, address->length) && !listen(fd, INT32_MAX))

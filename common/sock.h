@@ -10,6 +10,10 @@
 #include "fail.h"
 #include "settings.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 enum { ADDRESS_TEXT_MAX = 96, SOCK_NAMES_MAX = 512 };
 
 struct address {
@@ -56,6 +60,11 @@ int sock_listen(const struct address *address, const struct endpoint_settings *s
                 struct fail *fail);
 /* A non-blocking TCP socket with the options that must be set before the handshake, or -1. */
 int sock_create(int family, const struct endpoint_settings *settings, struct fail *fail);
+/* The same of IPPROTO_MPTCP, or another protocol with streams. */
+int sock_listen_protocol(int protocol, const struct address *address,
+                         const struct endpoint_settings *settings, struct fail *fail);
+int sock_create_protocol(int protocol, int family, const struct endpoint_settings *settings,
+                         struct fail *fail);
 
 /* Reads the address of this end, or of the other. */
 bool sock_local(int fd, struct address *address);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Number, minimum, maximum and sum of values as they come. */
+/* Number, minimum, maximum, sum and percentiles of values as they come. */
 #ifndef FLOWRIG_TALLY_H
 #define FLOWRIG_TALLY_H
 
 #include <stdint.h>
 
+#include "histogram.h"
 #include "metrics.h"
 
 /* All-zero is an empty one. */
@@ -22,16 +23,48 @@ static inline void tally_add(struct tally *tally, int64_t value)
     tally->sum += value;
 }
 
-/* The same values, counted for the interval and for the whole flow. */
+static inline void tally_merge(struct tally *into, const struct tally *from)
+{
+    if (!from->count)
+        return;
+    if (!into->count || from->minimum < into->minimum)
+        into->minimum = from->minimum;
+    if (!into->count || from->maximum > into->maximum)
+        into->maximum = from->maximum;
+    into->count += from->count;
+    if (__builtin_add_overflow(into->sum, from->sum, &into->sum)) /* a false report may be added */
+        into->sum = from->sum < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* Values of one kind, counted for the interval and for the whole flow. Each value is counted once,
+ * for the interval; series_turn() adds that up. All-zero is an empty one: histograms are allocated
+ * with the first value. */
 struct series {
     struct tally interval, total;
+    struct histogram *interval_spread, *total_spread; /* NULL: empty */
 };
 
 static inline void series_add(struct series *series, int64_t value)
 {
     tally_add(&series->interval, value);
-    tally_add(&series->total, value);
+    if (!series->interval_spread)
+        series->interval_spread = histogram_new();
+    histogram_add(series->interval_spread, value);
 }
+
+/* Ends the interval: the total has its values, too, and a new one begins. */
+void series_turn(struct series *series);
+/* Frees what it has allocated; it is empty then. */
+void series_free(struct series *series);
+
+/* The shares of percentiles in a report, in thousandths: p50, p90, p99, p99.9. */
+enum { TALLY_PERCENTILES = 4 };
+extern const int tally_percentiles[TALLY_PERCENTILES];
+
+/* Writes the percentiles into the four slots of a report that begin at `slots`; absent where there
+ * is no value. None is told outside of minimum and maximum, which are known exactly. */
+void tally_report_percentiles(const struct tally *tally, const struct histogram *spread,
+                              int64_t *slots);
 
 /* Writes the tally into the four slots of a report that begin at `slots`; where nothing was
  * counted, minimum, maximum and sum are absent. */

@@ -220,7 +220,8 @@ static bool decode_int(xmlrpc_value *value, const struct field *field, int64_t *
 {
     if (!read_int(value, number, fail))
         return false;
-    if (*number < field->minimum || *number > field->maximum)
+    /* A default may lie outside: it says that none was given. */
+    if (*number != field->fallback && (*number < field->minimum || *number > field->maximum))
         return fail_set(fail, 0, "%" PRId64 " is not within %" PRId64 " to %" PRId64, *number,
                         field->minimum, field->maximum);
     return true;
@@ -256,6 +257,9 @@ static bool decode_dist(xmlrpc_value *value, const struct field *field, struct d
     char text[DIST_TEXT_MAX];
     if (!decode_text(value, text, sizeof text, fail) || !dist_parse(text, dist, fail))
         return false;
+    /* What is drawn has bounds of its own: settings_check(). */
+    if (dist->kind != DIST_CONSTANT)
+        return true;
     if (dist->a >= (double)field->minimum && dist->a <= (double)field->maximum)
         return true;
     return fail_set(fail, 0, "'%s' is not within %" PRId64 " to %" PRId64, text, field->minimum,

@@ -119,7 +119,7 @@ bool xml_guard(const char *text, size_t length, struct fail *fail)
     struct guard guard = {.parser = XML_ParserCreate("UTF-8")};
     if (!guard.parser)
         return fail_set(fail, 0, "there is no memory to read it");
-    bool in_utf16 = memchr(text, '\0', length) != NULL;
+    bool in_utf16 = length && memchr(text, '\0', length); /* an empty text may be NULL */
     if (length > INT_MAX || in_utf16) {
         XML_ParserFree(guard.parser);
         return fail_set(fail, 0, in_utf16 ? "it holds a NUL" : "it is too large");

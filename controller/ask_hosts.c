@@ -12,12 +12,13 @@
 #include "run.h"
 #include "sock.h"
 
-enum { TIMEOUT_MS = 10000, OPT_HELP, OPT_VERSION };
+enum { TIMEOUT_MS = 10000, OPT_HELP, OPT_VERSION, OPT_ACCESS };
 
 static const struct option_spec specs[] = {
     {'h', "help", OPTION_NONE, NULL, "Options", "display this help and exit", OPT_HELP},
     {'v', "version", OPTION_NONE, NULL, "Options", "print version information and exit",
      OPT_VERSION},
+    ACCESS_SPECS("Options", OPT_ACCESS),
 };
 
 /* A host and what it answered. */
@@ -35,16 +36,20 @@ struct asking {
     struct asked *hosts;
     size_t count;
     bool help, version;
+    struct access_options access_options;
+    struct access *access;
 };
 
 static bool handle(void *context, const struct option_spec *spec, const char *given,
                    const char *value, struct fail *fail)
 {
     struct asking *asking = context;
-    (void)given, (void)value, (void)fail;
     asking->help |= spec->id == OPT_HELP;
     asking->version |= spec->id == OPT_VERSION;
-    return true;
+    return spec->id < OPT_ACCESS ||
+           access_take_option(&asking->access_options, (enum access_option)(spec->id - OPT_ACCESS),
+                              value, fail) ||
+           fail_prefix(fail, "option %s", given);
 }
 
 static bool add_host(struct asking *asking, const char *text, struct fail *fail)
@@ -64,12 +69,12 @@ static bool read_arguments(int argc, char **argv, struct asking *asking, struct 
     if (asking->help || asking->version)
         return true;
     if (operand == argc)
-        return fail_set(fail, 0, "name at least one host: flowctl %s HOST[:PORT]...",
-                        asking->command->name);
+        return fail_set(fail, 0, "name at least one host: %s HOST[:PORT]...",
+                        asking->command->usage);
     for (; operand < argc; operand++)
         if (!add_host(asking, argv[operand], fail))
             return false;
-    return true;
+    return access_open(&asking->access_options, &asking->access, fail);
 }
 
 static void on_result(void *owner, struct fleet_result *result)
@@ -106,6 +111,7 @@ static int ask(struct asking *asking)
 {
     struct empty_message nothing = {0};
     struct fleet *fleet = fleet_new(on_result, asking, -1);
+    fleet_set_access(fleet, asking->access);
     for (size_t i = 0; i < asking->count; i++) {
         fleet_add(fleet, asking->hosts[i].host, asking->hosts[i].port);
         fleet_call(fleet, i, LANE_COMMAND, asking->command->method, &nothing, TIMEOUT_MS, NULL);
@@ -118,7 +124,7 @@ static int ask(struct asking *asking)
 
 static void print_help(const struct ask_command *command)
 {
-    printf("Usage: flowctl %s [OPTION]... HOST[:PORT]...\n%s\n", command->name, command->help);
+    printf("Usage: %s [OPTION]... HOST[:PORT]...\n%s\n", command->usage, command->help);
     option_help(stdout, specs, sizeof specs / sizeof specs[0]);
 }
 
@@ -142,5 +148,6 @@ int ask_hosts(int argc, char **argv, const struct ask_command *command)
         free(asking.hosts[i].reply);
     }
     free(asking.hosts);
+    access_close(asking.access);
     return status;
 }

@@ -8,6 +8,7 @@
 /* A command that asks hosts. */
 struct ask_command {
     const char *name, *help;
+    const char *usage; /* how it is called: "flowctl status" */
     enum method_id method;
     /* Prints the answer of one host. */
     void (*print)(const char *host, const void *reply);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "commands.h"
@@ -55,17 +57,34 @@ static void print_run(void *context, const struct run_file *file, bool busy)
            file->log ? file->log : "none");
 }
 
-/* The plan is made from the same words as the first time. */
+/* The token file of the environment counts here, too, where it is named from here. */
+static bool go_back(const struct run_file *file, struct fail *fail)
+{
+    const char *token = getenv("FLOWRIG_TOKEN_FILE");
+    char *real = token && *token ? realpath(token, NULL) : NULL;
+    if (real)
+        setenv("FLOWRIG_TOKEN_FILE", real, 1);
+    free(real);
+    return !chdir(file->directory) ||
+           fail_set(fail, 0, "run %.8s was begun in %s, which can't be entered: %s", file->id,
+                    file->directory, fail_errno(errno));
+}
+
+/* The plan is made from the same words as the first time, at the same place. */
 static bool plan_again(struct run_file *file, struct run_options *options, struct fail *fail)
 {
     if (strcmp(file->version, PACKAGE_VERSION))
         return fail_set(fail, 0, "run %.8s was begun by flowctl %s, and this is %s", file->id,
                         file->version, PACKAGE_VERSION);
-    if (!options_read(file->argc, file->argv, options, fail))
+    if (!go_back(file, fail))
+        return false;
+    if (!options_read(file->argc, file->argv, file->read_at, options, fail))
         return fail_prefix(fail, "run %.8s", file->id);
     if (options->help || options->version || options->dry_run || options->embedded ||
         options->plan->daemon_count != file->session_count)
         return fail_set(fail, 0, "%s is not what a run of flowctl leaves", file->path);
+    if (!access_token_file(&options->access))
+        options->access.token_file = file->token;
     log_set_level(LOG_LEVEL_WARNING + options->verbosity);
     return true;
 }

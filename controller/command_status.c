@@ -31,6 +31,7 @@ int command_status(int argc, char **argv)
 {
     static const struct ask_command command = {
         .name = "status",
+        .usage = "flowctl status",
         .help = "Says what runs on each host's daemon.",
         .method = METHOD_STATUS,
         .print = print_status,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ask_hosts.h"
 #include "commands.h"
@@ -14,8 +15,10 @@ static void print_stopped(const char *host, const void *answer)
 
 int command_stop(int argc, char **argv)
 {
-    static const struct ask_command command = {
+    /* The program has another name for it. */
+    const struct ask_command command = {
         .name = "stop",
+        .usage = strcmp(argv[0], "stop") ? "flowctl-stop" : "flowctl stop",
         .help = "Stops every flow on each host's daemon, whoever started it.",
         .method = METHOD_STOP_ALL,
         .print = print_stopped,

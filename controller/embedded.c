@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "log.h"
 #include "sock.h"
 
 enum { PASSED_FD = 3 };
@@ -41,7 +42,7 @@ static char *find_flowd(void)
 }
 
 /* In the child: hands the socket over as systemd does, and becomes flowd. */
-static void become_flowd(const char *path, int fd, pid_t parent)
+static void become_flowd(const char *path, const char *dump_dir, int fd, pid_t parent)
 {
     char pid[32];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -55,12 +56,13 @@ static void become_flowd(const char *path, int fd, pid_t parent)
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "1", 1);
-    execl(path, "flowd", "-d", (char *)NULL);
+    execl(path, "flowd", "-d", "--log-level", log_level_name(log_get_level()),
+          dump_dir ? "-w" : (char *)NULL, dump_dir, (char *)NULL);
     fprintf(stderr, "flowctl: %s can't be run: %s\n", path, strerror(errno));
     _exit(127);
 }
 
-bool embedded_start(struct embedded *embedded, struct fail *fail)
+bool embedded_start(struct embedded *embedded, const char *dump_dir, struct fail *fail)
 {
     struct address address;
     address_parse("127.0.0.1", 0, &address);
@@ -78,7 +80,7 @@ bool embedded_start(struct embedded *embedded, struct fail *fail)
     }
     embedded->pid = fork();
     if (embedded->pid == 0)
-        become_flowd(path, fd, parent);
+        become_flowd(path, dump_dir, fd, parent);
     free(path);
     close(fd);
     embedded->port = address_port(&address);

@@ -13,8 +13,9 @@ struct embedded {
     uint16_t port;
 };
 
-/* Starts a flowd that ends with this process at the latest. It listens when this returns. */
-bool embedded_start(struct embedded *embedded, struct fail *fail);
+/* Starts a flowd that ends with this process at the latest. It listens when this returns, and puts
+ * packet dumps into `dump_dir` unless that is NULL. */
+bool embedded_start(struct embedded *embedded, const char *dump_dir, struct fail *fail);
 /* Ends it and waits until it has. */
 void embedded_stop(struct embedded *embedded);
 

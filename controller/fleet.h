@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "access.h"
 #include "fail.h"
 #include "protocol.h"
 
@@ -39,6 +40,9 @@ typedef void fleet_done(void *owner, struct fleet_result *result);
  * it is readable. */
 struct fleet *fleet_new(fleet_done *done, void *owner, int extra_fd);
 void fleet_free(struct fleet *fleet);
+
+/* How the daemons that are added from now on are talked to; NULL: without TLS. Borrowed. */
+void fleet_set_access(struct fleet *fleet, struct access *access);
 
 /* Adds a daemon and gives its number: 0, 1, ... */
 size_t fleet_add(struct fleet *fleet, const char *host, uint16_t port);

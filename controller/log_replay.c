@@ -142,6 +142,8 @@ static bool take_event(struct reader *reader, bool final, char **words, size_t c
     result->info = info.data;
     *(final ? &result->final : &result->start) = report;
     *(final ? &result->finished : &result->started) = true;
+    if (!final)
+        result->start_late = report.key[REPORT_BEGIN];
     result->next_number++;
     return true;
 }

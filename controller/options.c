@@ -9,12 +9,14 @@
 #include "number.h"
 #include "option.h"
 #include "sock.h"
+#include "startat.h"
 
 enum {
     OPT_HELP,
     OPT_VERSION,
     OPT_COLUMNS,
     OPT_DEBUG,
+    OPT_HISTOGRAM,
     OPT_LOG_FILE,
     OPT_MEGABYTES,
     OPT_FLOWS,
@@ -25,10 +27,14 @@ enum {
     OPT_LOG,
     OPT_DRY_RUN,
     OPT_EMBEDDED,
+    OPT_CLOCK,
+    OPT_START_AT,
     OPT_SELECT,
     OPT_HOST,
     OPT_SOCKOPT,
-    OPT_SETTING, /* the first of those in settings_list */
+    OPT_TRAFFIC,
+    OPT_ACCESS,                                /* the first of those in access.h */
+    OPT_SETTING = OPT_ACCESS + ACCESS_OPTIONS, /* the first of those in settings_list */
 };
 
 #define GENERAL    "General options"
@@ -44,18 +50,29 @@ static const struct option_spec own_specs[] = {
     {'v', "version", OPTION_NONE, NULL, GENERAL, "print version information and exit", OPT_VERSION},
     {'c', "show-colon", OPTION_REQUIRED, "TYPE[,TYPE]...", CONTROLLER,
      "columns of interval reports to show: interval, through, transac, iat, kernel (shown where "
-     "nothing is asked for), blocks, rtt, delay, status, goodput, rate, bytes, segs, limits, "
-     "window, "
-     "ecn, state, all, or the name of a single column",
+     "nothing is asked for), blocks, rtt, delay, status, goodput, due, hold, pace, rate, bytes, "
+     "segs, limits, window, ecn, state, cc, mptcp, rtt-percentiles, iat-percentiles, "
+     "delay-percentiles, due-percentiles, hold-percentiles, all, or the name of a single column",
      OPT_COLUMNS},
+    {0, "clock", OPTION_REQUIRED, "estimate|sync|none", CONTROLLER,
+     "how clocks of two daemons are compared: estimate them by exchanges of times (default), trust "
+     "that they are synchronised by PTP or NTP, or not at all",
+     OPT_CLOCK},
     {'d', "debug", OPTION_NONE, NULL, CONTROLLER,
-     "say more on standard error; may be given up to three times", OPT_DEBUG},
+     "say on standard error what happens to the run and its flows; twice: each call as well; three "
+     "times: what is read and waited for, too",
+     OPT_DEBUG},
     {0, "dry-run", OPTION_NONE, NULL, CONTROLLER,
      "print the plan with all settings and exit; nothing touches the network", OPT_DRY_RUN},
     {0, "embedded", OPTION_NONE, NULL, CONTROLLER,
      "start a private daemon for the sources and one for the destinations on the loopback "
      "interface, and end them after the run",
      OPT_EMBEDDED},
+    {0, "histogram", OPTION_NONE, NULL, CONTROLLER,
+     "after the run, show how round-trip times, inter-arrival times and delays are distributed, "
+     "for "
+     "each flow and for all of them",
+     OPT_HISTOGRAM},
     {0, "log-file", OPTION_OPTIONAL, "FILE", CONTROLLER,
      "write a flow log to FILE (default: flowctl-TIME.log)", OPT_LOG_FILE},
     {'m', NULL, OPTION_NONE, NULL, CONTROLLER,
@@ -68,6 +85,11 @@ static const struct option_spec own_specs[] = {
     {'s', "tcp-stack", OPTION_REQUIRED, "TYPE", CONTROLLER,
      "show windows in units of TYPE, 'segment' or 'byte' (default: segment, as Linux has them)",
      OPT_STACK},
+    {0, "start-at", OPTION_REQUIRED, "TIME", CONTROLLER,
+     "start at this time, within a day: 2026-11-30T14:30:00 (with Z or +01:00 unless it is local "
+     "time), 14:30 or 14:30:05 (the next one), +10s, or @ and seconds since 1970",
+     OPT_START_AT},
+    ACCESS_SPECS(CONTROLLER, OPT_ACCESS),
     {'w', NULL, OPTION_NONE, NULL, CONTROLLER, "write a flow log (same as --log-file)", OPT_LOG},
     {'F', "flow", OPTION_REQUIRED, "#[,#]...", FLOW,
      "the flow options that follow apply to these flows only, counted from 0; -1 stands for all",
@@ -76,6 +98,12 @@ static const struct option_spec own_specs[] = {
      "test from or to HOST; its daemon is reached at CONTROL (default: HOST) and PORT (default: "
      "5999). An endpoint without a host is on localhost; HOST:PORT will do where both are the same",
      OPT_HOST},
+    {'G', "traffic", OPTION_REQUIRED, "x=(q|p|g):DIST", FLOW,
+     "draw request sizes (q, bytes), response sizes (p, bytes) or gaps between requests (g, "
+     "seconds) "
+     "from DIST: C:value, U:min:max, E:mean, N:mean:deviation, L:mean:deviation, P:shape:scale, "
+     "W:scale:shape or F:FILE; --help=traffic says more",
+     OPT_TRAFFIC},
     {'O', "socket-option", OPTION_REQUIRED, "x=OPT", FLOW,
      "set socket option OPT; --help=socket lists them", OPT_SOCKOPT},
 };
@@ -115,6 +143,8 @@ struct reader {
     struct assignment *assignments;
     size_t assignment_count;
     bool column_groups_given;
+    char *tables[PROTOCOL_TABLES_MAX]; /* files of empirical distributions */
+    size_t table_count;
 };
 
 static void add_assignment(struct reader *reader, const struct setting *setting, bool source,
@@ -163,6 +193,8 @@ static bool take_setting(struct reader *reader, const char *given, char endpoint
         return fail_set(fail, 0, "endpoint '%c' has no value: write %c=VALUE", endpoint, endpoint);
     if (!wants_value && value)
         return fail_set(fail, 0, "takes no value, but '%s' was given", value);
+    if (setting->type == SETTING_SIZE && value && strchr(value, ':'))
+        return fail_set(fail, 0, "'%s' is no number; write -G %c=q:%s", value, endpoint, value);
     add_assignment(reader, setting, endpoint != 'd', endpoint != 's', given, value);
     return true;
 }
@@ -182,6 +214,9 @@ static bool take_sockopt(struct reader *reader, const char *given, char endpoint
     size_t length = strcspn(value, "=");
     const struct setting *setting = settings_find_sockopt(value, length);
     const char *argument = value[length] ? value + length + 1 : NULL;
+    const char *refused = settings_refused_sockopt(value, length);
+    if (refused)
+        return fail_set(fail, 0, "%.*s can't be set: %s", (int)length, value, refused);
     if (!setting)
         return unknown_sockopt(value, length, fail);
     if (setting->argument && (!argument || !*argument))
@@ -192,6 +227,45 @@ static bool take_sockopt(struct reader *reader, const char *given, char endpoint
     char name[64];
     snprintf(name, sizeof name, "%s %s", given, setting->name);
     add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, argument);
+    return true;
+}
+
+/* The number that stands for a file of an empirical distribution from here on. */
+static int add_table(struct reader *reader, const char *path, struct fail *fail)
+{
+    for (size_t i = 0; i < reader->table_count; i++)
+        if (!strcmp(reader->tables[i], path))
+            return (int)i;
+    if (reader->table_count == PROTOCOL_TABLES_MAX) {
+        fail_set(fail, 0, "more than %d files can't be used at once", PROTOCOL_TABLES_MAX);
+        return -1;
+    }
+    reader->tables[reader->table_count] = mem_strdup(path);
+    return (int)reader->table_count++;
+}
+
+static bool take_traffic(struct reader *reader, const char *given, char endpoint, const char *value,
+                         const void *context, struct fail *fail)
+{
+    (void)context;
+    char name[32], table[32];
+    const struct setting *setting = value ? settings_find_traffic(value[0]) : NULL;
+    if (!setting || value[1] != ':')
+        return fail_set(fail, 0,
+                        "'%s' does not begin with q:, p: or g: (request size, response size, gap)",
+                        value ? value : "");
+    const char *dist = value + 2;
+    if (!strchr(dist, ':'))
+        return fail_set(fail, 0, "'%s' is no distribution; it reads like C:400", dist);
+    if (dist[0] == 'F' && dist[1] == ':') {
+        int number = add_table(reader, dist + 2, fail);
+        if (number < 0)
+            return false;
+        snprintf(table, sizeof table, "F:%d", number);
+        dist = table;
+    }
+    snprintf(name, sizeof name, "%s %c", given, value[0]);
+    add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, dist);
     return true;
 }
 
@@ -213,8 +287,9 @@ static bool give_setting(struct reader *reader, const struct setting *setting, c
         return true;
     }
     /* flowgrind's examples give one cap for both endpoints. */
-    bool is_plain = !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
-    if (is_plain) {
+    bool is_plain =
+        value && !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
+    if (is_plain || !value) {
         add_assignment(reader, setting, true, true, given, value);
         return true;
     }
@@ -329,6 +404,18 @@ static bool choose_stack(struct run_options *options, const char *type, struct f
            fail_set(fail, 0, "'%s' is neither segment nor byte", type);
 }
 
+static bool choose_clock(struct run_options *options, const char *mode, struct fail *fail)
+{
+    static const char *const names[] = {
+        [CLOCK_MODE_ESTIMATE] = "estimate", [CLOCK_MODE_SYNC] = "sync", [CLOCK_MODE_NONE] = "none"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        options->clock = (enum clock_mode)i;
+        if (!strcmp(mode, names[i]))
+            return true;
+    }
+    return fail_set(fail, 0, "'%s' is none of estimate, sync, none", mode);
+}
+
 static bool give_own(struct reader *reader, int id, const char *given, const char *value,
                      struct fail *fail)
 {
@@ -343,6 +430,9 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
         return choose_columns(reader, value, fail);
     case OPT_DEBUG:
         options->verbosity++;
+        break;
+    case OPT_HISTOGRAM:
+        options->histogram = true;
         break;
     case OPT_LOG_FILE:
         options->log_file = value ? value : options->log_file;
@@ -373,12 +463,21 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
     case OPT_EMBEDDED:
         options->embedded = true;
         break;
+    case OPT_CLOCK:
+        return choose_clock(options, value, fail);
+    case OPT_START_AT:
+        return startat_parse(value, options->read_at, &options->start_at, fail);
     case OPT_SELECT:
         return select_flows(reader, value, fail);
     case OPT_HOST:
         return each_endpoint(reader, given, value, take_host, NULL, fail);
+    case OPT_TRAFFIC:
+        return each_endpoint(reader, given, value, take_traffic, NULL, fail);
     case OPT_SOCKOPT:
         return each_endpoint(reader, given, value, take_sockopt, NULL, fail);
+    default:
+        return access_take_option(&options->access, (enum access_option)(id - OPT_ACCESS), value,
+                                  fail);
     }
     return true;
 }
@@ -514,6 +613,9 @@ static bool check_assignments(const struct reader *reader, struct fail *fail)
 static bool apply(struct reader *reader, struct fail *fail)
 {
     reader->options->plan = plan_new((size_t)reader->flow_count);
+    for (size_t i = 0; i < reader->table_count; i++)
+        if (plan_add_table(reader->options->plan, reader->tables[i], fail) < 0)
+            return fail_prefix(fail, "option -G");
     for (int specific = 0; specific < 2; specific++) {
         for (size_t i = 0; i < reader->assignment_count; i++) {
             const struct assignment *assignment = &reader->assignments[i];
@@ -531,15 +633,20 @@ static void show_defaults(struct reader *reader)
 {
     struct run_options *options = reader->options;
     static const char *const groups[] = {"interval", "through", "transac", "iat", "kernel"};
-    bool asks = false;
+    bool asks = false, delays = false;
     if (!reader->column_groups_given)
         for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
             show_columns(options, groups[i]);
     for (size_t i = 0; i < options->plan->count && !asks; i++)
         asks = settings_ask_responses(&options->plan->flows[i].ends[SOURCE]) ||
                settings_ask_responses(&options->plan->flows[i].ends[DESTINATION]);
+    for (size_t i = 0; i < options->plan->count && !delays; i++)
+        for (int end = 0; end < ENDPOINTS; end++)
+            delays |= options->plan->flows[i].ends[end].one_way_delay != 0;
     if (asks && !reader->column_groups_given)
         show_columns(options, "rtt");
+    if (delays && !reader->column_groups_given)
+        show_columns(options, "delay");
     qsort(options->columns, options->column_count, sizeof options->columns[0], by_place);
 }
 
@@ -549,16 +656,19 @@ static void reader_free(struct reader *reader)
         free(reader->selections[i].flows);
     for (size_t i = 0; i < reader->assignment_count; i++)
         free(reader->assignments[i].text);
+    for (size_t i = 0; i < reader->table_count; i++)
+        free(reader->tables[i]);
     free(reader->selections);
     free(reader->assignments);
 }
 
-bool options_read(int argc, char **argv, struct run_options *options, struct fail *fail)
+bool options_read(int argc, char **argv, int64_t now, struct run_options *options,
+                  struct fail *fail)
 {
     struct option_spec specs[SPECS_MAX];
     struct reader reader = {.options = options, .flow_count = 1};
     int operand = argc;
-    *options = (struct run_options){.argc = argc, .argv = argv};
+    *options = (struct run_options){.argc = argc, .argv = argv, .read_at = now};
     select_all(&reader);
     bool good = option_parse(argc, argv, specs, all_specs(specs), handle, &reader, &operand, fail);
     bool runs = !options->help && !options->version;
@@ -590,6 +700,7 @@ static void help_general(void)
            "       flowctl status HOST[:PORT]...\n"
            "       flowctl stop HOST[:PORT]...\n"
            "       flowctl attach [RUN]\n"
+           "       flowctl fetch-dumps HOST[:PORT]... [--run RUN] [-o DIR]\n"
            "       flowctl plot LOG [-o FILE.svg] [--flows LIST] [--metrics LIST]\n"
            "Measures flows between any two hosts that run flowd.\n");
     option_help(stdout, specs, all_specs(specs));
@@ -610,11 +721,25 @@ static void help_traffic(void)
     printf("Each endpoint with a duration (-T) sends blocks of one size (-S) from its\n"
            "delay (-Y) on, as fast as it can or at a rate (-R). With -A it asks for a\n"
            "response to each block, and the round-trip time of blocks is measured.\n\n"
-           "With a rate or responses, all blocks of the flow carry a header of %d bytes\n"
-           "(message mode); else only bytes travel and are counted (stream mode).\n"
-           "--framing=message asks for headers in any case.\n\n"
+           "With a rate, gaps, varying sizes or responses, all blocks of the flow carry\n"
+           "a header of %d bytes (message mode); else only bytes travel and are counted\n"
+           "(stream mode). --framing=message asks for headers in any case.\n\n"
+           "-G x=q:DIST draws the sizes of requests, -G x=p:DIST those of responses (both\n"
+           "in bytes), -G x=g:DIST the gaps between requests (in seconds). DIST is\n"
+           "  C:value           constant\n"
+           "  U:min:max         uniform\n"
+           "  E:mean            exponential\n"
+           "  N:mean:deviation  normal, with its standard deviation (not the variance)\n"
+           "  L:mean:deviation  lognormal; both are of the variable, not its logarithm\n"
+           "  P:shape:scale     Pareto; the scale is the smallest value\n"
+           "  W:scale:shape     Weibull\n"
+           "  F:FILE            lines with a value and the share of values up to it\n"
+           "Sizes below the header's or above -U are drawn again, up to ten times, and\n"
+           "then the bound is taken. -J repeats what was drawn.\n\n"
            "  flowctl -S s=64 -A s -R s=1Mbit\n"
            "              small requests at 1 Mbit/s, each answered\n"
+           "  flowctl -G s=q:C:800 -G s=g:N:0.008:0.001\n"
+           "              a video of about 800 kbit/s\n"
            "  flowctl -T s=10,d=10\n"
            "              one connection in both directions\n",
            BLOCK_HEADER_SIZE);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cdf.h"
 #include "mem.h"
 
 struct plan *plan_new(size_t count)
@@ -29,9 +31,59 @@ void plan_free(struct plan *plan)
 {
     if (!plan)
         return;
+    for (size_t i = 0; i < plan->table_count; i++) {
+        free(plan->tables[i].path);
+        free(plan->tables[i].text);
+    }
     free(plan->flows);
     free(plan->daemons);
     free(plan);
+}
+
+static bool read_file(const char *path, struct buffer *text, struct fail *fail)
+{
+    char part[4096];
+    size_t got;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return fail_set(fail, 0, "%s can't be read: %s", path, fail_errno(errno));
+    while (text->length <= CDF_TEXT_MAX && (got = fread(part, 1, sizeof part, file)) > 0)
+        buffer_add(text, part, got);
+    bool good = !ferror(file) || fail_set(fail, 0, "%s can't be read: %s", path, fail_errno(errno));
+    fclose(file);
+    return good;
+}
+
+int plan_add_table(struct plan *plan, const char *path, struct fail *fail)
+{
+    struct buffer text = {0};
+    struct cdf cdf;
+    for (size_t i = 0; i < plan->table_count; i++)
+        if (!strcmp(plan->tables[i].path, path))
+            return (int)i;
+    if (plan->table_count == PROTOCOL_TABLES_MAX) {
+        fail_set(fail, 0, "more than %d tables can't be used at once", PROTOCOL_TABLES_MAX);
+        return -1;
+    }
+    if (!read_file(path, &text, fail) || !cdf_parse(text.data, text.length, path, &cdf, fail)) {
+        buffer_free(&text);
+        return -1;
+    }
+    plan->tables[plan->table_count] = (struct plan_table){
+        .path = mem_strdup(path), .text = text.data, .length = text.length, .points = cdf.count};
+    cdf_free(&cdf);
+    return (int)plan->table_count++;
+}
+
+void plan_set_seed(struct plan *plan, int64_t seed)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct plan_flow *flow = &plan->flows[i];
+        bool random = settings_are_random(&flow->ends[SOURCE]) ||
+                      settings_are_random(&flow->ends[DESTINATION]);
+        if (random && !flow->settings.seed)
+            flow->settings.seed = seed;
+    }
 }
 
 static size_t find_daemon(struct plan *plan, const struct plan_place *place)
@@ -75,6 +127,14 @@ int64_t plan_end(const struct plan *plan)
         end = schedule.end > end ? schedule.end : end;
     }
     return end;
+}
+
+bool plan_dumps(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->flows[i].ends[SOURCE].dump || plan->flows[i].ends[DESTINATION].dump)
+            return true;
+    return false;
 }
 
 void plan_daemon_text(const struct plan_daemon *daemon, char text[PROTOCOL_HOST_MAX + 16])
@@ -124,6 +184,9 @@ void plan_print(const struct plan *plan, FILE *out)
         plan_daemon_text(&plan->daemons[i], text);
         fprintf(out, "daemon %s: %zu endpoints\n", text, plan->daemons[i].endpoints);
     }
+    for (size_t i = 0; i < plan->table_count; i++)
+        fprintf(out, "table F:%zu: %s, %zu points\n", i, plan->tables[i].path,
+                plan->tables[i].points);
     for (size_t i = 0; i < plan->count; i++) {
         char *line = plan_describe_flow(plan, i, true);
         fprintf(out, "flow %zu: %s\n", i, line);

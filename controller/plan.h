@@ -31,17 +31,32 @@ struct plan_flow {
     struct flow_settings settings;
 };
 
+/* An empirical distribution that flows draw from: F:0 stands for the first, and so on. */
+struct plan_table {
+    char *path;
+    char *text; /* of the file */
+    size_t length, points;
+};
+
 struct plan {
     struct plan_flow *flows;
     size_t count;
     struct plan_daemon *daemons;
     size_t daemon_count;
     bool hosts_named; /* -H was given */
+    struct plan_table tables[PROTOCOL_TABLES_MAX];
+    size_t table_count;
 };
 
 /* A plan of `count` flows with their defaults, on localhost. */
 struct plan *plan_new(size_t count);
 void plan_free(struct plan *plan);
+
+/* Reads a table, unless it was read before, and gives its number; -1 with a sentence. */
+int plan_add_table(struct plan *plan, const char *path, struct fail *fail);
+
+/* Gives flows that draw at random and have no seed this one. */
+void plan_set_seed(struct plan *plan, int64_t seed);
 
 /* Finds the daemons: endpoints with one control address share one. */
 void plan_group(struct plan *plan);
@@ -51,6 +66,9 @@ bool plan_check(const struct plan *plan, struct fail *fail);
 
 /* When the last flow ends, in ns after the start, without draining. */
 int64_t plan_end(const struct plan *plan);
+
+/* Whether packets of any flow are to be dumped. */
+bool plan_dumps(const struct plan *plan);
 
 /* One flow in one line: where it runs, then each setting with its value and unit. Defaults are
  * left out unless `all`. The text belongs to the caller. */

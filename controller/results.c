@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "log.h"
 #include "mem.h"
 
 struct results *results_new(size_t count)
@@ -23,8 +24,11 @@ void results_free(struct results *results)
         return;
     for (size_t i = 0; i < results->count; i++) {
         for (int end = 0; end < ENDPOINTS; end++) {
-            free(results->flows[i].ends[end].info);
-            free(results->flows[i].ends[end].error);
+            struct endpoint_result *result = &results->flows[i].ends[end];
+            free(result->info);
+            free(result->error);
+            for (int k = 0; k < SERIES; k++)
+                histogram_free(result->histograms[k]);
         }
     }
     free(results->flows);
@@ -45,6 +49,32 @@ static void replace_text(char **text, char *with)
         return;
     free(*text);
     *text = with;
+}
+
+/* The histogram of a series in a final report. One that can't be read is left out, and what the
+ * report says of its percentiles stays. */
+static void take_histogram(struct endpoint_result *result, const struct report_row *row, int series)
+{
+    struct fail fail;
+    const int64_t *key = row->report.key;
+    const struct report_section *section =
+        report_section(row, (uint32_t)(REPORT_SECTION_HISTOGRAM + series));
+    histogram_free(result->histograms[series]);
+    result->histograms[series] = NULL;
+    if (!section)
+        return;
+    struct histogram *histogram = histogram_decode(section->data, section->length, &fail);
+    int64_t count = row->report.value[series_list[series].count];
+    if (histogram && (int64_t)histogram_count(histogram) != count) {
+        fail_set(&fail, 0, "a histogram has %" PRIu64 " values, but there were %" PRId64,
+                 histogram_count(histogram), count);
+        histogram_free(histogram);
+        histogram = NULL;
+    }
+    if (!histogram)
+        log_warning("%s of flow %" PRId64 ", %s: %s", series_list[series].field, key[REPORT_FLOW],
+                    endpoint_name((enum endpoint)key[REPORT_ENDPOINT]), fail.text);
+    result->histograms[series] = histogram;
 }
 
 /* Counters begin at 0 with the start row, whose own are the kernel's. After a gap the difference is
@@ -113,6 +143,7 @@ struct endpoint_result *results_take(struct results *results, const struct repor
     case REPORT_START:
         result->started = true;
         result->start = *report;
+        result->start_late = report->key[REPORT_BEGIN];
         break;
     case REPORT_INTERVAL:
         result->intervals++;
@@ -122,6 +153,8 @@ struct endpoint_result *results_take(struct results *results, const struct repor
         result->finished = true;
         result->final = *report;
         replace_text(&result->error, section_text(row, REPORT_SECTION_ERROR));
+        for (int i = 0; i < SERIES; i++)
+            take_histogram(result, row, i);
         break;
     }
     return result;
@@ -166,6 +199,30 @@ double results_fairness(const double *values, size_t count)
     return count && squares > 0 ? sum * sum / ((double)count * squares) : NAN;
 }
 
+/* The four slots of a tally. */
+static void merge_slots(struct tally *into, const int64_t *slots)
+{
+    struct tally tally = {slots[0], slots[1], slots[2], slots[3]};
+    tally_merge(into, &tally);
+}
+
+void results_merge(const struct results *results, enum series_id series,
+                   struct results_series *merged)
+{
+    *merged = (struct results_series){0};
+    for (size_t i = 0; i < results->count; i++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            const struct endpoint_result *result = &results->flows[i].ends[end];
+            if (!histogram_count(result->histograms[series]))
+                continue;
+            if (!merged->histogram)
+                merged->histogram = histogram_new();
+            histogram_merge(merged->histogram, result->histograms[series]);
+            merge_slots(&merged->tally, &result->final.value[series_list[series].count]);
+        }
+    }
+}
+
 static int by_value(const void *one, const void *other)
 {
     double a = *(const double *)one, b = *(const double *)other;
@@ -177,7 +234,7 @@ static void sum_endpoint(const struct endpoint_result *result, bool late_connect
 {
     /* When a late connection is there says nothing of the common start. */
     if (result->started && !late_connect) {
-        int64_t start = result->start.key[REPORT_BEGIN];
+        int64_t start = result->start_late;
         if (!total->started || start < total->first_start)
             total->first_start = start;
         if (!total->started || start > total->last_start)

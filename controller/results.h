@@ -6,11 +6,14 @@
 
 #include "plan.h"
 #include "report.h"
+#include "tally.h"
 
 /* One end of one flow. */
 struct endpoint_result {
     bool started;            /* the start row is here */
     struct report start;     /* counters hold the baseline */
+    int64_t start_late;      /* when it truly began, ns after the common instant ... */
+    int64_t start_bound;     /* ... and how well the clocks are known for that */
     int64_t before[METRICS]; /* counters at the end of the last interval */
     int64_t intervals;       /* rows of intervals so far */
     int64_t next_number;     /* of the next row */
@@ -19,6 +22,7 @@ struct endpoint_result {
     bool joined;             /* the rows up to the first one that comes were somebody else's */
     bool finished;           /* the final row is here */
     struct report final;
+    struct histogram *histograms[SERIES]; /* of the final report; NULL: without values */
     char *info;  /* "name=value" lines of the newest start or final row; NULL */
     char *error; /* why it failed, or why nothing is known; NULL */
 };
@@ -49,6 +53,16 @@ void results_set_error(struct endpoint_result *result, const char *text);
 
 /* The value of a name in the endpoint's info, or "" (in a buffer of the caller). */
 void results_info(const struct endpoint_result *result, const char *name, char *value, size_t size);
+
+/* The values of a series at all endpoints together, added up exactly. */
+struct results_series {
+    struct tally tally;          /* minimum, maximum and sum are those of the reports */
+    struct histogram *histogram; /* to be freed; NULL where there is no value */
+};
+
+/* Takes the endpoints that have a histogram of the series. */
+void results_merge(const struct results *results, enum series_id series,
+                   struct results_series *merged);
 
 /* What is computed over all flows. */
 struct results_total {

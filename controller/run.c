@@ -9,6 +9,7 @@
 
 #include "block.h"
 #include "embedded.h"
+#include "histograms.h"
 #include "log.h"
 #include "log_replay.h"
 #include "mem.h"
@@ -57,7 +58,8 @@ static void on_result(void *owner, struct fleet_result *result)
         run_gather_result(run, result);
 }
 
-static void set_up(struct run *run, struct run_options *options)
+/* What is drawn at random for a new run is, where `before` is not NULL, as it was then. */
+static void set_up(struct run *run, struct run_options *options, const struct run_file *before)
 {
     uint8_t random[SECRET_SIZE];
     *run = (struct run){
@@ -66,17 +68,27 @@ static void set_up(struct run *run, struct run_options *options)
         options->log_file = run->log_name = flowlog_default_path();
     secret_make(random);
     secret_format(random, run->id);
+    /* For people to type again, so not 64 bits. */
+    run->seed = 1 + (random[0] | random[1] << 8 | random[2] << 16);
+    if (before) {
+        run->attached = true;
+        run->seed = before->seed;
+        memcpy(run->id, before->id, sizeof run->id);
+    }
+    plan_set_seed(run->plan, run->seed);
     if (gethostname(run->controller, sizeof run->controller - 1))
         snprintf(run->controller, sizeof run->controller, "unknown");
     run->results = results_new(run->plan->count);
     run->links = mem_new(run->plan->count, sizeof *run->links);
 }
 
-static void set_up_fleet(struct run *run)
+/* Private daemons listen on loopback only and ask for nothing. */
+static void set_up_fleet(struct run *run, bool embedded)
 {
     size_t count = run->plan->daemon_count;
     run->fleet = fleet_new(on_result, run, interrupt_fd());
-    run->clocks = clocksync_new(count);
+    fleet_set_access(run->fleet, embedded ? NULL : run->access);
+    run->clocks = clocksync_new(count, run->options->clock);
     run->daemons = mem_new(count, sizeof *run->daemons);
     run->described = mem_new(count, sizeof *run->described);
 }
@@ -85,6 +97,8 @@ static void take_down_fleet(struct run *run)
 {
     fleet_free(run->fleet);
     clocksync_free(run->clocks);
+    for (size_t i = 0; run->daemons && i < run->plan->daemon_count; i++)
+        free(run->daemons[i].clocks.items);
     free(run->daemons);
     free(run->described);
     run->fleet = NULL;
@@ -127,7 +141,7 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
 {
     struct fail fail;
     for (int end = 0; end < (both ? ENDPOINTS : 1); end++) {
-        if (!embedded_start(&daemons[end], &fail)) {
+        if (!embedded_start(&daemons[end], plan_dumps(run->plan) ? "." : NULL, &fail)) {
             run_fail(run, EXIT_NOT_REACHED, "%s", fail.text);
             return false;
         }
@@ -153,7 +167,7 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     if (run->options->embedded && !start_embedded(run, daemons, true))
         return false;
     bool may_embed = !run->options->embedded && !run->plan->hosts_named;
-    set_up_fleet(run);
+    set_up_fleet(run, run->options->embedded);
     run->quiet_contact = may_embed;
     bool good = run_contact(run);
     run->quiet_contact = false;
@@ -164,7 +178,7 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     run->status = EXIT_WELL;
     if (!start_embedded(run, daemons, false))
         return false;
-    set_up_fleet(run);
+    set_up_fleet(run, true);
     return run_contact(run);
 }
 
@@ -176,11 +190,19 @@ static void measure(struct run *run, int64_t wall_start)
         .daemons = run->described,
         .run_id = run->id,
         .controller = run->controller,
+        .start = run->start,
         .wall_start = wall_start,
+        .start_bound = run->attached ? run->file.bound : CLOCK_NEVER,
     };
     sinks_start(&run->sinks, &sink_run);
     run_gather(run);
-    summary_write(&run->sinks, &sink_run, run->results, run->bound);
+    run_settle_clocks(run);
+    if (!run->attached)
+        sink_run.start_bound = clocksync_bound(run->clocks, run->start);
+    if (run->options->histogram)
+        histograms_write(&run->sinks, run->results);
+    log_info("run %.8s: all reports are here", run->id);
+    summary_write(&run->sinks, &sink_run, run->results, run->clocks);
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);
     if (total.failed)
@@ -192,8 +214,17 @@ static void measure(struct run *run, int64_t wall_start)
 
 static bool run_through(struct run *run, struct embedded daemons[ENDPOINTS])
 {
-    if (!find_daemons(run, daemons) || !run_prepare(run) || !run_start(run))
+    if (!find_daemons(run, daemons))
         return false;
+    log_info("run %.8s: preparing %zu flows on %zu daemons", run->id, run->plan->count,
+             run->plan->daemon_count);
+    if (!run_prepare(run))
+        return false;
+    log_info("run %.8s: all flows are prepared", run->id);
+    if (!run_start(run))
+        return false;
+    log_info("run %.8s: starts in %.3f s", run->id,
+             (double)(run->start - clock_now()) / NS_PER_SEC);
     measure(run, run->file.wall_start);
     return true;
 }
@@ -223,6 +254,7 @@ static void take_down(struct run *run)
 {
     if (run->fleet)
         take_down_fleet(run);
+    access_close(run->access);
     results_free(run->results);
     run_file_close(&run->file);
     free(run->links);
@@ -234,8 +266,9 @@ int run_execute(struct run_options *options)
     struct run run;
     struct fail fail;
     struct embedded daemons[ENDPOINTS] = {0};
-    set_up(&run, options);
-    if (!sinks_open(&run.sinks, options, &fail)) {
+    set_up(&run, options, NULL);
+    if (!access_open(&options->access, &run.access, &fail) ||
+        !sinks_open(&run.sinks, options, &fail)) {
         log_error("%s", fail.text);
         run.status = EXIT_USAGE;
     } else {
@@ -267,7 +300,7 @@ static bool replay(struct run *run, struct log_replay *before, struct fail *fail
 static void close_collected(struct run *run)
 {
     log_warning("run %.8s had come to its end, and all was collected", run->id);
-    set_up_fleet(run);
+    set_up_fleet(run, false);
     run_name_sessions(run);
     leave(run);
     run_file_remove(&run->file);
@@ -278,19 +311,19 @@ int run_attach(struct run_options *options, struct run_file *file)
     struct run run;
     struct fail fail;
     struct log_replay before = {0};
-    set_up(&run, options);
+    set_up(&run, options, file);
     run.file = *file;
     *file = (struct run_file){.fd = -1};
-    run.attached = true;
-    memcpy(run.id, run.file.id, sizeof run.id);
-    if (run.file.collected) {
+    bool allowed = access_open(&options->access, &run.access, &fail);
+    if (allowed && run.file.collected) {
         close_collected(&run);
-    } else if (!replay(&run, &before, &fail) || !sinks_open(&run.sinks, options, &fail)) {
+    } else if (!allowed || !replay(&run, &before, &fail) ||
+               !sinks_open(&run.sinks, options, &fail)) {
         log_error("%s", fail.text);
         run.status = EXIT_USAGE;
     } else {
         interrupt_catch();
-        set_up_fleet(&run);
+        set_up_fleet(&run, false);
         bool measured = go_on(&run);
         sinks_close(&run.sinks, measured || before.has_head);
         leave(&run);

@@ -24,10 +24,14 @@ static char *absolute(const char *path)
 
 static void fill_file(const struct run *run, struct run_file *file)
 {
+    const char *token = access_token_file(&run->options->access);
     memcpy(file->id, run->id, sizeof file->id);
     mem_copy_text(file->version, sizeof file->version, PACKAGE_VERSION);
     file->log = run->options->log ? absolute(run->options->log_file) : NULL;
-    file->bound = run->bound;
+    file->seed = run->seed;
+    file->read_at = run->options->read_at;
+    file->directory = absolute(".");
+    file->token = token ? absolute(token) : NULL;
     file->argc = run->options->argc;
     file->argv = mem_new((size_t)file->argc + 1, sizeof *file->argv);
     for (int i = 0; i < file->argc; i++)
@@ -141,9 +145,10 @@ bool run_rejoin(struct run *run)
     /* The wall clock may have been set: then only the time for giving up is another one. */
     int64_t since = clock_wall() - run->file.wall_start;
     run->start = clock_now() - (since > 0 ? since : 0);
-    run->bound = run->file.bound;
-    if (any_left(run))
+    if (any_left(run)) {
+        run_find_peers(run); /* the clocks are compared anew, while the flows run */
         return true;
+    }
     run->failed = true;
     run->status = any_reached(run) ? EXIT_PARTIAL : EXIT_NOT_REACHED;
     return false;

@@ -72,7 +72,10 @@ static void put_all(struct buffer *out, const struct run_file *file)
     put_line(out, "version", file->version);
     if (file->log)
         put_line(out, "log", file->log);
-    buffer_printf(out, "bound %" PRId64 "\n", file->bound);
+    put_line(out, "directory", file->directory);
+    if (file->token)
+        put_line(out, "token", file->token);
+    buffer_printf(out, "read %" PRId64 "\nseed %" PRId64 "\n", file->read_at, file->seed);
     for (size_t i = 0; i < file->session_count; i++)
         buffer_printf(out, "session %s %s\n", file->sessions[i].session, file->sessions[i].boot_id);
     for (int i = 0; i < file->argc; i++)
@@ -131,6 +134,7 @@ static void add_line(struct run_file *file, const char *name, int64_t number)
 
 void run_file_started(struct run_file *file)
 {
+    add_line(file, "bound", file->bound);
     add_line(file, "started", file->wall_start);
 }
 
@@ -198,6 +202,14 @@ static bool take_line(struct run_file *file, const char *name, char *text)
         return mem_copy_text(file->version, sizeof file->version, text);
     if (!strcmp(name, "log") && !file->log)
         return (file->log = mem_strdup(text)) != NULL;
+    if (!strcmp(name, "directory") && !file->directory)
+        return (file->directory = mem_strdup(text)) != NULL;
+    if (!strcmp(name, "token") && !file->token)
+        return (file->token = mem_strdup(text)) != NULL;
+    if (!strcmp(name, "read"))
+        return number_parse_int(text, &file->read_at, NULL);
+    if (!strcmp(name, "seed"))
+        return number_parse_int(text, &file->seed, NULL) && file->seed > 0;
     if (!strcmp(name, "bound"))
         return number_parse_int(text, &file->bound, NULL);
     if (!strcmp(name, "started"))
@@ -228,7 +240,7 @@ static bool read_text(struct run_file *file, char *text)
         if (!take_line(file, text, space + 1))
             return false;
     }
-    return end && file->id[0] && file->argc && file->session_count;
+    return end && file->id[0] && file->argc && file->session_count && file->directory && file->seed;
 }
 
 static bool read_file(struct run_file *file, struct fail *fail)
@@ -336,5 +348,7 @@ void run_file_close(struct run_file *file)
     free(file->sessions);
     free(file->path);
     free(file->log);
+    free(file->directory);
+    free(file->token);
     *file = (struct run_file){.fd = -1};
 }

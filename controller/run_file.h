@@ -18,13 +18,17 @@ struct run_file {
     char *path; /* owned, as all that follows */
     char id[PROTOCOL_ID_MAX];
     char version[PROTOCOL_LABEL_MAX];
-    char *log;   /* absolute; NULL: no log */
-    char **argv; /* as it was given, argv[0] included; ends with NULL */
+    char *log;       /* absolute; NULL: no log */
+    char *directory; /* that names of files in argv are relative to */
+    char *token;     /* the token file that was used, absolute; NULL: none was */
+    char **argv;     /* as it was given, argv[0] included; ends with NULL */
     int argc;
     struct run_file_session *sessions;
     size_t session_count;
     int64_t wall_start; /* of the common instant, ns since 1970; 0: the run was not started */
-    int64_t bound;      /* of the clocks, ns */
+    int64_t read_at;    /* when argv was read, likewise */
+    int64_t seed;       /* of flows that draw and were given none */
+    int64_t bound;      /* of the clocks at the start, ns; CLOCK_NEVER: not known */
     bool collected;     /* everything was fetched, shown and written */
 };
 

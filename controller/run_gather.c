@@ -8,11 +8,13 @@
 #include "log.h"
 #include "mem.h"
 #include "run_state.h"
+#include "sock.h"
 
 enum {
     CALL_TIMEOUT_MS = 10000,
     POLL_WAIT_MS = 2000,
     POLL_LEAST_MS = 200,
+    CLOCK_WAIT_MS = 500,
     STEP_MS = 200,
 };
 
@@ -23,43 +25,34 @@ enum {
 
 /* ---- clocks and the start ---- */
 
-static bool read_clocks(struct run *run)
-{
-    for (int round = 0; round < CLOCKSYNC_ROUNDS; round++) {
-        for (size_t i = 0; i < run->plan->daemon_count; i++) {
-            struct empty_message nothing = {0};
-            fleet_call(run->fleet, i, LANE_COMMAND, METHOD_CLOCK, &nothing, CALL_TIMEOUT_MS, NULL);
-        }
-        if (!run_wait(run))
-            return false;
-    }
-    return true;
-}
-
 /* Late enough for the call to reach every daemon and every daemon's flows, also where hosts are so
  * busy that some call has waited. */
 static int64_t choose_start(const struct run *run)
 {
-    int64_t slowest = 0;
-    for (size_t i = 0; i < run->plan->daemon_count; i++) {
-        int64_t bound = run->clocks->estimates[i].bound;
-        slowest = bound > slowest ? bound : slowest;
-    }
-    return clock_now() + START_LEAD + 10 * slowest + 4 * run->slowest +
+    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) + 4 * run->slowest +
            (int64_t)run->plan->count * 20 * NS_PER_US;
 }
 
 bool run_start(struct run *run)
 {
-    if (!read_clocks(run))
+    if (!run_read_clocks(run, CLOCKSYNC_ROUNDS))
         return false;
-    run->bound = clocksync_bound(run->clocks);
+    run_check_synchronised(run);
+    run_find_peers(run);
     run_remember(run);
     run->start = choose_start(run);
+    if (run->options->start_at && !run_await_start(run, run->start - clock_now()))
+        return false;
     run->file.wall_start = clock_wall() + (run->start - clock_now());
+    run->file.bound = clocksync_bound(run->clocks, run->start);
     run_file_started(&run->file);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
-        struct start_call call = {.at = clocksync_remote(run->clocks, i, run->start), .in_ms = -1};
+        struct start_call call = {
+            .at = clocksync_remote(run->clocks, i, run->start),
+            .in_ms = -1,
+            .clocks = run_peer_clocks(run, i),
+        };
+        run->daemons[i].start_at = call.at;
         memcpy(call.session, run->daemons[i].session, sizeof call.session);
         snprintf(call.key, sizeof call.key, "start");
         run->daemons[i].last_contact = clock_now();
@@ -108,10 +101,41 @@ static void poll_reports(struct run *run, size_t index)
         .wait_ms = timeout / 2 < POLL_WAIT_MS ? timeout / 2 : POLL_WAIT_MS,
         .max_bytes = 4 << 20,
         .acknowledge = daemon->acknowledged,
+        .clocks = run_peer_clocks(run, index),
     };
+    /* What is learned of the clocks goes with the next call. */
+    if (daemon->clocks.count && call.wait_ms > CLOCK_WAIT_MS)
+        call.wait_ms = CLOCK_WAIT_MS;
     memcpy(call.session, daemon->session, sizeof call.session);
     daemon->polling = true;
     fleet_call(run->fleet, index, LANE_REPORTS, METHOD_REPORTS, &call, timeout, NULL);
+}
+
+static void say_event(const struct report *report, const struct endpoint_result *result)
+{
+    char local[ADDRESS_TEXT_MAX], peer[ADDRESS_TEXT_MAX];
+    enum endpoint end = (enum endpoint)report->key[REPORT_ENDPOINT];
+    const char *name = endpoint_name(end);
+    double at = (double)report->key[REPORT_END] / NS_PER_SEC;
+    if (report->key[REPORT_KIND] == REPORT_FINAL) {
+        log_info("flow %" PRId64 " %s: %s at %.6f s%s%s", report->key[REPORT_FLOW], name,
+                 result->error ? "failed" : "finished", at, result->error ? ": " : "",
+                 result->error ? result->error : "");
+        return;
+    }
+    results_info(result, "local", local, sizeof local);
+    results_info(result, "peer", peer, sizeof peer);
+    log_info("flow %" PRId64 " %s: connected from %s to %s, started at %.6f s",
+             report->key[REPORT_FLOW], name, end == SOURCE ? local : peer,
+             end == SOURCE ? peer : local, at);
+}
+
+static void take_event(struct run *run, const struct report_row *row,
+                       struct endpoint_result *result)
+{
+    if (log_enabled(LOG_LEVEL_INFO))
+        say_event(&row->report, result);
+    sinks_event(&run->sinks, &row->report, result);
 }
 
 static void take_row(struct run *run, const struct report_row *row)
@@ -126,7 +150,7 @@ static void take_row(struct run *run, const struct report_row *row)
     else if (row->report.key[REPORT_KIND] == REPORT_INTERVAL)
         sinks_interval(&run->sinks, &row->report, delta);
     else
-        sinks_event(&run->sinks, &row->report, result);
+        take_event(run, row, result);
 }
 
 static void take_rows(struct run *run, size_t index, const struct reports_reply *reply)
@@ -301,7 +325,11 @@ static void give_up(struct run *run)
 void run_gather(struct run *run)
 {
     int64_t latest = expected_end(run) + LATEST_END;
-    while (poll_all(run)) {
+    run->later_clocks = true;
+    for (;;) {
+        run_keep_clocks(run);
+        if (!poll_all(run))
+            break;
         fleet_step(run->fleet, STEP_MS);
         if (interrupt_asked())
             stop_all(run, "interrupted: stopping the flows; once more ends at once");
@@ -316,13 +344,12 @@ bool run_gather_result(struct run *run, const struct fleet_result *result)
 {
     switch (result->method) {
     case METHOD_CLOCK:
-        if (result->received - result->sent > run->slowest)
-            run->slowest = result->received - result->sent;
-        if (result->outcome == FLEET_ANSWERED)
-            clocksync_add(run->clocks, result->daemon, result->sent, result->received,
-                          result->reply);
+        run_take_clock(run, result);
+        if (run->later_clocks)
+            return true;
         break;
     case METHOD_START:
+    case METHOD_RENEW:
         break;
     case METHOD_REPORTS:
         take_reports(run, result);

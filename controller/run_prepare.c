@@ -152,18 +152,32 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
     endpoint->source = flow->ends[SOURCE];
     endpoint->destination = flow->ends[DESTINATION];
     endpoint->settings = flow->settings;
+    const struct plan_place *peer = &flow->at[end == SOURCE ? DESTINATION : SOURCE];
+    memcpy(endpoint->peer_host, peer->host, sizeof endpoint->peer_host);
+    endpoint->peer_clock =
+        flow->ends[1 - end].one_way_delay ? (int64_t)flow->at[1 - end].daemon : -1;
     if (end == DESTINATION)
         return;
-    memcpy(endpoint->peer_host, flow->at[DESTINATION].host, sizeof endpoint->peer_host);
     endpoint->port = link->port;
     memcpy(endpoint->secret, link->secret, sizeof endpoint->secret);
     memcpy(endpoint->proof, link->proof, sizeof endpoint->proof);
 }
 
+/* The daemon keeps what comes with the first call, so the others need not carry it. */
+static size_t put_tables(const struct plan *plan, struct prepare_table tables[PROTOCOL_TABLES_MAX])
+{
+    for (size_t i = 0; i < plan->table_count; i++)
+        tables[i].text = (struct schema_bytes){plan->tables[i].text, plan->tables[i].length};
+    return plan->table_count;
+}
+
 static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t number,
                        struct prepare_endpoint *endpoints, size_t count)
 {
+    struct prepare_table tables[PROTOCOL_TABLES_MAX];
     struct prepare_call call = {.endpoints = {endpoints, count}};
+    if (number == 0)
+        call.tables = (struct schema_list){tables, put_tables(run->plan, tables)};
     memcpy(call.session, run->daemons[daemon].session, sizeof call.session);
     snprintf(call.key, sizeof call.key, "%c%zu", endpoint_letter(end), number);
     fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARE, &call, PREPARE_TIMEOUT_MS, NULL);

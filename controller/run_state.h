@@ -28,6 +28,12 @@ struct run_daemon {
     int64_t last_contact, retry_at; /* CLOCK_MONOTONIC */
     int64_t refused_since;          /* since when connections are refused, 0: they are not */
     int64_t rows_lost;              /* that found no room at the daemon */
+    int64_t start_at;               /* the common instant as the daemon was told, by its clock */
+    bool asking_clock;              /* an exchange of times is under way */
+    int clock_burst;                /* exchanges of this burst that are over */
+    int64_t clock_at, clock_pause;  /* when the next one is due, and the pause before it */
+    bool tell_clocks;               /* more is known of its peers' than it was told */
+    struct schema_list clocks;      /* struct peer_clock: of its flows' peers, owned */
 };
 
 /* What a destination issued for its flow. */
@@ -39,6 +45,7 @@ struct run_link {
 struct run {
     struct run_options *options;
     struct plan *plan;
+    struct access *access; /* to daemons that are not our own; NULL: without TLS */
     struct fleet *fleet;
     struct sinks sinks;
     struct results *results;
@@ -51,14 +58,15 @@ struct run {
     bool attached;        /* another controller began the run, and died */
     bool private;         /* the daemons end with this process */
     char *log_name;       /* where the options named no log */
+    int64_t seed;         /* of flows that draw and were given none */
     int64_t start;        /* the common instant, local CLOCK_MONOTONIC */
-    int64_t bound;        /* of the clocks, ns */
-    int64_t slowest;      /* of the calls that read clocks, ns */
+    int64_t slowest;      /* of the calls that read clocks before the start, ns */
     bool failed;          /* the run can't go on: its sentence was printed */
     int status;           /* the exit status that failure has */
-    bool stopping;        /* all flows were told to stop */
-    bool not_reached;     /* while looking for daemons: one was not */
-    bool quiet_contact;   /* a daemon that is not reached is no failure yet */
+    bool later_clocks; /* they have begun: an exchange of times that fails is no failure any more */
+    bool stopping;     /* all flows were told to stop */
+    bool not_reached;  /* while looking for daemons: one was not */
+    bool quiet_contact; /* a daemon that is not reached is no failure yet */
 };
 
 /* Notes that the run can't go on, and prints the first sentence that says why. */
@@ -79,6 +87,25 @@ bool run_contact(struct run *run);
 bool run_prepare(struct run *run);
 bool run_start(struct run *run);
 void run_gather(struct run *run);
+/* Compares the clocks once more, finds out when each endpoint really started, and says what is
+ * wrong with clocks. */
+void run_settle_clocks(struct run *run);
+
+/* run_clocks.c. Exchanges times with every daemon that is not lost, `rounds` times. */
+bool run_read_clocks(struct run *run, int rounds);
+/* Exchanges times with those for which it is due. */
+void run_keep_clocks(struct run *run);
+void run_take_clock(struct run *run, const struct fleet_result *result);
+/* --start-at: waits until shortly before the wanted start, at least `lead` ns, and sets the run's
+ * start to it. Meanwhile the sessions stay alive and the clocks are watched. */
+bool run_await_start(struct run *run, int64_t lead);
+/* Makes room for what each daemon is told of its peers' clocks. */
+void run_find_peers(struct run *run);
+/* Warns of clocks that --clock=sync should not trust. */
+void run_check_synchronised(const struct run *run);
+/* What a daemon is to be told of its peers' clocks now, empty if that is what it was told last; the
+ * list is the daemon's. */
+struct schema_list run_peer_clocks(struct run *run, size_t daemon);
 
 /* Before the start: writes down what it takes to attach to the run. */
 void run_remember(struct run *run);

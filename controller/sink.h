@@ -12,7 +12,9 @@ struct sink_run {
     const struct run_options *options;
     const struct describe_reply *daemons; /* as many as the plan has */
     const char *run_id, *controller;
-    int64_t wall_start; /* of the common instant, ns since 1970 by the controller's clock */
+    int64_t start;       /* the common instant, local CLOCK_MONOTONIC */
+    int64_t wall_start;  /* of the common instant, ns since 1970 by the controller's clock */
+    int64_t start_bound; /* how well the clocks are known then, ns; CLOCK_NEVER: not at all */
 };
 
 struct sink;

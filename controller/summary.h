@@ -5,8 +5,7 @@
 
 #include "sink.h"
 
-/* `bound` is the error between the daemons' clocks, ns, CLOCK_NEVER if it is not known. */
 void summary_write(struct sinks *sinks, const struct sink_run *run, const struct results *results,
-                   int64_t bound);
+                   const struct clocksync *clocks);
 
 #endif

@@ -2,6 +2,7 @@
 #include "flow.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "log.h"
 #include "mem.h"
 #include "sampler.h"
+#include "sockopt.h"
 
 /* A peer that closes before its time may have been stopped, as we shall be in a moment: so long we
  * wait before we call it a failure. */
@@ -20,6 +22,9 @@
 /* How often a draining flow looks whether all is acknowledged: nothing tells it. */
 #define DRAIN_POLL_FIRST NS_PER_MS
 #define DRAIN_POLL_LAST  (16 * NS_PER_MS)
+
+/* So long a dump waits for the connection's last packets. */
+#define DUMP_PATIENCE (2 * NS_PER_SEC)
 
 /* Rows that are made up for after a standstill, at most; each has its true, short length. */
 enum { CATCH_UP_MAX = 1000 };
@@ -42,10 +47,14 @@ struct flow *flow_new(const struct flow_arguments *arguments)
     flow->settings = endpoint->settings;
     flow->own = arguments->own;
     flow->peer = arguments->peer;
-    flow->transport = &transport_tcp;
+    flow->peer_clock = arguments->peer_clock;
+    flow->transport = transports[flow->settings.transport];
     flow->framing =
         settings_need_messages(flow->ends, &flow->settings) ? &framing_message : &framing_stream;
     flow->role = flow->endpoint == SOURCE ? &flow_source : &flow_destination;
+    flow->renews_options = sockopt_renews(flow_own_settings(flow));
+    traffic_init(&flow->traffic, flow_own_settings(flow), arguments->tables, flow->settings.seed,
+                 flow->id, flow->endpoint);
     flow->fd = -1;
     flow->connect_time = flow->exchange_time = METRIC_ABSENT;
     flow->deadline = flow->early_eof_deadline = flow->drain_deadline = CLOCK_NEVER;
@@ -61,8 +70,13 @@ void flow_free(struct flow *flow)
 {
     if (!flow)
         return;
+    dump_close(flow->dump);
+    sampler_forget_final(flow);
+    traffic_free(&flow->traffic);
     free(flow->error);
     buffer_free(&flow->info);
+    for (int i = 0; i < SERIES; i++)
+        series_free(&flow->series[i]);
     free(flow);
 }
 
@@ -100,6 +114,7 @@ static void tell(struct flow *flow, enum ring_type type)
 
 static void tell_done(struct flow *flow, int code)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "finished");
     tell_bytes(flow, RING_DONE, code, &flow->rows_lost, sizeof flow->rows_lost);
 }
 
@@ -117,6 +132,18 @@ void flow_close_socket(struct flow *flow)
     close(flow->fd);
     flow->fd = -1;
     flow->readable = flow->writable = false;
+}
+
+void flow_claim_dump(const struct flow *flow, int fd)
+{
+    struct address local, peer;
+    if (!flow->dump || !sock_local(fd, &local))
+        return;
+    /* A socket that still connects has no peer yet. */
+    if (sock_peer(fd, &peer))
+        dump_claim(flow->dump, &local, &peer);
+    else if (flow->peer_tried)
+        dump_claim(flow->dump, &local, &flow->peer.list[flow->peer_tried - 1]);
 }
 
 bool flow_attach(struct flow *flow, int fd)
@@ -138,8 +165,29 @@ static void rest(struct flow *flow)
     flow_source_leave(flow);
 }
 
+/* The flow has come to its end, and so does its dump, which belongs into the final report. */
+static void conclude(struct flow *flow, int code)
+{
+    flow->final_code = code;
+    if (flow->final && flow->dump) {
+        dump_end(flow->dump, DUMP_PATIENCE);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_done(flow, code);
+}
+
+void flow_dump_ended(struct flow *flow, const struct dump_result *result)
+{
+    if (!flow->final)
+        return; /* released meanwhile */
+    sampler_send_final(flow, result);
+    tell_done(flow, flow->final_code);
+}
+
 void flow_tell_ready(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "prepared");
     tell(flow, RING_READY);
 }
 
@@ -157,7 +205,7 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    log_info("flow %lld %s: %s", (long long)flow->id, endpoint_name(flow->endpoint), text);
+    flow_log(LOG_LEVEL_INFO, flow, "failed: %s", text);
     flow->error = mem_strdup(text);
     bool was_ready = is_prepared(flow);
     bool running = flow->state == FLOW_RUNNING;
@@ -168,10 +216,12 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
         sampler_final(flow, flow->worker->now, text);
     rest(flow);
     flow_close_socket(flow);
-    if (was_ready && flow->run_start)
-        tell_done(flow, code);
-    else
-        tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
+    if (was_ready && flow->run_start) {
+        conclude(flow, code);
+        return;
+    }
+    sampler_send_final(flow, NULL);
+    tell_bytes(flow, RING_FAILED, code, text, strlen(text) + 1);
 }
 
 void flow_socket_error(struct flow *flow, int error)
@@ -187,7 +237,9 @@ void flow_eof(struct flow *flow)
 {
     flow->rx_eof = true;
     flow->peer_finished = true;
-    if (flow->state == FLOW_RUNNING && !flow->stop_asked && !flow->rx.stopped)
+    /* With -C the peer may stop at any time. */
+    if (flow->state == FLOW_RUNNING && !flow->stop_asked && !flow->rx.stopped &&
+        !flow_peer_settings(flow)->flow_control)
         flow->early_eof_deadline = flow->worker->now + EARLY_EOF_GRACE;
 }
 
@@ -214,6 +266,8 @@ static void begin(struct flow *flow)
     flow->state = FLOW_RUNNING;
     flow->deadline = CLOCK_NEVER;
     flow->began = now;
+    flow_log(LOG_LEVEL_INFO, flow, "started, %.6f s after the start of the run",
+             (double)(now - flow->run_start) / NS_PER_SEC);
     sampler_start(flow);
     flow->next_sample = (flow->settings.late_connect ? now : flow->base) + flow->settings.interval;
     if (flow->settings.summarize_only) {
@@ -225,10 +279,36 @@ static void begin(struct flow *flow)
     on_timer(&flow->timer, now);
 }
 
+void flow_describe(const struct flow *flow, struct buffer *lines)
+{
+    flow->transport->describe(flow->fd, lines);
+    sockopt_describe(flow->fd, flow_own_settings(flow), lines);
+    if (flow_own_settings(flow)->cpu >= 0)
+        buffer_printf(lines, "cpu=%d\n", sched_getcpu());
+}
+
+static void say_connected(const struct flow *flow)
+{
+    struct address local, peer;
+    char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];
+    if (!log_enabled(LOG_LEVEL_INFO) || !sock_local(flow->fd, &local) ||
+        !sock_peer(flow->fd, &peer))
+        return;
+    address_format_port(flow->endpoint == SOURCE ? &local : &peer, from);
+    address_format_port(flow->endpoint == SOURCE ? &peer : &local, to);
+    flow_log(LOG_LEVEL_INFO, flow, "connected from %s to %s", from, to);
+}
+
 void flow_ready(struct flow *flow)
 {
+    say_connected(flow);
+    struct fail fail;
+    if (!sockopt_set(flow->fd, AF_UNSPEC, SOCKOPT_AGREED, flow_own_settings(flow), &fail)) {
+        flow_fail(flow, fail.code, "%s", fail.text);
+        return;
+    }
     /* Now and not at the start, which all flows of a worker want to reach at one instant. */
-    flow->transport->describe(flow->fd, &flow->info);
+    flow_describe(flow, &flow->info);
     if (flow->run_start) {
         /* Late connect: the run goes on already. */
         begin(flow);
@@ -300,10 +380,36 @@ static void sample_if_due(struct flow *flow)
 
 static void start_draining(struct flow *flow)
 {
+    flow_log(LOG_LEVEL_INFO, flow, "stopped, %s",
+             flow->stop_asked ? "as it was asked to" : "its time is over");
     flow->state = FLOW_DRAINING;
     flow->early_eof_deadline = CLOCK_NEVER;
     flow->drain_deadline = flow->worker->now + flow->settings.drain;
     flow->drain_poll = DRAIN_POLL_FIRST;
+}
+
+static void start_sending(struct flow *flow)
+{
+    const struct endpoint_settings *own = flow_own_settings(flow);
+    pacer_start(&flow->pacer, own->kernel_pacing ? 0 : own->rate, flow->tx.start);
+    if (own->kernel_pacing)
+        flow->transport->pace(flow->fd, own->rate);
+}
+
+void flow_stop_congested(struct flow *flow)
+{
+    flow->congested = flow->worker->now;
+    flow->tx.stop = earlier(flow->tx.stop, flow->worker->now);
+    direction_tick(&flow->tx, flow->worker->now);
+}
+
+/* With -C: when the framing has to find out whether the full socket has kept it from sending for
+ * too long. */
+static int64_t congestion_deadline(const struct flow *flow)
+{
+    if (!flow_sending(flow) || flow->writable || !flow_stops_on_congestion(flow))
+        return CLOCK_NEVER;
+    return pacer_due(&flow->pacer) + PACER_DEPTH + 1;
 }
 
 static void run_running(struct flow *flow)
@@ -313,7 +419,8 @@ static void run_running(struct flow *flow)
     direction_tick(&flow->tx, now);
     direction_tick(&flow->rx, now);
     if (flow_sending(flow) && !was_sending)
-        pacer_start(&flow->pacer, flow_own_settings(flow)->rate, flow->tx.start);
+        start_sending(flow);
+    flow->writable |= now >= congestion_deadline(flow);
     sample_if_due(flow);
     if (flow->rx.stopped)
         flow->early_eof_deadline = CLOCK_NEVER; /* it was early by the clocks' error only */
@@ -351,14 +458,17 @@ static bool is_drained(const struct flow *flow)
     return sent && received;
 }
 
-static void finish(struct flow *flow)
+static void finish(struct flow *flow, bool drained)
 {
     flow->transport->flush_acks(flow->fd);
     worker_clock(flow->worker);
+    flow_log(LOG_LEVEL_INFO, flow, "%s", drained ? "drained" : "not drained in time");
     sampler_final(flow, flow->worker->now, NULL);
+    if (flow_is_dumped(flow) && !flow->tx_ended)
+        flow->tx_ended = flow->transport->end_sending(flow->fd);
     rest(flow);
     /* The socket stays until the session ends: others may want to look at it. */
-    tell_done(flow, 0);
+    conclude(flow, 0);
 }
 
 /* What follows from what has just been sent, read, or reached. */
@@ -367,9 +477,11 @@ static void progress(struct flow *flow)
     if (flow->state != FLOW_RUNNING && flow->state != FLOW_DRAINING)
         return;
     end_sending_if_due(flow);
-    if (flow->state == FLOW_DRAINING &&
-        (is_drained(flow) || flow->worker->now >= flow->drain_deadline))
-        finish(flow);
+    if (flow->state != FLOW_DRAINING)
+        return;
+    bool drained = is_drained(flow);
+    if (drained || flow->worker->now >= flow->drain_deadline)
+        finish(flow, drained);
 }
 
 static int64_t next_deadline(struct flow *flow)
@@ -386,6 +498,7 @@ static int64_t next_deadline(struct flow *flow)
     int64_t next = earlier(direction_next(&flow->tx), direction_next(&flow->rx));
     next = earlier(next, earlier(flow->next_sample, flow->end));
     next = earlier(next, flow->early_eof_deadline);
+    next = earlier(next, congestion_deadline(flow));
     if (!flow_sending(flow) || !flow->writable)
         return next;
     int64_t send = flow->framing->next_send(flow);
@@ -404,6 +517,7 @@ void flow_rearm(struct flow *flow)
 static void on_timer(struct timer *timer, int64_t now)
 {
     struct flow *flow = of_timer(timer);
+    flow_log(LOG_LEVEL_TRACE, flow, "timer");
     if (flow->state == FLOW_READY && flow->run_start && now >= flow->run_start) {
         begin(flow);
         return;
@@ -435,6 +549,7 @@ static void check_hangup(struct flow *flow, uint32_t events)
 static void on_event(struct watch *watch, uint32_t events)
 {
     struct flow *flow = of_watch(watch);
+    flow_log(LOG_LEVEL_TRACE, flow, "socket events %#x", events);
     if (flow->state == FLOW_DONE)
         return;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -460,8 +575,11 @@ static void on_turn(struct task *task)
     /* The last acknowledgments go out with the reads, so that the final report counts them. */
     if (flow->state == FLOW_DRAINING && flow->readable)
         flow->transport->flush_acks(flow->fd);
-    if (flow->readable && !flow->rx_eof)
+    if (flow->readable && !flow->rx_eof) {
         more |= flow->framing->receive(flow);
+        if (flow->renews_options && flow->state != FLOW_DONE)
+            sockopt_set(flow->fd, AF_UNSPEC, SOCKOPT_READ, flow_own_settings(flow), NULL);
+    }
     if (flow->state != FLOW_DONE && flow->writable && !flow->tx_ended)
         more |= flow->framing->send(flow);
     if (flow->state == FLOW_DONE)
@@ -499,17 +617,19 @@ void flow_stop(struct flow *flow, int64_t drain)
             sampler_final(flow, now, "the flow was stopped before it began");
         rest(flow);
         flow_close_socket(flow);
-        tell_done(flow, 0);
+        conclude(flow, 0);
     }
 }
 
 void flow_start(struct flow *flow, int64_t at)
 {
     flow->run_start = at;
-    if (flow->state == FLOW_WAITING)
+    if (flow->state == FLOW_WAITING) {
         flow->role->start(flow);
-    else if (flow->state == FLOW_DONE && flow->error)
+    } else if (flow->state == FLOW_DONE && flow->error) {
         sampler_final(flow, flow->worker->now, flow->error); /* it failed just before */
+        sampler_send_final(flow, NULL);
+    }
     flow_rearm(flow);
 }
 

@@ -5,14 +5,19 @@
 #define FLOWRIG_FLOW_H
 
 #include "block.h"
+#include "capture.h"
+#include "log.h"
 #include "pacer.h"
+#include "peerclock.h"
 #include "protocol.h"
 #include "report.h"
 #include "settings.h"
 #include "tally.h"
+#include "traffic.h"
 #include "transport.h"
 #include "worker.h"
 
+struct cdf;
 struct flow;
 struct session;
 struct listener;
@@ -68,7 +73,16 @@ struct direction {
     bool opened, started, stopped, closed;                /* from, start, stop, to are reached */
     int64_t opened_at, started_at, stopped_at, closed_at; /* when they really were */
     int64_t bytes, requests, responses;
+    int64_t refused; /* requests that were due and found the socket full */
     int64_t tail_bytes, tail_requests, tail_responses; /* what came after the time */
+    int64_t reported;                                  /* bytes up to the last interval's report */
+};
+
+/* A final report that was taken, and waits for what only the end of the dump shows. */
+struct final_row {
+    struct report report;
+    struct buffer info;
+    char *error; /* NULL: none */
 };
 
 struct message_state; /* of framing_message, allocated on first use */
@@ -85,8 +99,10 @@ struct flow {
     const struct transport *transport;
     const struct framing *framing;
     const struct flow_role *role;
+    bool renews_options;        /* after each read */
     struct addresses own, peer; /* test addresses; the peer's port is set */
     struct listener *listener;  /* destination: a reference, released by the session */
+    struct dump *dump;          /* NULL: none; closed with the flow */
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 
     /* The worker's. */
@@ -119,13 +135,27 @@ struct flow {
     bool peer_finished; /* the peer asks for no further response */
     int64_t early_eof_deadline, drain_deadline, drain_poll;
 
-    struct series rtt, iat, delay; /* ns */
+    union { /* one for each line PERCENTILES of metrics.def: rtt, rtt_due and so on; ns */
+        struct series series[SERIES];
+        struct {
+#define PERCENTILES(field, ...) struct series field;
+#include "metrics.def"
+        };
+    };
+    struct peerclock *peer_clock;  /* borrowed of the session; NULL: the peer's is not known */
+    struct peerclock_view peer_view;
+    int64_t delay_negative;                  /* delays below 0 */
+    int64_t delay_bound, delay_bound_so_far; /* the largest of the interval and of the flow */
     struct tcpinfo tcpinfo;
     struct pacer pacer;
+    int64_t congested; /* when local congestion ended its sending (-C), 0: it did not */
+    struct traffic traffic;
     struct message_state *message;
     int64_t stream_blocks; /* of stream mode, received: reported in intervals so far */
     char *error;           /* why it failed */
-    struct buffer info;    /* how the connection was before the start */
+    struct final_row *final;
+    int final_code;     /* of RING_DONE, which follows the final row */
+    struct buffer info; /* how the connection was before the start */
 };
 
 /* Everything that a new endpoint needs; strings and arrays are copied. */
@@ -133,8 +163,10 @@ struct flow_arguments {
     struct session *session;
     size_t index;
     const struct prepare_endpoint *endpoint;
+    const struct cdf *tables; /* the session's; they outlast the flow */
     struct worker *worker;
     struct addresses own, peer;
+    struct peerclock *peer_clock; /* borrowed as long as the flow lives; NULL: none */
 };
 
 struct flow *flow_new(const struct flow_arguments *arguments);
@@ -147,6 +179,8 @@ void flow_post_start(struct flow *flow, int64_t at);
 void flow_post_stop(struct flow *flow, int64_t drain);
 /* The flow's connection ends at once; RING_RELEASED follows, and then it may be freed. */
 void flow_post_release(struct flow *flow);
+/* The flow's dump has ended as it was asked to. */
+void flow_post_dump_ended(struct flow *flow, const struct dump_result *result);
 /* Hands over an accepted connection that has shown the flow's secret and a header size. */
 void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size);
 
@@ -156,17 +190,25 @@ void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size);
 void flow_start(struct flow *flow, int64_t at);
 /* Ends the flow before its time, with whatever it has; it drains for at most `drain` ns. */
 void flow_stop(struct flow *flow, int64_t drain);
+/* What flow_post_dump_ended() leads to. */
+void flow_dump_ended(struct flow *flow, const struct dump_result *result);
+/* Local congestion ends the sending direction before its time: the flow goes on. */
+void flow_stop_congested(struct flow *flow);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */
 void flow_fail(struct flow *flow, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds "name=value" lines about the connection, and what was asked for, as they really are. */
+void flow_describe(const struct flow *flow, struct buffer *lines);
 /* The exchange is over. */
 void flow_ready(struct flow *flow);
 /* Late connect: nothing more can be prepared. */
 void flow_tell_ready(struct flow *flow);
 /* Takes a socket and watches it. */
 bool flow_attach(struct flow *flow, int fd);
+/* Its dump learns that the connection is the flow's, as soon as it can. */
+void flow_claim_dump(const struct flow *flow, int fd);
 void flow_close_socket(struct flow *flow);
 /* Sets the timer to whatever comes next. */
 void flow_rearm(struct flow *flow);
@@ -184,10 +226,36 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size);
 /* A row found no room. */
 void flow_count_lost(struct flow *flow);
 
+/* Whether a dump is made at either end. Both ends then close the connection before they have
+ * finished: its end belongs to the dump. */
+static inline bool flow_is_dumped(const struct flow *flow)
+{
+    return flow->ends[SOURCE].dump || flow->ends[DESTINATION].dump;
+}
+
+/* Messages about a flow: its events at LOG_LEVEL_INFO, each read, write and timer at
+ * LOG_LEVEL_TRACE. */
+#define flow_log(level, flow, format, ...)                        \
+    log_at(level, "flow %lld %s: " format, (long long)(flow)->id, \
+           endpoint_name((flow)->endpoint) __VA_OPT__(, ) __VA_ARGS__)
+
+/* With -C, and a rate or gaps to fall behind. */
+static inline bool flow_stops_on_congestion(const struct flow *flow)
+{
+    const struct endpoint_settings *own = &flow->ends[flow->endpoint];
+    return own->flow_control && settings_are_paced(own);
+}
+
 /* Counting, for framings. */
 static inline bool direction_is_over(const struct direction *direction)
 {
     return direction->active ? direction->stopped : direction->closed;
+}
+
+/* Bytes that have moved since the last interval was reported. */
+static inline int64_t direction_fresh_bytes(const struct direction *direction)
+{
+    return direction->bytes - direction->reported;
 }
 
 static inline void direction_add_bytes(struct direction *direction, int64_t bytes)

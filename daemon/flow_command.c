@@ -12,6 +12,7 @@ struct flow_command {
     int64_t at; /* when to start, or how long to drain */
     int fd;
     uint8_t header_size;
+    struct dump_result dumped;
 };
 
 static struct flow_command *of_command(struct command *command)
@@ -66,6 +67,18 @@ static void run_adopt(struct worker *worker, struct command *command)
     flow_destination_adopt(adopt->flow, adopt->fd, adopt->header_size);
     flow_rearm(adopt->flow);
     free(adopt);
+}
+
+static void run_dump_ended(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_dump_ended(of_command(command)->flow, &of_command(command)->dumped);
+    free(of_command(command));
+}
+
+void flow_post_dump_ended(struct flow *flow, const struct dump_result *result)
+{
+    post(flow, run_dump_ended, (struct flow_command){.dumped = *result});
 }
 
 void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)

@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "log.h"
+#include "sockopt.h"
 
 /* How long after the source should have connected a late connection is waited for. */
 #define LATE_CONNECT_TIMEOUT (15 * NS_PER_SEC)
@@ -38,6 +39,7 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size)
 {
     uint8_t bytes[PREAMBLE_SIZE];
     struct preamble answer = {.header_size = flow->framing->header_size};
+    struct fail fail;
     if (flow->state != FLOW_WAITING) {
         close(fd);
         return;
@@ -50,6 +52,12 @@ void flow_destination_adopt(struct flow *flow, int fd, uint8_t header_size)
                   header_size, flow->framing->header_size);
         return;
     }
+    if (!sockopt_set(fd, AF_UNSPEC, SOCKOPT_ACCEPTED, flow_own_settings(flow), &fail)) {
+        close(fd);
+        flow_fail(flow, fail.code, "%s", fail.text);
+        return;
+    }
+    flow_claim_dump(flow, fd);
     memcpy(answer.secret, flow->proof, SECRET_SIZE);
     preamble_encode(&answer, bytes);
     if (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != sizeof bytes) {

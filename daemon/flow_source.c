@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The end that connects. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,6 +49,7 @@ static void try_address(struct flow *flow, struct fail *why)
         int fd = flow->transport->connect(&flow->own, peer, flow_own_settings(flow), why);
         if (fd < 0)
             continue;
+        flow_claim_dump(flow, fd);
         flow->state = FLOW_CONNECTING;
         flow->deadline = flow->connect_began + CONNECT_TIMEOUT;
         flow_attach(flow, fd);
@@ -141,7 +143,10 @@ static void end_connect(struct flow *flow)
     memcpy(preamble.secret, flow->secret, SECRET_SIZE);
     preamble_encode(&preamble, bytes);
     worker_clock(flow->worker);
-    flow->connect_time = flow->worker->now - flow->connect_began;
+    /* With TCP Fast Open the SYN goes out with the preamble, now: its handshake is part of the
+     * exchange, and can't be told from it. */
+    if (!flow_own_settings(flow)->fastopen || tcpinfo_state(flow->fd) != TCP_SYN_SENT)
+        flow->connect_time = flow->worker->now - flow->connect_began;
     if (send(flow->fd, bytes, sizeof bytes, MSG_NOSIGNAL) != sizeof bytes) {
         fail_set(&fail, FAULT_CONNECT, "the preamble can't be sent: %s", fail_errno(errno));
         fail_connecting(flow, &fail);
@@ -191,7 +196,9 @@ static void read_answer(struct flow *flow)
         return;
     }
     worker_clock(flow->worker);
-    flow->exchange_time = flow->worker->now - flow->connect_began - flow->connect_time;
+    flow->exchange_time = flow->worker->now - flow->connect_began;
+    if (flow->connect_time != METRIC_ABSENT)
+        flow->exchange_time -= flow->connect_time;
     flow_source_leave(flow);
     flow_ready(flow);
 }

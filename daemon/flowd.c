@@ -18,8 +18,12 @@
 
 #include "block.h"
 #include "daemon_options.h"
+#include "gate.h"
 #include "http.h"
+#include "privileges.h"
+#include "spill.h"
 #include "sock.h"
+#include "state_dir.h"
 #include "sysinfo.h"
 
 enum { EXIT_USAGE = 1, CPUS_MAX = 1024, FIRST_PASSED_FD = 3 };
@@ -41,6 +45,11 @@ struct parts {
     struct resolver *resolver;
     struct rendezvous *rendezvous;
     struct listeners *listeners;
+    struct dump_dir dump_dir;
+    struct captures *captures;
+    struct gate gate;
+    int spill_fd; /* until the sessions have it; -1: there is none */
+    bool pid_file_written;
     struct rpc_server *rpc;
     struct http *http;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
@@ -48,15 +57,21 @@ struct parts {
 
 /* ---- listening ---- */
 
-static bool add_listener(struct parts *parts, const struct address *address, bool no_auth,
+static bool is_guarded(const struct daemon_options *options)
+{
+    return options->no_auth || gate_asks(options);
+}
+
+static bool add_listener(struct parts *parts, const struct address *address, bool guarded,
                          struct fail *fail)
 {
     char text[ADDRESS_TEXT_MAX];
     address_format_port(address, text);
-    if (!address_is_loopback(address) && !no_auth)
+    if (!address_is_loopback(address) && !guarded)
         return fail_set(fail, 0,
                         "refusing to listen at %s: it is no loopback address, and anybody who "
-                        "reaches it could command this daemon; --no-auth allows that",
+                        "reaches it could command this daemon; --token-file prevents that, "
+                        "--no-auth allows it",
                         text);
     if (parts->listen_count == 2 * BINDS_MAX)
         return fail_set(fail, 0, "more than %d addresses can't be served", 2 * BINDS_MAX);
@@ -78,7 +93,7 @@ static bool listen_at(struct parts *parts, const char *text, const struct daemon
         return fail_prefix(fail, "option -b");
     for (size_t i = 0; i < addresses.count; i++) {
         address_set_port(&addresses.list[i], port);
-        if (!add_listener(parts, &addresses.list[i], options->no_auth, fail))
+        if (!add_listener(parts, &addresses.list[i], is_guarded(options), fail))
             return false;
     }
     return true;
@@ -111,7 +126,7 @@ static int passed_sockets(void)
     return number > 0 && number <= BINDS_MAX ? number : 0;
 }
 
-static bool take_passed_sockets(struct parts *parts, int count, bool no_auth, struct fail *fail)
+static bool take_passed_sockets(struct parts *parts, int count, bool guarded, struct fail *fail)
 {
     for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + count; fd++) {
         struct address address;
@@ -119,8 +134,10 @@ static bool take_passed_sockets(struct parts *parts, int count, bool no_auth, st
         if (!sock_local(fd, &address))
             return fail_set(fail, 0, "what was passed as descriptor %d is no socket", fd);
         address_format_port(&address, text);
-        if (!address_is_loopback(&address) && !no_auth)
-            return fail_set(fail, 0, "refusing the socket passed for %s: --no-auth allows it",
+        if (!address_is_loopback(&address) && !guarded)
+            return fail_set(fail, 0,
+                            "refusing the socket passed for %s: give --token-file, or --no-auth "
+                            "allows it",
                             text);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         parts->listen_fds[parts->listen_count++] = fd;
@@ -132,7 +149,7 @@ static bool open_listeners(struct parts *parts, const struct daemon_options *opt
                            struct fail *fail)
 {
     if (parts->passed)
-        return take_passed_sockets(parts, parts->passed, options->no_auth, fail);
+        return take_passed_sockets(parts, parts->passed, is_guarded(options), fail);
     if (!options->bind_count)
         return listen_at_loopback(parts, options, fail);
     for (int i = 0; i < options->bind_count; i++)
@@ -185,6 +202,13 @@ static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struc
     return good;
 }
 
+/* Its thread comes later, as all threads: each has privileges of its own. */
+static bool open_spill(struct parts *parts, const char *state_dir, struct fail *fail)
+{
+    parts->spill_fd = spill_open(state_dir, fail);
+    return parts->spill_fd >= 0;
+}
+
 static bool check_directory(const char *option, const char *path, struct fail *fail)
 {
     struct stat status;
@@ -200,7 +224,7 @@ static bool check_directory(const char *option, const char *path, struct fail *f
     return true;
 }
 
-static bool write_pid_file(const char *path, struct fail *fail)
+static bool write_pid_file(struct parts *parts, const char *path, struct fail *fail)
 {
     if (!path)
         return true;
@@ -208,6 +232,7 @@ static bool write_pid_file(const char *path, struct fail *fail)
     bool good = file && fprintf(file, "%ld\n", (long)getpid()) > 0;
     if (file && fclose(file))
         good = false;
+    parts->pid_file_written = good;
     return good ||
            fail_set(fail, 0, "option --pid-file: %s can't be written: %s", path, fail_errno(errno));
 }
@@ -261,12 +286,15 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
         .report_memory = options->report_memory,
         .spill_size = options->spill_size,
         .retain_size = options->retain_size,
+        .quotas = options->quotas,
         .lease_s = options->lease_s,
         .retain_s = options->retain_s,
     };
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
     parts->sessions = sessions_new(&config);
-    if (options->state_dir && !sessions_spill(parts->sessions, options->state_dir, fail))
+    int spill_fd = parts->spill_fd;
+    parts->spill_fd = -1;
+    if (spill_fd >= 0 && !sessions_spill(parts->sessions, spill_fd, fail))
         return false;
     parts->collector = collector_start(sessions_take, sessions_idle, parts->sessions, fail);
     return parts->collector != NULL;
@@ -276,6 +304,7 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
 {
     struct rpc_server_config config = {
         .sessions = parts->sessions,
+        .dumps = &parts->dump_dir,
         .workers = (int64_t)parts->worker_count,
         .data_ports_low = options->data_port_low,
         .data_ports_high = options->data_port_high,
@@ -285,7 +314,7 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     parts->rpc = rpc_server_new(&config, fail);
     if (!parts->rpc)
         return false;
-    parts->http = http_new(parts->rpc);
+    parts->http = http_new(parts->rpc, parts->gate.tls, parts->gate.auth);
     if (!parts->http)
         return fail_set(fail, 0, "the HTTP front can't be started: %s", fail_errno(errno));
     for (int i = 0; i < parts->listen_count; i++)
@@ -294,25 +323,49 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     return true;
 }
 
-static bool set_up(struct parts *parts, const struct daemon_options *options, struct fail *fail)
+/* Reads and makes what lasts, and opens what only a privileged user may open. */
+static bool set_up_privileged(struct parts *parts, struct daemon_options *options,
+                              struct fail *fail)
+{
+    if (!options->state_dir && gate_needs_key(options) && !options->tls_certificate) {
+        options->state_dir = state_dir_default(options->user, fail);
+        if (!options->state_dir)
+            return false;
+    }
+    return check_directory("--state-dir", options->state_dir, fail) &&
+           (!options->state_dir || (read_identity(options->state_dir, parts->daemon_id, fail) &&
+                                    open_spill(parts, options->state_dir, fail))) &&
+           gate_open(&parts->gate, options, options->state_dir, fail) &&
+           open_listeners(parts, options, fail) && write_pid_file(parts, options->pid_file, fail);
+}
+
+static bool drop_privileges(const struct daemon_options *options, struct fail *fail)
+{
+    return privileges_drop(
+        &(struct privileges){
+            .user = options->user,
+            .capture = options->dump_dir != NULL,
+            .net_admin = options->keep_net_admin,
+        },
+        fail);
+}
+
+static bool set_up(struct parts *parts, struct daemon_options *options, struct fail *fail)
 {
     raise_file_limit();
     make_id(parts->boot_id);
     make_id(parts->daemon_id);
-    if (options->dump_dir && !HAVE_PCAP)
-        return fail_set(fail, 0,
-                        "option -w: this flowd was built without libpcap, and can't dump "
-                        "packets");
-    if (!bind_to_cpu(options->cpu, fail) || !check_directory("-w", options->dump_dir, fail) ||
-        !check_directory("--state-dir", options->state_dir, fail) ||
-        (options->state_dir && !read_identity(options->state_dir, parts->daemon_id, fail)) ||
-        !open_listeners(parts, options, fail) || !start_sessions(parts, options, fail) ||
-        !start_workers(parts, options, fail))
+    if (!bind_to_cpu(options->cpu, fail) || !set_up_privileged(parts, options, fail) ||
+        !drop_privileges(options, fail) || !check_directory("-w", options->dump_dir, fail) ||
+        !dump_dir_open(&parts->dump_dir, options->dump_dir, options->dump_space,
+                       options->dump_file_size, fail) ||
+        !start_sessions(parts, options, fail) || !start_workers(parts, options, fail))
         return false;
     parts->resolver = resolver_start(fail);
     if (!parts->resolver)
         return false;
     parts->rendezvous = rendezvous_new();
+    parts->captures = captures_new(&parts->dump_dir);
     parts->listeners =
         listeners_new((uint16_t)options->data_port_low, (uint16_t)options->data_port_high,
                       parts->workers, parts->worker_count, parts->rendezvous);
@@ -322,8 +375,10 @@ static bool set_up(struct parts *parts, const struct daemon_options *options, st
                                             .listeners = parts->listeners,
                                             .rendezvous = parts->rendezvous,
                                             .resolver = parts->resolver,
+                                            .captures = parts->captures,
+                                            .collector = parts->collector,
                                         });
-    return start_rpc(parts, options, fail) && write_pid_file(options->pid_file, fail);
+    return start_rpc(parts, options, fail);
 }
 
 /* Looks every few milliseconds whether `is_so`, for at most `time`. */
@@ -350,12 +405,15 @@ static void take_down(struct parts *parts)
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_stop(parts->workers[i]);
     collector_stop(parts->collector);
+    captures_free(parts->captures);
+    dump_dir_close(&parts->dump_dir);
     listeners_free(parts->listeners);
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_free(parts->workers[i]);
     rendezvous_free(parts->rendezvous);
     resolver_stop(parts->resolver);
     sessions_free(parts->sessions);
+    gate_close(&parts->gate);
 }
 
 /* ---- the background ---- */
@@ -400,8 +458,9 @@ static void leave_terminal(int ready_fd)
 
 static enum log_level wanted_level(const struct daemon_options *options)
 {
-    int level = LOG_LEVEL_WARNING + options->verbosity - 1;
-    return (int)options->log_level > level ? options->log_level : (enum log_level)level;
+    if (options->log_level_given)
+        return options->log_level;
+    return (enum log_level)(LOG_LEVEL_WARNING + options->verbosity);
 }
 
 /* Paths are kept as they were meant before the daemon leaves its directory. */
@@ -438,10 +497,25 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
 }
 
+/* A clock below 0 is none that deadlines could be kept by. */
+static bool shift_clock(const struct daemon_options *options, struct fail *fail)
+{
+    if (!options->clock_offset && !options->clock_skew_ppb)
+        return true;
+    clock_shift(options->clock_offset, options->clock_skew_ppb);
+    return clock_now() > 0 || fail_set(fail, 0,
+                                       "option --test-clock-offset: this host was not up for that "
+                                       "long, so that its clock would be negative");
+}
+
 static int serve(struct daemon_options *options)
 {
-    static struct parts parts;
+    static struct parts parts = {.dump_dir = {.fd = -1}, .spill_fd = -1};
     struct fail fail = {0};
+    if (!shift_clock(options, &fail)) {
+        log_error("%s", fail.text);
+        return EXIT_FAILURE;
+    }
     int ready_fd = -1;
     options->pid_file = absolute(options->pid_file);
     parts.passed = passed_sockets(); /* before the process has another number */
@@ -461,14 +535,23 @@ static int serve(struct daemon_options *options)
             tell_listeners(&parts);
         else
             leave_terminal(ready_fd);
-        if (options->no_auth)
+        if (options->no_auth && !gate_asks(options))
             log_warning("no authentication: anybody who reaches this daemon can command it");
         wait_for_end();
     }
     take_down(&parts);
-    if (good && options->pid_file)
-        unlink(options->pid_file);
+    if (parts.pid_file_written && unlink(options->pid_file))
+        log_info("%s can't be removed: %s", options->pid_file, fail_errno(errno));
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int make_token(const struct daemon_options *options)
+{
+    struct fail fail = {0};
+    if (gate_make_token(options, &fail))
+        return EXIT_SUCCESS;
+    log_error("%s", fail.text);
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -489,5 +572,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     log_set_level(wanted_level(&options));
-    return serve(&options);
+    int status = options.make_token ? make_token(&options) : serve(&options);
+    daemon_options_free(&options);
+    return status;
 }

@@ -29,7 +29,7 @@ struct owed {
 /* A request that was sent and asks for a response. */
 struct asked {
     uint32_t size, sequence;
-    int64_t sent;
+    int64_t due, sent; /* when it was to be sent, and when it was handed to the socket */
 };
 
 /* A block on its way into the socket. */
@@ -37,15 +37,20 @@ struct outgoing {
     uint8_t header[BLOCK_HEADER_SIZE];
     uint32_t size, sent;
     enum block_type type;
+    int64_t due; /* of a request */
+    int64_t gap; /* from a request to the next */
 };
 
 struct message_state {
     /* sending */
     struct outgoing current; /* begun and not complete, if size > sent */
     uint32_t next_sequence;
+    uint32_t first_not_refused; /* requests before this one were counted as refused, or sent */
     bool end_sent;
-    struct fifo owed;  /* of struct owed */
-    struct fifo asked; /* of struct asked: what the peer owes */
+    bool blocked;       /* the socket took less than was offered */
+    int64_t full_until; /* the last instant at which the socket was known to be full, or 0 */
+    struct fifo owed;   /* of struct owed */
+    struct fifo asked;  /* of struct asked: what the peer owes */
     /* receiving */
     uint8_t header[BLOCK_HEADER_SIZE];
     size_t header_length;
@@ -119,23 +124,42 @@ static void add_responses(struct flow *flow, struct batch *batch)
     }
 }
 
+/* Whether so many more requests may be without a response. */
+static bool window_open(const struct flow *flow, size_t planned)
+{
+    int64_t window = flow_own_settings(flow)->in_flight;
+    return !window || flow->message->asked.count + planned < (size_t)window;
+}
+
+static void add_request(struct flow *flow, struct batch *batch, const struct traffic_block *next,
+                        uint32_t sequence)
+{
+    struct outgoing *out = &batch->blocks[batch->count++];
+    int64_t now = flow->worker->now, due = pacer_due(&flow->pacer);
+    build(out, &(struct block){
+                   .type = BLOCK_REQUEST,
+                   .size = next->request_size,
+                   .response_size = next->response_size,
+                   .sequence = sequence,
+                   .sent = now,
+               });
+    out->due = settings_are_paced(flow_own_settings(flow)) ? due : now;
+    out->gap = next->gap;
+    pacer_take(&flow->pacer, next->request_size, next->gap, now);
+    batch->bytes += next->request_size;
+}
+
 static void add_requests(struct flow *flow, struct batch *batch)
 {
-    const struct endpoint_settings *settings = flow_own_settings(flow);
-    struct message_state *state = flow->message;
-    uint32_t sequence = state->next_sequence;
-    while (batch->count < BATCH_BLOCKS && batch->bytes < TURN_BYTES &&
-           pacer_due(&flow->pacer) <= flow->worker->now) {
-        struct block block = {
-            .type = BLOCK_REQUEST,
-            .size = traffic_request_size(settings),
-            .response_size = traffic_response_size(settings),
-            .sequence = sequence++,
-            .sent = flow->worker->now,
-        };
-        pacer_take(&flow->pacer, block.size, flow->worker->now);
-        build(&batch->blocks[batch->count++], &block);
-        batch->bytes += block.size;
+    size_t most = flow_own_settings(flow)->pushy ? BATCH_BLOCKS : 1;
+    int64_t rate;
+    if (traffic_new_rate(&flow->traffic, flow->worker->now, &rate))
+        pacer_change(&flow->pacer, rate, flow->worker->now);
+    for (size_t i = 0; i < most && batch->count < BATCH_BLOCKS && batch->bytes < TURN_BYTES &&
+                       window_open(flow, i) && pacer_due(&flow->pacer) <= flow->worker->now;
+         i++) {
+        struct traffic_block next = traffic_peek(&flow->traffic, i);
+        add_request(flow, batch, &next, flow->message->next_sequence + (uint32_t)i);
     }
 }
 
@@ -184,8 +208,7 @@ static void lay_part(struct layout *layout, const void *start, size_t length)
 }
 
 /* Lays the unsent part of a block over its header and the zeros, as far as there is room. */
-static bool lay_block(const struct worker *worker, const struct outgoing *block,
-                      struct layout *layout)
+static bool lay_block(const struct flow *flow, const struct outgoing *block, struct layout *layout)
 {
     size_t at = block->sent;
     if (layout->count + 2 > BATCH_PARTS)
@@ -197,7 +220,7 @@ static bool lay_block(const struct worker *worker, const struct outgoing *block,
     while (at < block->size && layout->count < BATCH_PARTS) {
         size_t length = block->size - at;
         length = length < WORKER_ZEROS_SIZE ? length : WORKER_ZEROS_SIZE;
-        lay_part(layout, worker->zeros, length);
+        lay_part(layout, worker_payload(flow->worker, flow->settings.enumerate, at), length);
         at += length;
     }
     return at >= block->size;
@@ -209,7 +232,7 @@ static ssize_t send_batch(struct flow *flow, struct batch *batch, size_t *offere
     struct layout layout;
     layout.count = layout.bytes = 0;
     for (int i = 0; i < batch->count; i++)
-        if (!lay_block(flow->worker, &batch->blocks[i], &layout))
+        if (!lay_block(flow, &batch->blocks[i], &layout))
             break;
     *offered = layout.bytes;
     struct msghdr message = {.msg_iov = layout.parts, .msg_iovlen = layout.count};
@@ -224,20 +247,44 @@ static void complete(struct flow *flow, const struct outgoing *block)
         direction_add_block(&flow->tx, block->type == BLOCK_RESPONSE);
 }
 
-/* A block of which the first byte went: it is no longer only planned. */
-static void commit(struct flow *flow, const struct outgoing *block)
+/* Counts a request that was due and found the socket full, once however often it is planned. */
+static void count_refused(struct flow *flow, uint32_t sequence)
+{
+    struct message_state *state = flow->message;
+    if (!settings_are_paced(flow_own_settings(flow)) || sequence < state->first_not_refused)
+        return;
+    flow->tx.refused++;
+    state->first_not_refused = sequence + 1;
+}
+
+static void commit_request(struct flow *flow, const struct outgoing *block)
 {
     struct message_state *state = flow->message;
     struct block header;
-    if (block->type == BLOCK_RESPONSE) {
-        fifo_drop(&state->owed);
-    } else if (block->type == BLOCK_REQUEST) {
-        block_decode(block->header, &header, NULL);
-        state->next_sequence++;
-        if (header.response_size)
-            *(struct asked *)fifo_add(&state->asked, sizeof(struct asked)) =
-                (struct asked){header.response_size, header.sequence, header.sent};
-    }
+    block_decode(block->header, &header, NULL);
+    if (block->due <= state->full_until)
+        count_refused(flow, header.sequence);
+    state->next_sequence++;
+    traffic_drop(&flow->traffic);
+    if (header.response_size)
+        *(struct asked *)fifo_add(&state->asked, sizeof(struct asked)) =
+            (struct asked){header.response_size, header.sequence, block->due, header.sent};
+}
+
+/* A block of which the first byte went: it is no longer only planned. */
+static void commit(struct flow *flow, const struct outgoing *block)
+{
+    if (block->type == BLOCK_RESPONSE)
+        fifo_drop(&flow->message->owed);
+    else if (block->type == BLOCK_REQUEST)
+        commit_request(flow, block);
+}
+
+/* The socket did not take a request: it is planned again later. */
+static void refuse(struct flow *flow, const struct outgoing *block, uint32_t sequence)
+{
+    pacer_return(&flow->pacer, block->size, block->gap);
+    count_refused(flow, sequence);
 }
 
 /* Accounts for `sent` bytes of the batch. The block that was begun becomes the current one; those
@@ -245,6 +292,7 @@ static void commit(struct flow *flow, const struct outgoing *block)
 static void account(struct flow *flow, struct batch *batch, size_t sent)
 {
     struct message_state *state = flow->message;
+    uint32_t refused = 0;
     state->current = (struct outgoing){0};
     for (int i = 0; i < batch->count; i++) {
         struct outgoing *block = &batch->blocks[i];
@@ -253,7 +301,7 @@ static void account(struct flow *flow, struct batch *batch, size_t sent)
         size_t left = block->size - block->sent, now = sent < left ? sent : left;
         if (!sent && block->sent == 0) {
             if (block->type == BLOCK_REQUEST)
-                pacer_return(&flow->pacer, block->size);
+                refuse(flow, block, state->next_sequence + refused++);
             continue;
         }
         block->sent += (uint32_t)now;
@@ -265,34 +313,55 @@ static void account(struct flow *flow, struct batch *batch, size_t sent)
     }
 }
 
+/* Whether a call with everything that is due would send something. */
+static bool has_more(const struct flow *flow)
+{
+    const struct message_state *state = flow->message;
+    return state->owed.count > 0 ||
+           (flow_sending(flow) && window_open(flow, 0) &&
+            pacer_due(&flow->pacer) <= flow->worker->now) ||
+           (flow->tx.stopped && both_ask(flow) && !state->end_sent);
+}
+
+/* The socket is full, and tells when it no longer is. With -C the endpoint stops once that has kept
+ * it from sending for longer than it may fall behind. */
+static void block_sending(struct flow *flow, bool was_blocked, int64_t late)
+{
+    flow->writable = false;
+    flow->message->blocked = true;
+    flow->message->full_until = flow->worker->now;
+    if (was_blocked && late > PACER_DEPTH && flow_stops_on_congestion(flow) && flow_sending(flow))
+        flow_stop_congested(flow);
+}
+
 static bool message_send(struct flow *flow)
 {
     struct batch batch;
-    state_of(flow);
+    struct message_state *state = state_of(flow);
     worker_clock(flow->worker);
+    int64_t late = flow->worker->now - pacer_due(&flow->pacer);
+    bool was_blocked = state->blocked;
+    if (was_blocked)
+        state->full_until = flow->worker->now;
     fill_batch(flow, &batch);
     if (!batch.count)
         return false;
     size_t offered;
     ssize_t sent = send_batch(flow, &batch, &offered);
-    if (sent < 0) {
-        int error = errno;
-        account(flow, &batch, 0);
-        flow->writable = false;
-        if (error != EAGAIN && error != EINTR)
+    flow_log(LOG_LEVEL_TRACE, flow, "write of %zu bytes gave %zd", offered, sent);
+    int error = sent < 0 ? errno : 0;
+    if (sent > 0)
+        direction_add_bytes(&flow->tx, sent);
+    account(flow, &batch, sent > 0 ? (size_t)sent : 0);
+    if (sent < 0 || (size_t)sent < offered) {
+        block_sending(flow, was_blocked, late);
+        if (error && error != EAGAIN && error != EINTR)
             flow_socket_error(flow, error);
         return false;
     }
-    direction_add_bytes(&flow->tx, sent);
-    account(flow, &batch, (size_t)sent);
-    if ((size_t)sent < offered) {
-        /* Less than was offered: the socket is full, and tells when it no longer is. */
-        flow->writable = false;
-        return false;
-    }
-    return offered < batch.bytes || flow->message->owed.count > 0 ||
-           (flow_sending(flow) && pacer_due(&flow->pacer) <= flow->worker->now) ||
-           (flow->tx.stopped && both_ask(flow) && !flow->message->end_sent);
+    bool more = offered < batch.bytes || has_more(flow);
+    state->blocked &= more; /* until it has caught up */
+    return more;
 }
 
 static bool message_flushed(const struct flow *flow)
@@ -309,7 +378,11 @@ static bool message_flushed(const struct flow *flow)
 
 static int64_t message_next_send(const struct flow *flow)
 {
-    return flow->pacer.rate ? pacer_due(&flow->pacer) : CLOCK_NEVER;
+    if (!settings_are_paced(flow_own_settings(flow)) || (flow->message && !window_open(flow, 0)))
+        return CLOCK_NEVER;
+    int64_t due = pacer_due(&flow->pacer);
+    bool varies = flow_own_settings(flow)->rate_spread && flow->traffic.next_rate < due;
+    return varies ? flow->traffic.next_rate : due;
 }
 
 static int64_t message_awaited(const struct flow *flow)
@@ -319,14 +392,33 @@ static int64_t message_awaited(const struct flow *flow)
 
 /* ---- receiving ---- */
 
+/* The delay of a block that was sent at `sent` by the peer's clock. Absent while nothing is known
+ * of that; also where the peer says what can't be. A small one may come out below 0, as the clocks
+ * are known to a bound only: it is kept, as leaving it out would shift the mean. */
+static void take_delay(struct flow *flow, int64_t sent, int64_t now)
+{
+    int64_t own, bound, delay, sum;
+    if (!peerclock_view(flow->peer_clock, &flow->peer_view) ||
+        !clock_map_apply(&flow->peer_view.map, sent, &own, &bound) ||
+        __builtin_sub_overflow(now, own, &delay) ||
+        __builtin_add_overflow(flow->delay.total.sum, delay, &sum))
+        return;
+    series_add(&flow->delay, delay);
+    flow->delay_negative += delay < 0;
+    flow->delay_bound = bound > flow->delay_bound ? bound : flow->delay_bound;
+    if (bound > flow->delay_bound_so_far)
+        flow->delay_bound_so_far = bound;
+}
+
 static bool take_request(struct flow *flow, const struct block *block, int64_t now)
 {
     struct message_state *state = flow->message;
     direction_add_block(&flow->rx, false);
-    if (state->last_request) {
+    if (state->last_request)
         series_add(&flow->iat, now - state->last_request);
-    }
     state->last_request = now;
+    if (flow_peer_settings(flow)->one_way_delay)
+        take_delay(flow, block->sent, now);
     return !block->response_size || owe(flow, block, now);
 }
 
@@ -339,9 +431,13 @@ static bool take_response(struct flow *flow, const struct block *block, int64_t 
         flow_fail(flow, FAULT_CONNECT, "a response came that nobody had asked for");
         return false;
     }
-    fifo_drop(&state->asked);
     direction_add_block(&flow->rx, true);
-    series_add(&flow->rtt, now - block->echoed);
+    series_add(&flow->rtt, now - asked->sent);
+    if (settings_are_paced(flow_own_settings(flow)))
+        series_add(&flow->rtt_due, now - asked->due);
+    if (block->held >= 0 && block->held <= now - asked->sent)
+        series_add(&flow->hold, block->held);
+    fifo_drop(&state->asked);
     return true;
 }
 
@@ -395,7 +491,7 @@ static ssize_t receive_some(struct flow *flow)
     const struct message_state *state = flow->message;
     bool in_payload = state->header_length == BLOCK_HEADER_SIZE;
     size_t left = state->left < WORKER_SCRATCH_SIZE ? state->left : WORKER_SCRATCH_SIZE;
-    if (in_payload && left > WORKER_READ_SIZE)
+    if (in_payload && left > WORKER_READ_SIZE && !flow->settings.touch_data)
         return recv(flow->fd, flow->worker->scratch, left, MSG_DONTWAIT | MSG_TRUNC);
     return recv(flow->fd, flow->worker->scratch, WORKER_READ_SIZE, MSG_DONTWAIT);
 }
@@ -416,6 +512,7 @@ static bool message_receive(struct flow *flow)
     state_of(flow);
     while (received < TURN_BYTES && trusting) {
         ssize_t got = receive_some(flow);
+        flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
         if (got > 0) {
             received += got;
             worker_clock(flow->worker);

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "flow.h"
 
 enum {
+    COPY_BYTES = 128 * 1024,  /* copied in one call: the second-level cache holds them */
+    PARTS = 128,              /* blocks, or pieces of them, in one call */
     TURN_BYTES = 1024 * 1024, /* one turn's reading or sending, so that flows share a worker */
 };
 
@@ -23,39 +26,82 @@ static bool fill_pipe(struct worker *worker)
     return moved > 0;
 }
 
-static bool stream_send(struct flow *flow)
+static ssize_t send_spliced(struct flow *flow)
 {
     struct worker *worker = flow->worker;
+    if (!fill_pipe(worker)) {
+        flow_fail(flow, FAULT_SYSTEM, "nothing can be sent: %s", fail_errno(errno));
+        return 0;
+    }
+    ssize_t moved = splice(worker->pipe[0], NULL, flow->fd, NULL, worker->pipe_fill,
+                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (moved > 0)
+        worker->pipe_fill -= (size_t)moved;
+    return moved;
+}
+
+static ssize_t send_copied(struct flow *flow)
+{
+    return send(flow->fd, flow->worker->zeros, COPY_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Bytes that are numbered within each block. */
+static ssize_t send_numbers(struct flow *flow)
+{
+    struct iovec parts[PARTS];
+    size_t size = (size_t)flow_own_settings(flow)->request_size.a;
+    size_t at = (size_t)(flow->tx.bytes + flow->tx.tail_bytes) % size;
+    for (int i = 0; i < PARTS; i++) {
+        size_t length = size - at < WORKER_ZEROS_SIZE ? size - at : WORKER_ZEROS_SIZE;
+        parts[i] = (struct iovec){(void *)worker_payload(flow->worker, true, at), length};
+        at = (at + length) % size;
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = PARTS};
+    return sendmsg(flow->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t send_some(struct flow *flow)
+{
+    if (flow->settings.enumerate)
+        return send_numbers(flow);
+    return flow->settings.touch_data ? send_copied(flow) : send_spliced(flow);
+}
+
+static bool stream_send(struct flow *flow)
+{
     int64_t sent = 0;
     if (!flow_sending(flow))
         return false;
     while (sent < TURN_BYTES) {
-        if (!fill_pipe(worker)) {
-            flow_fail(flow, FAULT_SYSTEM, "nothing can be sent: %s", fail_errno(errno));
-            return false;
-        }
-        ssize_t moved = splice(worker->pipe[0], NULL, flow->fd, NULL, worker->pipe_fill,
-                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+        ssize_t moved = send_some(flow);
         if (moved <= 0) {
             if (moved < 0 && errno != EAGAIN && errno != EINTR)
                 flow_socket_error(flow, errno);
             flow->writable = false;
             break;
         }
-        worker->pipe_fill -= (size_t)moved;
+        direction_add_bytes(&flow->tx, moved);
         sent += moved;
     }
-    direction_add_bytes(&flow->tx, sent);
-    return flow->writable;
+    flow_log(LOG_LEVEL_TRACE, flow, "wrote %lld bytes", (long long)sent);
+    return flow->state != FLOW_DONE && flow->writable;
+}
+
+/* The content is of no interest: the kernel counts it and throws it away, unless it is asked to
+ * copy it. */
+static ssize_t receive_some(struct flow *flow)
+{
+    bool copied = flow->settings.touch_data;
+    return recv(flow->fd, flow->worker->scratch, copied ? COPY_BYTES : WORKER_SCRATCH_SIZE,
+                copied ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_TRUNC);
 }
 
 static bool stream_receive(struct flow *flow)
 {
     int64_t received = 0;
     while (received < TURN_BYTES) {
-        /* The content is of no interest: the kernel counts it and throws it away. */
-        ssize_t got =
-            recv(flow->fd, flow->worker->scratch, WORKER_SCRATCH_SIZE, MSG_DONTWAIT | MSG_TRUNC);
+        ssize_t got = receive_some(flow);
+        flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
         if (got > 0) {
             received += got;
             continue;

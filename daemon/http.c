@@ -19,6 +19,7 @@ enum {
     CONNECTIONS_MAX = 1024,
     CONNECTIONS_PER_PEER = 512,
     INACTIVITY_S = 120, /* a last resort: libmicrohttpd's own */
+    TLS_OPTIONS = 5,
 };
 
 /* libmicrohttpd's time-out counts inactivity only: a byte a second keeps a request alive. These
@@ -31,6 +32,8 @@ struct connection {
     struct list link;
     int fd;
     int64_t deadline; /* CLOCK_NEVER while a call is carried out */
+    bool checked;     /* the client's certificate was, and is good: */
+    char name[TOKEN_NAME_MAX];
 };
 
 /* A request. It lives on its connection's thread; while it waits, the lists have it. */
@@ -39,16 +42,20 @@ struct request {
     struct MHD_Connection *connection;
     struct buffer body;
     unsigned refused; /* HTTP status, 0: it is taken */
+    struct fail why;  /* it is not known who it is */
     struct call_wait wait;
     struct waiter waiter;
     struct list link; /* of those that wait */
     bool woken;
+    bool held_back;
     bool answered;
     xmlrpc_mem_block *answer;
 };
 
 struct http {
     struct rpc_server *rpc;
+    const struct tls *tls;
+    struct auth *auth;
     struct MHD_Daemon *servers[SERVERS_MAX];
     int count;
     pthread_mutex_t lock; /* of the lists */
@@ -90,7 +97,7 @@ static int64_t reap_waiting(struct http *http, int64_t now)
         struct request *request = list_item(link, struct request, link);
         if (now >= request->wait.deadline) {
             /* Where it can't be taken out, it is being woken already. */
-            if (waitlist_cancel(request->wait.waitlist, &request->waiter))
+            if (request->held_back || waitlist_cancel(request->wait.waitlist, &request->waiter))
                 resume(request);
         } else if (request->wait.deadline < next) {
             next = request->wait.deadline;
@@ -110,6 +117,7 @@ static void *reaper_main(void *argument)
         int64_t connection = reap_connections(http, now), waiting = reap_waiting(http, now);
         next = connection < next ? connection : next;
         next = waiting < next ? waiting : next;
+        next = clock_system(next);
         struct timespec until = {next / NS_PER_SEC, next % NS_PER_SEC};
         pthread_cond_timedwait(&http->changed, &http->lock, &until);
     }
@@ -165,6 +173,8 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned c
     MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, "Allow", "POST");
+    if (code == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"flowd\"");
     enum MHD_Result result = MHD_queue_response(connection, code, response);
     MHD_destroy_response(response);
     return result;
@@ -178,6 +188,12 @@ static enum MHD_Result answer_refused(const struct request *request)
                            "calls are posted to " PROTOCOL_PATH "\n");
     case MHD_HTTP_METHOD_NOT_ALLOWED:
         return answer_text(request->connection, request->refused, "calls are posted\n");
+    case MHD_HTTP_UNAUTHORIZED:
+        return answer_text(request->connection, request->refused,
+                           "a user and the secret of a token are needed\n");
+    case MHD_HTTP_FORBIDDEN:
+        return answer_text(request->connection, request->refused,
+                           "a certificate that this daemon trusts is needed\n");
     case MHD_HTTP_CONTENT_TOO_LARGE:
         return answer_text(request->connection, request->refused, "the call is too large\n");
     default:
@@ -212,7 +228,11 @@ static void drop_wait(struct request *request)
 {
     session_put(request->wait.session);
     request->wait = (struct call_wait){
-        .arrived = request->wait.arrived, .waiter = &request->waiter, .deadline = CLOCK_NEVER};
+        .arrived = request->wait.arrived,
+        .user = request->wait.user,
+        .waiter = &request->waiter,
+        .deadline = CLOCK_NEVER,
+    };
 }
 
 static enum call_result call(struct request *request, bool may_wait)
@@ -259,6 +279,81 @@ static enum MHD_Result carry_out(struct request *request)
     return answer_call(request);
 }
 
+/* ---- who it is ---- */
+
+static struct address peer_of(struct MHD_Connection *connection)
+{
+    struct address peer = {.length = 0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!info || !info->client_addr)
+        return peer;
+    peer.length = info->client_addr->sa_family == AF_INET6 ? sizeof peer.v6 : sizeof peer.v4;
+    memcpy(&peer.storage, info->client_addr, peer.length);
+    return peer;
+}
+
+/* Once for each connection. */
+static bool check_certificate(struct request *request, struct fail *fail)
+{
+    struct connection *connection = connection_of(request->connection);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (!connection || !info)
+        return fail_set(fail, 0, "it has no TLS session");
+    if (!connection->checked)
+        connection->checked = tls_check_client(info->tls_session, connection->name, fail);
+    request->wait.user = connection->name;
+    return connection->checked;
+}
+
+/* Gives the status that the request is to be refused with, or 0. */
+static unsigned check_who(struct request *request, struct fail *fail)
+{
+    const struct http *http = request->http;
+    if (http->tls && http->tls->client_ca && !check_certificate(request, fail))
+        return MHD_HTTP_FORBIDDEN;
+    if (!auth_has_users(http->auth))
+        return 0;
+    const char *header = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                                     MHD_HTTP_HEADER_AUTHORIZATION);
+    request->wait.user = auth_user(http->auth, header);
+    if (request->wait.user)
+        return 0;
+    fail_set(fail, 0, header ? "a wrong user or secret" : "it showed no token");
+    return MHD_HTTP_UNAUTHORIZED;
+}
+
+/* Who failed gets its answer later; the thread does not wait for that. */
+static bool hold_back(struct request *request, const char *why)
+{
+    struct http *http = request->http;
+    struct address peer = peer_of(request->connection);
+    int64_t now = clock_now(), delay = auth_failed(http->auth, &peer, why, now);
+    pthread_mutex_lock(&http->lock);
+    bool may = !http->no_waiting;
+    if (may) {
+        request->held_back = true;
+        request->wait.deadline = now + delay;
+        MHD_suspend_connection(request->connection);
+        list_append(&http->waiting, &request->link);
+        pthread_cond_signal(&http->changed);
+    }
+    pthread_mutex_unlock(&http->lock);
+    return may;
+}
+
+static void release_held_back(struct http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    list_for_each_safe (link, &http->waiting) {
+        struct request *request = list_item(link, struct request, link);
+        if (request->held_back)
+            resume(request);
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 /* ---- what libmicrohttpd calls ---- */
 
 static struct request *request_new(struct http *http, struct MHD_Connection *connection,
@@ -278,6 +373,9 @@ static struct request *request_new(struct http *http, struct MHD_Connection *con
         request->refused = MHD_HTTP_METHOD_NOT_ALLOWED;
     else if (length && strtoull(length, NULL, 10) > PROTOCOL_CALL_MAX)
         request->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+    /* Nothing of its body is kept then. */
+    if (!request->refused)
+        request->refused = check_who(request, &request->why);
     return request;
 }
 
@@ -313,9 +411,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (!request->refused && !request->body.length)
         request->refused = MHD_HTTP_BAD_REQUEST;
-    if (request->refused)
-        return answer_refused(request);
-    return carry_out(request);
+    if (!request->refused)
+        return carry_out(request);
+    set_deadline(request, CLOCK_NEVER);
+    if (request->why.text[0] && !request->held_back && hold_back(request, request->why.text))
+        return MHD_YES;
+    return answer_refused(request);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **own,
@@ -345,11 +446,13 @@ static void on_log(void *context, const char *format, va_list args)
 
 /* ---- life ---- */
 
-struct http *http_new(struct rpc_server *rpc)
+struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth *auth)
 {
     struct http *http = mem_new(1, sizeof *http);
     pthread_condattr_t attributes;
     http->rpc = rpc;
+    http->tls = tls;
+    http->auth = auth;
     pthread_mutex_init(&http->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -363,18 +466,35 @@ struct http *http_new(struct rpc_server *rpc)
     return NULL;
 }
 
+static void tls_options(const struct tls *tls, struct MHD_OptionItem options[TLS_OPTIONS])
+{
+    size_t count = 0;
+    if (tls) {
+        options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key};
+        options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate};
+        options[count++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES};
+    }
+    if (tls && tls->client_ca)
+        options[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, tls->client_ca};
+    options[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+}
+
 bool http_serve(struct http *http, int listen_fd, struct fail *fail)
 {
     if (http->count == SERVERS_MAX)
         return fail_set(fail, 0, "more than %d addresses can't be served", SERVERS_MAX);
+    struct MHD_OptionItem secure[TLS_OPTIONS];
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    tls_options(http->tls, secure);
     struct MHD_Daemon *server = MHD_start_daemon(
-        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        listen_fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        flags | (http->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, http,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_PER_PEER, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, http, MHD_OPTION_END);
+        on_connection, http, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!server)
         return fail_set(fail, 0, "the HTTP server can't be started: %s", fail_errno(errno));
     http->servers[http->count++] = server;
@@ -383,13 +503,17 @@ bool http_serve(struct http *http, int listen_fd, struct fail *fail)
 
 void http_stop_waiting(struct http *http)
 {
+    pthread_mutex_lock(&http->lock);
     http->no_waiting = true;
+    pthread_mutex_unlock(&http->lock);
+    release_held_back(http);
 }
 
 void http_stop(struct http *http)
 {
     if (!http)
         return;
+    http_stop_waiting(http);
     for (int i = 0; i < http->count; i++)
         MHD_stop_daemon(http->servers[i]);
     pthread_mutex_lock(&http->lock);

@@ -3,16 +3,21 @@
 #ifndef FLOWRIG_HTTP_H
 #define FLOWRIG_HTTP_H
 
+#include "auth.h"
 #include "rpc_server.h"
+#include "tls.h"
 
 struct http;
 
-struct http *http_new(struct rpc_server *rpc);
+/* `tls` NULL: plain HTTP. Where `auth` has users, each request has to show one of them; where `tls`
+ * has a CA of clients, each connection has to show a certificate of it. All are borrowed. NULL with
+ * errno on failure. */
+struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth *auth);
 /* Serves connections of a listening socket, which then belongs to the front. */
 bool http_serve(struct http *http, int listen_fd, struct fail *fail);
 /* Answers what is under way and ends. No call may be waiting any more (waitlist_wake). */
 void http_stop(struct http *http);
-/* From now on calls do not wait. */
+/* From now on calls do not wait, and refusals are not held back. */
 void http_stop_waiting(struct http *http);
 
 #endif

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "protocol.h"
+#include "sockopt.h"
 
 #define VISITOR_TIMEOUT (5 * NS_PER_SEC)
 
@@ -252,13 +253,6 @@ static void run_close(struct worker *worker, struct command *command)
     free(command);
 }
 
-static bool same_options(const struct endpoint_settings *one, const struct endpoint_settings *other)
-{
-    return one->send_buffer == other->send_buffer && one->receive_buffer == other->receive_buffer &&
-           one->nodelay == other->nodelay &&
-           !strcmp(one->congestion_control, other->congestion_control);
-}
-
 static bool same_host(const struct address *one, const struct address *other)
 {
     struct address a = *one, b = *other;
@@ -274,7 +268,8 @@ static struct listener *find(struct listeners *listeners, const struct transport
     list_for_each (link, &listeners->all) {
         struct listener *listener = list_item(link, struct listener, link);
         if (listener->transport == transport && same_host(&listener->address, address) &&
-            same_options(&listener->settings, settings))
+            sockopt_same(&listener->settings, settings) &&
+            listener->settings.dump == settings->dump)
             return listener;
     }
     return NULL;

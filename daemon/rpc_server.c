@@ -36,8 +36,8 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
     (void)call, (void)wait, (void)fail;
     snprintf(reply->product, sizeof reply->product, "%s", PACKAGE_NAME);
     snprintf(reply->version, sizeof reply->version, "%s", PACKAGE_VERSION);
-    snprintf(reply->features, sizeof reply->features, "tcp%s%s", HAVE_GSL ? " gsl" : "",
-             HAVE_PCAP ? " pcap" : "");
+    snprintf(reply->features, sizeof reply->features, "tcp%s%s%s",
+             sysinfo_has_mptcp() ? " mptcp" : "", HAVE_GSL ? " gsl" : "", HAVE_PCAP ? " pcap" : "");
     reply->api = PROTOCOL_API;
     memcpy(reply->daemon_id, server->config.daemon_id, sizeof reply->daemon_id);
     memcpy(reply->boot_id, server->config.boot_id, sizeof reply->boot_id);
@@ -55,8 +55,7 @@ static enum call_result read_clock(struct rpc_server *server, void *call, void *
     struct clock_reply *reply = reply_memory;
     (void)server, (void)call, (void)fail;
     reply->received = wait->arrived;
-    reply->wall = clock_wall();
-    reply->sent = clock_now();
+    sysinfo_clock(reply);
     return CALL_DONE;
 }
 
@@ -79,22 +78,21 @@ static enum call_result stop_all(struct rpc_server *server, void *call, void *re
 static enum call_result open_session(struct rpc_server *server, void *call, void *reply,
                                      struct call_wait *wait, struct fail *fail)
 {
-    (void)wait;
-    return session_open(server->config.sessions, call, reply, fail);
+    return session_open(server->config.sessions, call, wait->user, reply, fail);
 }
 
 /* Methods of a session: the first member of each call is its id. */
-#define SESSION_METHOD(name, ...)                                                    \
-    static enum call_result name(struct rpc_server *server, void *call, void *reply, \
-                                 struct call_wait *wait, struct fail *fail)          \
-    {                                                                                \
-        struct session *session = session_get(server->config.sessions, call, fail);  \
-        (void)wait;                                                                  \
-        if (!session)                                                                \
-            return CALL_FAULT;                                                       \
-        enum call_result result = __VA_ARGS__;                                       \
-        session_put(session);                                                        \
-        return result;                                                               \
+#define SESSION_METHOD(name, ...)                                                      \
+    static enum call_result name(struct rpc_server *server, void *call, void *reply,   \
+                                 struct call_wait *wait, struct fail *fail)            \
+    {                                                                                  \
+        struct session *session =                                                      \
+            session_get(server->config.sessions, call, wait->user, clock_now(), fail); \
+        if (!session)                                                                  \
+            return CALL_FAULT;                                                         \
+        enum call_result result = __VA_ARGS__;                                         \
+        session_put(session);                                                          \
+        return result;                                                                 \
     }
 
 _Static_assert(offsetof(struct session_call, session) == 0, "SESSION_METHOD counts on it");
@@ -113,8 +111,9 @@ SESSION_METHOD(stop, session_stop(session, call, reply))
 static enum call_result close_it(struct rpc_server *server, void *call, void *reply,
                                  struct call_wait *wait, struct fail *fail)
 {
-    struct session *session = session_get(server->config.sessions, call, NULL);
-    (void)wait, (void)fail;
+    struct session *session =
+        session_get(server->config.sessions, call, wait->user, clock_now(), NULL);
+    (void)fail;
     /* Closing what is closed does no harm: the answer to the first call may have been lost. */
     if (!session)
         return CALL_DONE;
@@ -123,18 +122,25 @@ static enum call_result close_it(struct rpc_server *server, void *call, void *re
     return result;
 }
 
+static xmlrpc_value *encode_section(xmlrpc_env *env, const struct report_section *section)
+{
+    if (section->type >= REPORT_SECTION_HISTOGRAM)
+        return xmlrpc_base64_new(env, section->length, section->data);
+    char *text = mem_printf("%.*s", (int)section->length, (const char *)section->data);
+    xmlrpc_value *value = wire_text(env, text);
+    free(text);
+    return value;
+}
+
 static xmlrpc_value *encode_sections(xmlrpc_env *env, const struct report_row *row)
 {
-    static const char *const names[] = {
-        [REPORT_SECTION_INFO] = "info", [REPORT_SECTION_ERROR] = "error"};
     xmlrpc_value *sections = xmlrpc_struct_new(env);
     for (size_t i = 0; i < row->section_count; i++) {
-        const struct report_section *section = &row->sections[i];
-        char *text = mem_printf("%.*s", (int)section->length, (const char *)section->data);
-        xmlrpc_value *value = wire_text(env, text);
-        xmlrpc_struct_set_value(env, sections, names[section->type], value);
+        char name[REPORT_SECTION_NAME_MAX];
+        report_section_name(row->sections[i].type, name);
+        xmlrpc_value *value = encode_section(env, &row->sections[i]);
+        xmlrpc_struct_set_value(env, sections, name, value);
         xmlrpc_DECREF(value);
-        free(text);
     }
     return sections;
 }
@@ -191,14 +197,31 @@ static enum call_result reports(struct rpc_server *server, void *call_memory, vo
                  call->encoding);
         return CALL_FAULT;
     }
-    struct session *session = session_get(server->config.sessions, call->session, fail);
+    /* A call that has waited is carried out again, and that says nothing of the controller. Names
+     * may take longer than the lease to be looked up: other calls are heard of again and again. */
+    struct session *session =
+        session_get(server->config.sessions, call->session, wait->user, wait->arrived, fail);
     if (!session)
         return CALL_FAULT;
-    enum call_result result = session_reports(session, call, reply, wait);
+    enum call_result result = session_reports(session, call, reply, wait, fail);
     if (result == CALL_DONE && table)
         make_table(reply);
     session_put(session);
     return result;
+}
+
+static void describe_sections(char *text, size_t size)
+{
+    int length = snprintf(text, size,
+                          "%d info: lines name=value about the connection; %d error: why the flow "
+                          "failed; histograms, see flowd(8):",
+                          REPORT_SECTION_INFO, REPORT_SECTION_ERROR);
+    for (int i = 0; i < SERIES; i++) {
+        char name[REPORT_SECTION_NAME_MAX];
+        report_section_name((uint32_t)(REPORT_SECTION_HISTOGRAM + i), name);
+        length += snprintf(text + length, size - (size_t)length, "%s %d %s", i ? "," : "",
+                           REPORT_SECTION_HISTOGRAM + i, name);
+    }
 }
 
 static enum call_result describe_reports(struct rpc_server *server, void *call, void *reply_memory,
@@ -219,10 +242,22 @@ static enum call_result describe_reports(struct rpc_server *server, void *call, 
              "the columns (64 bits each, signed; the smallest number is an absent value, the "
              "largest an infinite one), the sections: type and length (32 bits each), bytes, "
              "padding to a multiple of 8");
-    snprintf(reply->sections, sizeof reply->sections,
-             "%d info: lines name=value about the connection; %d error: why the flow failed",
-             REPORT_SECTION_INFO, REPORT_SECTION_ERROR);
+    describe_sections(reply->sections, sizeof reply->sections);
     return CALL_DONE;
+}
+
+static enum call_result list_dumps(struct rpc_server *server, void *call, void *reply,
+                                   struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_list(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
+}
+
+static enum call_result read_dump(struct rpc_server *server, void *call, void *reply,
+                                  struct call_wait *wait, struct fail *fail)
+{
+    (void)wait;
+    return dump_dir_read(server->config.dumps, call, reply, fail) ? CALL_DONE : CALL_FAULT;
 }
 
 static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, void *,
@@ -233,7 +268,8 @@ static enum call_result (*const handlers[METHODS])(struct rpc_server *, void *, 
     [METHOD_CLOSE] = close_it,          [METHOD_PREPARE] = prepare,
     [METHOD_PREPARED] = prepared,       [METHOD_START] = start,
     [METHOD_REPORTS] = reports,         [METHOD_STOP] = stop,
-    [METHOD_SCHEMA] = describe_reports,
+    [METHOD_SCHEMA] = describe_reports, [METHOD_DUMPS_LIST] = list_dumps,
+    [METHOD_DUMPS_READ] = read_dump,
 };
 
 /* ---- through xmlrpc-c ---- */
@@ -269,6 +305,18 @@ static void set_fault(xmlrpc_env *env, const struct fail *fail)
     xmlrpc_env_clean(&clean);
 }
 
+static void say_called(const struct method *method, const struct call_in_progress *progress,
+                       const struct fail *fail)
+{
+    double ms = (double)(clock_now() - progress->wait->arrived) / NS_PER_MS;
+    if (progress->result == CALL_DONE)
+        log_debug("%s: answered after %.3f ms", method->name, ms);
+    else if (progress->result == CALL_FAULT)
+        log_debug("%s: fault %d after %.3f ms: %s", method->name, fail->code, ms, fail->text);
+    else
+        log_debug("%s: waits", method->name);
+}
+
 static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registration,
                                 xmlrpc_value *parameter, struct call_in_progress *progress)
 {
@@ -291,6 +339,8 @@ static xmlrpc_value *run_method(xmlrpc_env *env, struct registration *registrati
                  method->name);
         progress->result = CALL_FAULT;
     }
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        say_called(method, progress, &fail);
     if (progress->result == CALL_FAULT)
         set_fault(env, &fail);
     else if (progress->result == CALL_DONE)

@@ -5,6 +5,7 @@
 
 #include <xmlrpc-c/base.h>
 
+#include "dump_file.h"
 #include "session.h"
 
 struct rpc_server;
@@ -12,6 +13,7 @@ struct rpc_server;
 /* What the answers of flowd.describe are made of, besides the system and the sessions. */
 struct rpc_server_config {
     struct sessions *sessions;
+    const struct dump_dir *dumps; /* borrowed */
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
     int64_t workers;
     int64_t data_ports_low, data_ports_high;

@@ -9,7 +9,10 @@
 void sampler_start(struct flow *flow);
 /* The row of the interval since the last one. */
 void sampler_interval(struct flow *flow, int64_t now);
-/* The final row; `error` is NULL where all went well. The flow need not be connected. */
+/* Takes the final row; `error` is NULL where all went well. The flow need not be connected. */
 void sampler_final(struct flow *flow, int64_t now, const char *error);
+/* Sends it, if there is one, with what became of the flow's dump, NULL where that is not known. */
+void sampler_send_final(struct flow *flow, const struct dump_result *dump);
+void sampler_forget_final(struct flow *flow);
 
 #endif

@@ -15,6 +15,9 @@ struct sessions *sessions_new(const struct sessions_config *config)
     struct sessions *sessions = mem_new(1, sizeof *sessions);
     sessions->config = *config;
     sessions->memory = (struct budget){.what = "report memory", .limit = config->report_memory};
+    sessions->rate = (struct budget){.what = "rate",
+                                     .limit = config->quotas.total_rate ? config->quotas.total_rate
+                                                                        : QUOTA_UNLIMITED};
     sessions->opened_at = clock_now();
     pthread_mutex_init(&sessions->lock, NULL);
     list_init(&sessions->all);
@@ -26,9 +29,9 @@ void sessions_set_parts(struct sessions *sessions, const struct sessions_parts *
     sessions->parts = *parts;
 }
 
-bool sessions_spill(struct sessions *sessions, const char *directory, struct fail *fail)
+bool sessions_spill(struct sessions *sessions, int fd, struct fail *fail)
 {
-    sessions->spill = spill_new(directory, sessions->config.spill_size, &sessions->memory, fail);
+    sessions->spill = spill_new(fd, sessions->config.spill_size, &sessions->memory, fail);
     return sessions->spill != NULL;
 }
 
@@ -43,11 +46,22 @@ void sessions_free(struct sessions *sessions)
 
 /* ---- references ---- */
 
+void session_free_tables(struct session *session)
+{
+    for (size_t i = 0; i < session->table_count; i++)
+        cdf_free(&session->tables[i]);
+    free(session->tables);
+    session->tables = NULL;
+    session->table_count = 0;
+}
+
 static void session_free(struct session *session)
 {
     for (size_t i = 0; i < session->count; i++)
         free(session->members[i].reason);
+    session_free_tables(session);
     free(session->members);
+    session_free_clocks(session);
     free(session->prepared);
     store_free(&session->store);
     waitlist_destroy(&session->waitlist);
@@ -68,23 +82,32 @@ struct session *session_reference(struct session *session)
     return session;
 }
 
-static void renew(struct session *session)
+/* The lease counts from when the controller was heard. */
+static void renew(struct session *session, int64_t heard)
 {
-    atomic_store(&session->lease_end, clock_now() + session->lease);
+    int_fast64_t end = heard + session->lease, before = atomic_load(&session->lease_end);
+    while (before < end && !atomic_compare_exchange_weak(&session->lease_end, &before, end))
+        ;
 }
 
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail)
+static bool is_of(const struct session *session, const char *user)
+{
+    return !strcmp(session->user, user ? user : "");
+}
+
+struct session *session_get(struct sessions *sessions, const char *id, const char *user,
+                            int64_t heard, struct fail *fail)
 {
     struct session *found = NULL;
     pthread_mutex_lock(&sessions->lock);
     list_for_each (link, &sessions->all) {
         struct session *session = list_item(link, struct session, link);
-        if (!strcmp(session->id, id))
+        if (!strcmp(session->id, id) && is_of(session, user))
             found = session_reference(session);
     }
     pthread_mutex_unlock(&sessions->lock);
     if (found)
-        renew(found);
+        renew(found, heard);
     else
         fail_set(fail, FAULT_GONE,
                  "there is no such session: it was closed, its lease ended "
@@ -94,17 +117,18 @@ struct session *session_get(struct sessions *sessions, const char *id, struct fa
 
 /* ---- opening ---- */
 
-static struct session *find_by_key(struct sessions *sessions, const char *key)
+static struct session *find_by_key(struct sessions *sessions, const char *key, const char *user)
 {
     list_for_each (link, &sessions->all) {
         struct session *session = list_item(link, struct session, link);
-        if (!strcmp(session->open_key, key))
+        if (!strcmp(session->open_key, key) && is_of(session, user))
             return session;
     }
     return NULL;
 }
 
-static struct session *session_new(struct sessions *sessions, const struct open_call *call)
+static struct session *session_new(struct sessions *sessions, const struct open_call *call,
+                                   const char *user)
 {
     uint8_t random[SECRET_SIZE];
     struct session *session = mem_new(1, sizeof *session);
@@ -115,6 +139,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     secret_format(random, session->id);
     snprintf(session->run, sizeof session->run, "%s", call->run);
     snprintf(session->controller, sizeof session->controller, "%s", call->controller);
+    snprintf(session->user, sizeof session->user, "%s", user ? user : "");
     snprintf(session->open_key, sizeof session->open_key, "%s", call->key);
     int64_t lease_s = call->lease_s ? call->lease_s : sessions->config.lease_s;
     session->lease = lease_s * NS_PER_SEC;
@@ -127,22 +152,22 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     waitlist_init(&session->waitlist);
     store_init(&session->store, &session->budget);
     session->store.spill = sessions->spill;
-    renew(session);
+    renew(session, session->opened_at);
     list_append(&sessions->all, &session->link);
     sessions->count++;
     return session;
 }
 
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
-                              struct open_reply *reply, struct fail *fail)
+                              const char *user, struct open_reply *reply, struct fail *fail)
 {
     pthread_mutex_lock(&sessions->lock);
-    struct session *session = find_by_key(sessions, call->key);
+    struct session *session = find_by_key(sessions, call->key, user);
     bool full = !session && (int64_t)sessions->count >= sessions->config.max_sessions;
     if (!session && !full) {
-        session = session_new(sessions, call);
-        log_info("session %.8s opened for %s, run %s", session->id, session->controller,
-                 session->run);
+        session = session_new(sessions, call, user);
+        log_info("session %.8s opened for %s%s%s, run %s", session->id, session->user,
+                 session->user[0] ? " at " : "", session->controller, session->run);
     }
     if (session) {
         memcpy(reply->session, session->id, sizeof reply->session);
@@ -150,8 +175,11 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
         reply->lease_s = session->lease / NS_PER_SEC;
     }
     pthread_mutex_unlock(&sessions->lock);
-    if (!full)
+    /* It sleeps until the first of the leases that it knows ends. */
+    if (!full) {
+        collector_wake(sessions->parts.collector);
         return CALL_DONE;
+    }
     fail_set(fail, FAULT_TOO_MANY, "the daemon has %" PRId64 " sessions already, and takes no more",
              sessions->config.max_sessions);
     return CALL_FAULT;
@@ -207,7 +235,8 @@ enum call_result session_start(struct session *session, const struct start_call 
     pthread_mutex_lock(&session->lock);
     int64_t now = clock_now();
     bool again = session->start_at && !strcmp(session->start_key, call->key);
-    if (!again && !check_start(session, call, now, fail)) {
+    if (!again && (!check_start(session, call, now, fail) ||
+                   !session_take_clocks(session, &call->clocks, fail))) {
         result = CALL_FAULT;
     } else if (!again) {
         session->state = STARTED;
@@ -263,6 +292,8 @@ void session_release_members(struct session *session)
         member->released = true;
         if (member->endpoint == DESTINATION)
             rendezvous_remove(session->owner->parts.rendezvous, member->flow);
+        if (member->flow->dump)
+            dump_set_flow(member->flow->dump, NULL);
         flow_post_release(member->flow);
     }
 }
@@ -361,6 +392,7 @@ static void describe_session(struct session *session, int64_t now, struct status
     pthread_mutex_lock(&session->lock);
     memcpy(status->run, session->run, sizeof status->run);
     memcpy(status->controller, session->controller, sizeof status->controller);
+    memcpy(status->user, session->user, sizeof session->user);
     snprintf(status->state, sizeof status->state, "%s", session_state_names[session->state]);
     status->flows = (int64_t)session->count;
     status->running = session->state == PREPARING ? 0 : (int64_t)(session->count - session->done);

@@ -4,10 +4,12 @@
 #ifndef FLOWRIG_SESSION_H
 #define FLOWRIG_SESSION_H
 
+#include "capture.h"
 #include "collector.h"
 #include "listener.h"
 #include "mem.h"
 #include "protocol.h"
+#include "quota.h"
 #include "resolver.h"
 #include "waitlist.h"
 #include "worker.h"
@@ -19,11 +21,12 @@ struct sessions_config {
     int64_t max_flows, max_sessions;
     int64_t report_memory; /* bytes */
     int64_t spill_size, retain_size;
+    struct quotas quotas;
     int64_t lease_s, retain_s;
     char boot_id[PROTOCOL_ID_MAX];
 };
 
-/* The workers, listeners, rendezvous and resolver are set before the first session is opened, and
+/* The parts of the daemon that a session uses are set before the first session is opened, and
  * borrowed. */
 struct sessions_parts {
     struct worker **workers;
@@ -31,13 +34,15 @@ struct sessions_parts {
     struct listeners *listeners;
     struct rendezvous *rendezvous;
     struct resolver *resolver;
+    struct captures *captures;
+    struct collector *collector; /* woken when there is a new lease to look after */
 };
 
 struct sessions *sessions_new(const struct sessions_config *config);
 void sessions_set_parts(struct sessions *sessions, const struct sessions_parts *parts);
-/* Lets reports that find no room in memory go to a file in `directory`; before the first session.
- */
-bool sessions_spill(struct sessions *sessions, const char *directory, struct fail *fail);
+/* Lets reports that find no room in memory go to a file of spill_open(), which is taken over;
+ * before the first session. */
+bool sessions_spill(struct sessions *sessions, int fd, struct fail *fail);
 void sessions_free(struct sessions *sessions);
 
 /* For the collector: takes an entry of a ring; looks after leases and what waits, and gives when
@@ -58,10 +63,11 @@ void sessions_status(struct sessions *sessions, struct status_reply *reply);
 /* Fills the members about flows, sessions, leases and memory. */
 void sessions_limits(struct sessions *sessions, struct limits_message *limits);
 
-/* How a call may wait. `allowed` is false while nobody could be woken yet. */
+/* Who calls, and how the call may wait. `allowed` is false while nobody could be woken yet. */
 struct call_wait {
     bool allowed;
-    bool never; /* the call is one of several in a system.multicall: it does not wait */
+    bool never;       /* the call is one of several in a system.multicall: it does not wait */
+    const char *user; /* who calls; NULL: nobody has to say */
     struct waiter *waiter;
     int64_t arrived;           /* when the call came, CLOCK_MONOTONIC */
     int64_t deadline;          /* set where the call wants to wait */
@@ -71,10 +77,13 @@ struct call_wait {
 
 enum call_result { CALL_DONE, CALL_FAULT, CALL_WAIT };
 
+/* `user` NULL: nobody has to say who it is. */
 enum call_result session_open(struct sessions *sessions, const struct open_call *call,
-                              struct open_reply *reply, struct fail *fail);
-/* The session with a new reference and a renewed lease, or NULL with a sentence. */
-struct session *session_get(struct sessions *sessions, const char *id, struct fail *fail);
+                              const char *user, struct open_reply *reply, struct fail *fail);
+/* The session with a new reference and a lease that counts from `heard`, when its controller's call
+ * came; or NULL with a sentence. That of another user is not found. */
+struct session *session_get(struct sessions *sessions, const char *id, const char *user,
+                            int64_t heard, struct fail *fail);
 void session_put(struct session *session);
 
 enum call_result session_prepare(struct session *session, const struct prepare_call *call,
@@ -86,7 +95,8 @@ enum call_result session_start(struct session *session, const struct start_call 
                                struct start_reply *reply, struct fail *fail);
 /* Fills all but `table`: rows are packed. */
 enum call_result session_reports(struct session *session, const struct reports_call *call,
-                                 struct reports_reply *reply, struct call_wait *wait);
+                                 struct reports_reply *reply, struct call_wait *wait,
+                                 struct fail *fail);
 enum call_result session_stop(struct session *session, const struct stop_call *call,
                               struct stop_reply *reply);
 enum call_result session_renew(struct session *session, struct renew_reply *reply);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -15,8 +16,10 @@ enum { SPARE_FILES = 64 };
 /* What one endpoint of a call needs before it is made. */
 struct request {
     const struct prepare_endpoint *endpoint;
+    struct endpoint_settings ends[ENDPOINTS];
     struct addresses own, peer;
     struct listener *listener;
+    struct dump *dump;
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 };
 
@@ -45,23 +48,67 @@ static bool check_source(const struct prepare_endpoint *endpoint, struct request
     return true;
 }
 
-static bool check_endpoint(const struct prepare_endpoint *endpoint, struct request *request,
-                           struct fail *fail)
+static bool check_endpoint(const struct session *session, const struct prepare_endpoint *endpoint,
+                           struct request *request, struct fail *fail)
 {
-    struct endpoint_settings ends[ENDPOINTS] = {
-        [SOURCE] = endpoint->source, [DESTINATION] = endpoint->destination};
     request->endpoint = endpoint;
+    request->ends[SOURCE] = endpoint->source;
+    request->ends[DESTINATION] = endpoint->destination;
     if (strcmp(endpoint->endpoint, "s") && strcmp(endpoint->endpoint, "d"))
         return fail_set(fail, FAULT_BAD_CALL,
                         "flow %" PRId64 ": the endpoint is '%s', but there "
                         "are s and d",
                         endpoint->flow, endpoint->endpoint);
     fail->code = FAULT_BAD_CALL;
-    if (!settings_check(ends, &endpoint->settings, fail) ||
+    if (!settings_check(request->ends, &endpoint->settings, fail) ||
         (is_source(endpoint) && !check_source(endpoint, request, fail))) {
         fail->code = FAULT_BAD_CALL;
         return refuse(endpoint, fail);
     }
+    return traffic_check(&request->ends[is_source(endpoint) ? SOURCE : DESTINATION],
+                         session->table_count, fail) ||
+           refuse(endpoint, fail);
+}
+
+/* The first call that has tables decides. */
+static bool take_tables(struct session *session, const struct schema_list *list, struct fail *fail)
+{
+    const struct prepare_table *tables = list->items;
+    if (!list->count || session->table_count)
+        return true;
+    session->tables = mem_new(list->count, sizeof *session->tables);
+    for (size_t i = 0; i < list->count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "table %zu", i);
+        if (!cdf_parse(tables[i].text.data, tables[i].text.length, name, &session->tables[i],
+                       fail)) {
+            fail->code = FAULT_BAD_CALL;
+            session_free_tables(session);
+            return false;
+        }
+        session->table_count++;
+    }
+    return true;
+}
+
+static bool check_quotas(const struct session *session, const struct request *request,
+                         struct fail *fail)
+{
+    return quota_check_settings(&session->owner->config.quotas, request->ends,
+                                is_source(request->endpoint) ? SOURCE : DESTINATION, fail) ||
+           refuse(request->endpoint, fail);
+}
+
+/* After their names have been looked up: what counts is where the packets go. */
+static bool check_addresses(const struct session *session, const struct request *requests,
+                            size_t count, struct fail *fail)
+{
+    const struct quotas *quotas = &session->owner->config.quotas;
+    for (size_t i = 0; i < count; i++)
+        if (!quota_check_own(quotas, &requests[i].own,
+                             is_source(requests[i].endpoint) ? SOURCE : DESTINATION, fail) ||
+            !quota_check_peer(quotas, &requests[i].peer, fail))
+            return refuse(requests[i].endpoint, fail);
     return true;
 }
 
@@ -109,6 +156,46 @@ static bool check_room(struct session *session, size_t more, struct fail *fail)
     return true;
 }
 
+bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which, struct fail *fail)
+{
+    int64_t rate = quota_rate(ends, which);
+    if (!sessions->config.quotas.total_rate || budget_take(&sessions->rate, rate))
+        return true;
+    return fail_set(fail, FAULT_TOO_MANY,
+                    "it would send %" PRId64 " bit/s, but of the %" PRId64
+                    " bit/s that the daemon allows in all, %" PRId64
+                    " are asked for already (--max-total-rate)",
+                    rate, sessions->rate.limit, sessions->rate.used);
+}
+
+void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which)
+{
+    if (sessions->config.quotas.total_rate)
+        budget_give(&sessions->rate, quota_rate(ends, which));
+}
+
+static void give_rates(struct sessions *sessions, const struct request *requests, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        session_give_rate(sessions, requests[i].ends,
+                          is_source(requests[i].endpoint) ? SOURCE : DESTINATION);
+}
+
+static bool take_rates(struct sessions *sessions, const struct request *requests, size_t count,
+                       struct fail *fail)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum endpoint which = is_source(requests[i].endpoint) ? SOURCE : DESTINATION;
+        if (session_take_rate(sessions, requests[i].ends, which, fail))
+            continue;
+        give_rates(sessions, requests, i);
+        return refuse(requests[i].endpoint, fail);
+    }
+    return true;
+}
+
 /* A host's own name often stands for 127.0.1.1 in its /etc/hosts. An end that is bound there can't
  * be reached from elsewhere, so such a name binds it to nothing; an address, or localhost, does. */
 static void drop_own_loopback(const char *host, struct addresses *own)
@@ -135,6 +222,10 @@ static enum call_result resolve(struct session *session, struct request *request
         drop_own_loopback(endpoint->host, &request->own);
     if (own == RESOLVER_KNOWN && is_source(endpoint))
         peer = resolver_lookup(resolver, endpoint->peer_host, &request->peer, fail);
+    else if (own == RESOLVER_KNOWN && endpoint->destination.dump && endpoint->peer_host[0] &&
+             resolver_lookup(resolver, endpoint->peer_host, &request->peer, NULL) ==
+                 RESOLVER_PENDING)
+        peer = RESOLVER_PENDING; /* a name that only the source knows does no harm */
     if (own == RESOLVER_UNKNOWN || peer == RESOLVER_UNKNOWN) {
         refuse(endpoint, fail);
         return CALL_FAULT;
@@ -158,15 +249,35 @@ static enum call_result resolve_all(struct session *session, struct request *req
     return result;
 }
 
+/* A source that connects late would have its options refused in the middle of the run. */
+static bool try_options(const struct request *request, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    if (!endpoint->settings.late_connect || !request->peer.count)
+        return true;
+    int fd = transports[endpoint->settings.transport]->create(request->peer.list[0].any.sa_family,
+                                                              &endpoint->source, fail);
+    if (fd < 0)
+        return refuse(endpoint, fail);
+    close(fd);
+    return true;
+}
+
 static bool open_listeners(struct session *session, struct request *requests, size_t count,
                            struct fail *fail)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_source(requests[i].endpoint))
+        if (is_source(requests[i].endpoint)) {
+            if (!try_options(&requests[i], fail))
+                return false;
             continue;
-        requests[i].listener =
-            listeners_acquire(session->owner->parts.listeners, &transport_tcp, &requests[i].own,
-                              &requests[i].endpoint->destination, fail);
+        }
+        /* What is dumped has a port of its own: a capture sees nothing else then. */
+        struct endpoint_settings settings = requests[i].endpoint->destination;
+        settings.dump |= requests[i].endpoint->source.dump;
+        requests[i].listener = listeners_acquire(
+            session->owner->parts.listeners, transports[requests[i].endpoint->settings.transport],
+            &requests[i].own, &settings, fail);
         if (!requests[i].listener)
             return refuse(requests[i].endpoint, fail);
         secret_make(requests[i].secret);
@@ -175,13 +286,93 @@ static bool open_listeners(struct session *session, struct request *requests, si
     return true;
 }
 
+/* The CPU that the endpoint asks for, or -1. */
+static int64_t wanted_cpu(const struct prepare_endpoint *endpoint)
+{
+    return (is_source(endpoint) ? &endpoint->source : &endpoint->destination)->cpu;
+}
+
+/* A worker on the CPU; several there share its flows. NULL if there is none. */
+static struct worker *worker_on(const struct sessions_parts *parts, int64_t cpu, int64_t flow)
+{
+    size_t there = 0, skip;
+    for (size_t i = 0; i < parts->worker_count; i++)
+        there += parts->workers[i]->cpu == cpu;
+    if (!there)
+        return NULL;
+    skip = (size_t)flow % there;
+    for (size_t i = 0;; i++)
+        if (parts->workers[i]->cpu == cpu && !skip--)
+            return parts->workers[i];
+}
+
+static bool check_cpu(const struct session *session, const struct prepare_endpoint *endpoint,
+                      struct fail *fail)
+{
+    const struct sessions_parts *parts = &session->owner->parts;
+    int64_t cpu = wanted_cpu(endpoint);
+    struct buffer list = {0};
+    if (cpu < 0 || worker_on(parts, cpu, 0))
+        return true;
+    for (size_t i = 0; i < parts->worker_count; i++)
+        if (worker_on(parts, parts->workers[i]->cpu, 0) == parts->workers[i])
+            buffer_printf(&list, "%s%d", list.length ? ", " : "", parts->workers[i]->cpu);
+    buffer_add(&list, "", 1);
+    fail_set(fail, FAULT_BAD_CALL,
+             "no worker of flowd there runs on CPU %" PRId64 " (--cpu); they "
+             "run on %s",
+             cpu, list.data);
+    buffer_free(&list);
+    return refuse(endpoint, fail);
+}
+
+static struct worker *choose_worker(const struct sessions *sessions,
+                                    const struct prepare_endpoint *endpoint)
+{
+    int64_t cpu = wanted_cpu(endpoint);
+    if (cpu >= 0)
+        return worker_on(&sessions->parts, cpu, endpoint->flow);
+    /* Neighbours, and the two ends of one flow, go to different workers. */
+    size_t index = (size_t)endpoint->flow + !is_source(endpoint);
+    return sessions->parts.workers[index % sessions->parts.worker_count];
+}
+
+static bool open_dump(struct session *session, struct request *request, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    bool source = is_source(endpoint);
+    if (!(source ? &endpoint->source : &endpoint->destination)->dump)
+        return true;
+    request->dump =
+        dump_open(session->owner->parts.captures,
+                  &(struct dump_request){
+                      .prefix = endpoint->settings.dump_prefix,
+                      .run = session->run,
+                      .host = endpoint->host,
+                      .flow = endpoint->flow,
+                      .endpoint = endpoint->endpoint[0],
+                      .snaplen = (int)endpoint->settings.snaplen,
+                      .port = source ? (uint16_t)endpoint->port : listener_port(request->listener),
+                      .peers = &request->peer,
+                  },
+                  fail);
+    return request->dump || refuse(endpoint, fail);
+}
+
+static bool open_dumps(struct session *session, struct request *requests, size_t count,
+                       struct fail *fail)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!open_dump(session, &requests[i], fail))
+            return false;
+    return true;
+}
+
 static void add_member(struct session *session, const struct request *request)
 {
     struct sessions *sessions = session->owner;
     const struct prepare_endpoint *endpoint = request->endpoint;
     enum endpoint which = is_source(endpoint) ? SOURCE : DESTINATION;
-    /* Neighbours, and the two ends of one flow, go to different workers. */
-    size_t worker = ((size_t)endpoint->flow + which) % sessions->parts.worker_count;
     if (session->count == session->capacity) {
         session->capacity = session->capacity ? 2 * session->capacity : 16;
         session->members = mem_grow(session->members, session->capacity, sizeof(struct member));
@@ -190,11 +381,16 @@ static void add_member(struct session *session, const struct request *request)
         .session = session_reference(session),
         .index = session->count,
         .endpoint = endpoint,
-        .worker = sessions->parts.workers[worker],
+        .worker = choose_worker(sessions, endpoint),
+        .tables = session->tables,
         .own = request->own,
         .peer = request->peer,
+        .peer_clock = session_peer_clock(session, endpoint->peer_clock),
     });
     flow->listener = request->listener;
+    flow->dump = request->dump;
+    if (flow->dump)
+        dump_set_flow(flow->dump, flow);
     memcpy(flow->secret, request->secret, SECRET_SIZE);
     memcpy(flow->proof, request->proof, SECRET_SIZE);
     session->members[session->count++] =
@@ -257,20 +453,30 @@ static enum call_result prepare_new(struct session *session, const struct prepar
                  session_state_names[session->state]);
         return CALL_FAULT;
     }
+    if (!take_tables(session, &call->tables, fail))
+        return CALL_FAULT;
     for (size_t i = 0; i < count; i++)
-        if (!check_endpoint(&endpoints[i], &requests[i], fail))
+        if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
+            !check_cpu(session, &endpoints[i], fail) || !check_quotas(session, &requests[i], fail))
             return CALL_FAULT;
     if (!check_new(session, call, fail) || !check_room(session, count, fail))
         return CALL_FAULT;
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
-    if (open_listeners(session, requests, count, fail)) {
+    if (!check_addresses(session, requests, count, fail) ||
+        !take_rates(session->owner, requests, count, fail))
+        return CALL_FAULT;
+    if (open_listeners(session, requests, count, fail) &&
+        open_dumps(session, requests, count, fail)) {
         answer_prepare(session, carry_out(session, call, requests), reply);
         return CALL_DONE;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        dump_close(requests[i].dump);
         listeners_release(session->owner->parts.listeners, requests[i].listener);
+    }
+    give_rates(session->owner, requests, count);
     return CALL_FAULT;
 }
 
@@ -287,6 +493,9 @@ enum call_result session_prepare(struct session *session, const struct prepare_c
         struct request *requests = mem_new(call->endpoints.count, sizeof *requests);
         result = prepare_new(session, call, requests, reply, wait, fail);
         free(requests);
+        /* A call that failed as a whole leaves nothing behind. */
+        if (result == CALL_FAULT && !session->count)
+            session_free_tables(session);
     }
     pthread_mutex_unlock(&session->lock);
     return result;

@@ -12,6 +12,9 @@
  * then carries many. */
 #define REPORT_GATHER (25 * NS_PER_MS)
 
+/* Flows that nobody owns wait no longer than this for what is on its way. */
+#define ORPHAN_DRAIN NS_PER_SEC
+
 /* With the session's lock: no further row will come. */
 bool session_is_finished(const struct session *session)
 {
@@ -48,11 +51,16 @@ static void fill_reports(struct session *session, const struct reports_call *cal
 }
 
 enum call_result session_reports(struct session *session, const struct reports_call *call,
-                                 struct reports_reply *reply, struct call_wait *wait)
+                                 struct reports_reply *reply, struct call_wait *wait,
+                                 struct fail *fail)
 {
     enum call_result result = CALL_DONE;
     int64_t deadline = session_call_deadline(wait, call->wait_ms);
     pthread_mutex_lock(&session->lock);
+    if (!session_take_clocks(session, &call->clocks, fail)) {
+        pthread_mutex_unlock(&session->lock);
+        return CALL_FAULT;
+    }
     bool all = call->acknowledge < 0 || call->acknowledge > call->after;
     store_acknowledge(&session->store, all ? call->after : call->acknowledge);
     bool rows = session->store.next - 1 > session->store.acknowledged &&
@@ -142,6 +150,7 @@ static void free_released(struct session *session, struct flow *flow)
     if (!flow)
         return;
     listeners_release(session->owner->parts.listeners, flow->listener);
+    session_give_rate(session->owner, flow->ends, flow->endpoint);
     flow_free(flow);
     atomic_fetch_sub(&session->owner->flows, 1);
     session_put(session);
@@ -214,7 +223,7 @@ static int64_t look_after_lease(struct session *session, int64_t now)
         if (!session->orphaned)
             log_info("session %.8s lost its controller; its flows are stopped", session->id);
         session->orphaned = true;
-        session_stop_members(session, NULL, DRAIN_AS_SET);
+        session_stop_members(session, NULL, ORPHAN_DRAIN);
         return now + NS_PER_SEC;
     }
     if (!session->sockets_closed) {

@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "session.h"
 #include "store.h"
+#include "token.h"
 
 enum session_state { PREPARING, STARTED, ENDED, FAILED, CLOSED };
 
@@ -36,12 +37,19 @@ struct prepared {
     size_t first, count;
 };
 
+/* The clock of a peer, by the number that the controller gave it. */
+struct session_clock {
+    int64_t peer;
+    struct peerclock *clock; /* flows look at it: it stays where it is */
+};
+
 struct session {
     struct list link; /* of all sessions; empty once it is closed */
     struct sessions *owner;
     atomic_int references;
     char id[PROTOCOL_ID_MAX];
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
+    char user[TOKEN_NAME_MAX]; /* who opened it; "": nobody has to say */
     char open_key[PROTOCOL_KEY_MAX], start_key[PROTOCOL_KEY_MAX];
     int64_t lease, opened_at;
     atomic_int_fast64_t lease_end;
@@ -52,6 +60,10 @@ struct session {
     struct member *members;
     size_t count, capacity;
     size_t ready, failed, done;
+    struct cdf *tables; /* empirical distributions; set once, before the flows that use them */
+    size_t table_count;
+    struct session_clock *clocks; /* of peers: in the order of their first endpoints */
+    size_t clock_count;
     struct prepared *prepared;
     size_t prepared_count;
     struct store store;
@@ -68,6 +80,7 @@ struct sessions {
     struct sessions_parts parts;
     struct budget memory;
     struct spill *spill; /* NULL without a state directory */
+    struct budget rate;  /* bit/s that endpoints have asked to send */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;
@@ -77,6 +90,8 @@ struct sessions {
 };
 
 struct session *session_reference(struct session *session);
+/* With the session's lock, and while no flow can use them. */
+void session_free_tables(struct session *session);
 
 /* Until when a call may wait that wants to for `wait_ms`. */
 int64_t session_call_deadline(const struct call_wait *wait, int64_t wait_ms);
@@ -93,6 +108,20 @@ int64_t session_stop_members(struct session *session, const struct schema_list *
                              int64_t drain);
 void session_release_members(struct session *session);
 bool session_is_finished(const struct session *session);
+
+/* With the session's lock: the clock of peer `number`, made at its first use; NULL for -1. */
+struct peerclock *session_peer_clock(struct session *session, int64_t number);
+/* With the session's lock: takes what a call says of peers' clocks. Gives false, and takes nothing,
+ * if one is of a peer that no endpoint has. */
+bool session_take_clocks(struct session *session, const struct schema_list *clocks,
+                         struct fail *fail);
+void session_free_clocks(struct session *session);
+/* Takes what an endpoint will send from the rate that the daemon allows in all, where it allows
+ * less than everything; gives it back. */
+bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which, struct fail *fail);
+void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+                       enum endpoint which);
 
 /* Takes the session off the list: nobody finds it any more, and it goes with its last flow. */
 void session_remove(struct session *session);

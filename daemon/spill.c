@@ -206,15 +206,17 @@ static void destroy(struct spill *spill)
     free(spill);
 }
 
-struct spill *spill_new(const char *directory, int64_t size, struct budget *memory,
-                        struct fail *fail)
+int spill_open(const char *directory, struct fail *fail)
 {
     int fd = open_nameless(directory);
-    if (fd < 0) {
+    if (fd < 0)
         fail_set(fail, 0, "no file for reports can be made in %s: %s", directory,
                  fail_errno(errno));
-        return NULL;
-    }
+    return fd;
+}
+
+struct spill *spill_new(int fd, int64_t size, struct budget *memory, struct fail *fail)
+{
     struct spill *spill = mem_new(1, sizeof *spill);
     int64_t block_size = memory->limit / 16 & ~INT64_C(4095);
     block_size = block_size < BLOCK_LEAST ? BLOCK_LEAST : block_size;

@@ -31,10 +31,11 @@ struct spill_block {
     int64_t place;            /* in the file */
 };
 
-/* A spill file in `directory` of at most `size` bytes, for what is charged to `memory`, which has
- * to outlive it. Gives NULL and a sentence where there can't be one. */
-struct spill *spill_new(const char *directory, int64_t size, struct budget *memory,
-                        struct fail *fail);
+/* Opens a spill file in `directory`; gives -1 and a sentence where there can't be one. */
+int spill_open(const char *directory, struct fail *fail);
+/* Takes the file over, of at most `size` bytes, for what is charged to `memory`, which has to
+ * outlive it. Gives NULL and a sentence where its thread can't be started. */
+struct spill *spill_new(int fd, int64_t size, struct budget *memory, struct fail *fail);
 /* All blocks must have been dropped. NULL is allowed. */
 void spill_free(struct spill *spill);
 

@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/timex.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sock.h"
+
+enum {
+    WALL_READINGS = 4,
+    PHASE_LIMIT_US = 16000000, /* the kernel's largest error (NTP_PHASE_LIMIT of timex.h) */
+};
 
 static int64_t count_open_files(void)
 {
@@ -34,6 +41,14 @@ int sysinfo_cpus(int *cpus, int most)
     return count;
 }
 
+bool sysinfo_has_mptcp(void)
+{
+    int fd = sock_create_protocol(IPPROTO_MPTCP, AF_INET, NULL, NULL);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 void sysinfo_describe(struct describe_reply *reply)
 {
     struct utsname system;
@@ -54,4 +69,34 @@ void sysinfo_describe(struct describe_reply *reply)
     reply->limits.somaxconn = sock_sysctl("/proc/sys/net/core/somaxconn", 4096);
     sock_local_ports(&low, &high);
     reply->limits.ports = high - low + 1;
+}
+
+/* Reads the wall clock between two readings of the monotonic one; the closest of a few is taken. */
+static void read_wall(struct clock_reply *reply)
+{
+    int64_t shortest = CLOCK_NEVER, difference = 0;
+    for (int i = 0; i < WALL_READINGS; i++) {
+        int64_t before = clock_now();
+        int64_t wall = clock_wall();
+        int64_t between = clock_now() - before;
+        if (between >= shortest)
+            continue;
+        shortest = between;
+        difference = wall - before - between / 2;
+    }
+    reply->wall_error = shortest / 2 + 1;
+    reply->sent = clock_now();
+    reply->wall = reply->sent + difference;
+}
+
+void sysinfo_clock(struct clock_reply *reply)
+{
+    struct timex kernel = {0};
+    int state = adjtimex(&kernel);
+    /* Where it can't be asked, it is taken for what an unsynchronised one is. */
+    reply->synchronised = state >= 0 && state != TIME_ERROR && !(kernel.status & STA_UNSYNC);
+    reply->status = state >= 0 ? kernel.status : STA_UNSYNC;
+    reply->max_error_us = state >= 0 && kernel.maxerror >= 0 ? kernel.maxerror : PHASE_LIMIT_US;
+    reply->est_error_us = state >= 0 && kernel.esterror >= 0 ? kernel.esterror : PHASE_LIMIT_US;
+    read_wall(reply);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ccinfo.h"
 #include "metrics.h"
 
 /* The metrics that the kernel gives lie together, from the first KERNEL line of metrics.def on. */
@@ -18,6 +19,7 @@ enum {
 struct tcpinfo {
     int64_t raw[TCPINFO_COUNT];   /* counters as read last */
     int64_t total[TCPINFO_COUNT]; /* counted since the baseline */
+    enum ccinfo_kind cc_kind;     /* of the algorithm that ran at the baseline */
 };
 
 /* Reads the connection and makes it the baseline: counters count from here. `values` (indexed by

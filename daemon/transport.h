@@ -12,6 +12,8 @@ struct transport {
     /* A listening, non-blocking socket; -1 with errno and a sentence. */
     int (*listen)(const struct address *address, const struct endpoint_settings *settings,
                   struct fail *fail);
+    /* A non-blocking socket with all options that are set before connect(); -1 with a sentence. */
+    int (*create)(int family, const struct endpoint_settings *settings, struct fail *fail);
     /* A non-blocking socket that has begun to connect; bound to `own` if that is an address of
      * this host and of the peer's family. -1 with a sentence. */
     int (*connect)(const struct addresses *own, const struct address *peer,
@@ -26,10 +28,21 @@ struct transport {
     bool (*end_sending)(int fd);
     /* Whether the peer has acknowledged that end. */
     bool (*end_acknowledged)(int fd);
+    /* Lets the kernel send no faster than `rate` bit/s. */
+    void (*pace)(int fd, int64_t rate);
     /* Sends acknowledgments now that would wait for company. */
     void (*flush_acks)(int fd);
 };
 
-extern const struct transport transport_tcp;
+extern const struct transport transport_tcp, transport_mptcp;
+
+/* The transports by enum transport_choice. */
+extern const struct transport *const transports[TRANSPORTS];
+
+/* `create` and `connect` of a transport with streams, of IPPROTO_TCP for example. */
+int transport_create(int protocol, int family, const struct endpoint_settings *settings,
+                     struct fail *fail);
+int transport_connect(int protocol, const struct addresses *own, const struct address *peer,
+                      const struct endpoint_settings *settings, struct fail *fail);
 
 #endif

@@ -5,7 +5,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "ccinfo.h"
 #include "protocol.h"
+#include "sockopt.h"
 #include "transport.h"
 
 static int tcp_listen(const struct address *address, const struct endpoint_settings *settings,
@@ -23,10 +25,20 @@ static void bind_own(int fd, const struct addresses *own, const struct address *
             return;
 }
 
-static int tcp_connect(const struct addresses *own, const struct address *peer,
-                       const struct endpoint_settings *settings, struct fail *fail)
+int transport_create(int protocol, int family, const struct endpoint_settings *settings,
+                     struct fail *fail)
 {
-    int fd = sock_create(peer->any.sa_family, settings, fail);
+    int fd = sock_create_protocol(protocol, family, settings, fail);
+    if (fd < 0 || sockopt_set(fd, family, SOCKOPT_CONNECTING, settings, fail))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int transport_connect(int protocol, const struct addresses *own, const struct address *peer,
+                      const struct endpoint_settings *settings, struct fail *fail)
+{
+    int fd = transport_create(protocol, peer->any.sa_family, settings, fail);
     if (fd < 0)
         return -1;
     bind_own(fd, own, peer);
@@ -41,12 +53,27 @@ static int tcp_connect(const struct addresses *own, const struct address *peer,
     return -1;
 }
 
+static int tcp_create(int family, const struct endpoint_settings *settings, struct fail *fail)
+{
+    return transport_create(IPPROTO_TCP, family, settings, fail);
+}
+
+static int tcp_connect(const struct addresses *own, const struct address *peer,
+                       const struct endpoint_settings *settings, struct fail *fail)
+{
+    return transport_connect(IPPROTO_TCP, own, peer, settings, fail);
+}
+
 static void tcp_sample(int fd, struct tcpinfo *info, bool baseline, int64_t values[METRICS])
 {
     if (baseline)
         tcpinfo_baseline(fd, info, values);
     else
         tcpinfo_read(fd, info, values);
+    if (baseline)
+        info->cc_kind = ccinfo_kind(fd);
+    if (info->cc_kind != CCINFO_NONE)
+        ccinfo_read(fd, info->cc_kind, values);
     values[METRIC_path_mtu] = sock_path_mtu(fd);
 }
 
@@ -90,14 +117,28 @@ static void tcp_flush_acks(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
+const struct transport *const transports[TRANSPORTS] = {
+    [TRANSPORT_TCP] = &transport_tcp,
+    [TRANSPORT_MPTCP] = &transport_mptcp,
+};
+
+static void tcp_pace(int fd, int64_t rate)
+{
+    /* 0 would let nothing pass, ever. */
+    uint64_t bytes_per_second = rate < 8 ? 1 : (uint64_t)rate / 8;
+    setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_second, sizeof bytes_per_second);
+}
+
 const struct transport transport_tcp = {
     .name = "tcp",
     .listen = tcp_listen,
+    .create = tcp_create,
     .connect = tcp_connect,
     .sample = tcp_sample,
     .describe = tcp_describe,
     .unacked = tcp_unacked,
     .end_sending = tcp_end_sending,
     .end_acknowledged = tcp_end_acknowledged,
+    .pace = tcp_pace,
     .flush_acks = tcp_flush_acks,
 };

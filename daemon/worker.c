@@ -22,12 +22,24 @@ enum {
     RING_LIMIT = 64 << 20, /* bytes of rows on their way to the collector */
 };
 
-/* One megabyte of zeros for all workers, as memory and as a file, made once. */
+/* What is sent, for all workers, made once: zeros as memory and as a file, and bytes that count. */
 static struct {
     pthread_once_t once;
     int fd;
     const uint8_t *memory;
+    const uint8_t *numbers;
 } zeros = {.once = PTHREAD_ONCE_INIT, .fd = -1};
+
+static const uint8_t *make_numbers(void)
+{
+    size_t size = WORKER_ZEROS_SIZE + WORKER_NUMBERS_PERIOD;
+    uint8_t *numbers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (numbers == MAP_FAILED)
+        return NULL;
+    for (size_t i = 0; i < size; i++)
+        numbers[i] = (uint8_t)i;
+    return numbers;
+}
 
 static void make_zeros(void)
 {
@@ -37,8 +49,9 @@ static void make_zeros(void)
     void *memory = mmap(NULL, WORKER_ZEROS_SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
     if (memory == MAP_FAILED)
         return;
+    zeros.numbers = make_numbers();
     zeros.memory = memory;
-    zeros.fd = fd;
+    zeros.fd = zeros.numbers ? fd : -1;
 }
 
 void worker_clock(struct worker *worker)
@@ -136,7 +149,8 @@ static void arm_timer(struct worker *worker)
         return;
     struct itimerspec at = {0};
     if (first != CLOCK_NEVER) {
-        int64_t when = first > 0 ? first : 1;
+        int64_t when = first > 0 ? clock_system(first) : 1;
+        when = when > 0 ? when : 1;
         at.it_value = (struct timespec){when / NS_PER_SEC, when % NS_PER_SEC};
     }
     timerfd_settime(worker->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
@@ -258,6 +272,7 @@ struct worker *worker_start(int index, int cpu, struct collector *collector, str
     list_init(&worker->connect_task.link);
     pthread_once(&zeros.once, make_zeros);
     worker->zeros = zeros.memory;
+    worker->numbers = zeros.numbers;
     worker->zeros_fd = zeros.fd;
     if (zeros.fd < 0 || worker->scratch == MAP_FAILED || !open_descriptors(worker)) {
         fail_set(fail, 0, "a worker can't be set up: %s", fail_errno(errno));

@@ -43,6 +43,7 @@ enum {
     WORKER_SCRATCH_SIZE = 4096 * 1024, /* what is read goes here */
     WORKER_READ_SIZE = 512 * 1024,     /* read at once where the content is looked at */
     WORKER_ZEROS_SIZE = 1024 * 1024,   /* what is sent comes from here */
+    WORKER_NUMBERS_PERIOD = 256,
 };
 
 struct worker {
@@ -51,10 +52,11 @@ struct worker {
     struct timers timers;
     struct ring *ring;
     struct collector *collector;
-    uint8_t *scratch;     /* WORKER_SCRATCH_SIZE, of which what is thrown away takes no memory */
-    const uint8_t *zeros; /* WORKER_ZEROS_SIZE, shared by all workers */
-    int zeros_fd;         /* the same as a file */
-    int pipe[2];          /* a reservoir of zeros on their way into sockets */
+    uint8_t *scratch;       /* WORKER_SCRATCH_SIZE, of which what is thrown away takes no memory */
+    const uint8_t *zeros;   /* WORKER_ZEROS_SIZE, shared by all workers */
+    const uint8_t *numbers; /* as many bytes and 256 more, each one above the one before */
+    int zeros_fd;           /* the same as a file */
+    int pipe[2];            /* a reservoir of zeros on their way into sockets */
     size_t pipe_fill;
     struct list connecting_queue; /* source flows that wait for their turn to connect */
     int connecting;               /* that are at it */
@@ -83,6 +85,13 @@ void worker_free(struct worker *worker);
 void worker_post(struct worker *worker, struct command *command);
 
 /* The rest is for the worker's own thread. */
+
+/* WORKER_ZEROS_SIZE bytes of payload for a block's byte `at` and those behind it: zeros, or the
+ * lowest eight bits of each byte's place in the block. */
+static inline const uint8_t *worker_payload(const struct worker *worker, bool numbered, size_t at)
+{
+    return numbered ? worker->numbers + at % WORKER_NUMBERS_PERIOD : worker->zeros;
+}
 
 /* Watches `fd` for input, output and the end of the connection. */
 bool worker_watch(struct worker *worker, struct watch *watch, int fd);

@@ -49,18 +49,33 @@ COMMON_UNIT_LIBS = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_block
 tests_unit_test_block_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_block_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_cdf
+tests_unit_test_cdf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cdf_LDADD = $(COMMON_UNIT_LIBS) -lm
 UNIT_TESTS += tests/unit/test_clock
 tests_unit_test_clock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_clock_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_dist
 tests_unit_test_dist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_dist_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dscp
+tests_unit_test_dscp_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dscp_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dumpname
+tests_unit_test_dumpname_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dumpname_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fail
 tests_unit_test_fail_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fail_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fifo
 tests_unit_test_fifo_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fifo_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_histogram
+tests_unit_test_histogram_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_histogram_LDADD = $(COMMON_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_fingerprint
+tests_unit_test_fingerprint_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_fingerprint_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_list
 tests_unit_test_list_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_list_LDADD = $(COMMON_UNIT_LIBS)
@@ -91,9 +106,15 @@ tests_unit_test_settings_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_sock
 tests_unit_test_sock_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_sock_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_sockopt
+tests_unit_test_sockopt_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sockopt_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_tally
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(COMMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_token
+tests_unit_test_token_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_token_LDADD = $(COMMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_wire
 tests_unit_test_wire_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_wire_LDADD = $(COMMON_UNIT_LIBS)
@@ -103,18 +124,39 @@ tests_unit_test_xmlguard_LDADD = $(COMMON_UNIT_LIBS)
 
 DAEMON_UNIT_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS)
 # daemon/
+UNIT_TESTS += tests/unit/test_ccinfo
+tests_unit_test_ccinfo_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ccinfo_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_auth
+tests_unit_test_auth_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_auth_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_conf
+tests_unit_test_conf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_conf_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_daemon_options
 tests_unit_test_daemon_options_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_daemon_options_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_dump_file
+tests_unit_test_dump_file_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dump_file_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_framing_message
 tests_unit_test_framing_message_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_framing_message_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_listener
 tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_listener_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_netlist
+tests_unit_test_netlist_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_netlist_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_pacer
 tests_unit_test_pacer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pacer_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_peerclock
+tests_unit_test_peerclock_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_peerclock_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_quota
+tests_unit_test_quota_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_quota_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_rendezvous
 tests_unit_test_rendezvous_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_rendezvous_LDADD = $(DAEMON_UNIT_LIBS)
@@ -127,6 +169,9 @@ tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_spill
 tests_unit_test_spill_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_spill_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_splitter
+tests_unit_test_splitter_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_splitter_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(DAEMON_UNIT_LIBS)
@@ -136,6 +181,9 @@ tests_unit_test_tcpinfo_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_timer
 tests_unit_test_timer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_timer_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_traffic
+tests_unit_test_traffic_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_traffic_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_waitlist
 tests_unit_test_waitlist_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_waitlist_LDADD = $(DAEMON_UNIT_LIBS)
@@ -157,6 +205,9 @@ tests_unit_test_fleet_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_log_replay
 tests_unit_test_log_replay_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_log_replay_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_known_hosts
+tests_unit_test_known_hosts_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_known_hosts_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_logreader
 tests_unit_test_logreader_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_logreader_LDADD = $(CONTROLLER_UNIT_LIBS)
@@ -172,12 +223,21 @@ tests_unit_test_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_results
 tests_unit_test_results_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_results_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_results_histograms
+tests_unit_test_results_histograms_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_results_histograms_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_summary
 tests_unit_test_summary_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_summary_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_writer
 tests_unit_test_writer_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_writer_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_clockfit
+tests_unit_test_clockfit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_clockfit_LDADD = $(CONTROLLER_UNIT_LIBS) -lm
+UNIT_TESTS += tests/unit/test_startat
+tests_unit_test_startat_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_startat_LDADD = $(CONTROLLER_UNIT_LIBS)
 
 # ---- programs as wholes
 SCRIPT_TESTS = \
@@ -185,19 +245,31 @@ SCRIPT_TESTS = \
 	tests/cli/dry_run.py \
 	tests/cli/examples.py \
 	tests/cli/help.py \
+	tests/cli/histogram.py \
 	tests/cli/log.py \
 	tests/cli/manual.py \
 	tests/cli/options.py \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
+	tests/cli/trust.py \
 	tests/net/attach.py \
+	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
+	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
 	tests/net/lab_message.py \
+	tests/net/lab_sockets.py \
+	tests/net/lab_traffic.py \
+	tests/net/lab_trust.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
+	tests/net/loopback_debug.py \
+	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
 	tests/net/loopback_runs.py \
+	tests/net/loopback_status.py \
+	tests/net/loopback_traffic.py \
+	tests/net/loopback_trust.py \
 	tests/net/nothing_lost.py \
 	tests/net/soak.py
 TESTS += $(SCRIPT_TESTS)

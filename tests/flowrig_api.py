@@ -71,7 +71,9 @@ def unpack(columns, data):
             kind, size = struct.unpack_from("<II", data, place)
             text = data[place + 8:place + 8 + size]
             assert place + 8 + size <= at + length
-            sections[{1: "info", 2: "error"}.get(kind, kind)] = text.decode("utf-8")
+            name = {1: "info", 2: "error", 16: "rtt_histogram", 17: "iat_histogram",
+                    18: "delay_histogram"}.get(kind, kind)
+            sections[name] = text.decode("utf-8") if kind < 16 else text
             place += 8 + (size + 7) // 8 * 8
         assert place == at + length, "what a row says of its length does not fit its sections"
         rows.append(Row(zip(columns, (None if v in (ABSENT, INFINITE) else v for v in values)),
@@ -83,7 +85,48 @@ def unpack(columns, data):
 def from_table(columns, table):
     for row in table:
         assert len(row) == len(columns) + 1
-    return [Row(zip(columns, row[:-1]), row[-1]) for row in table]
+    return [Row(zip(columns, row[:-1]),
+                {name: getattr(part, "data", part) for name, part in row[-1].items()})
+            for row in table]
+
+
+def edges(bucket):
+    """The values of a bucket of a histogram, as flowd(8) describes it: lower <= value < upper."""
+    if bucket < 0:
+        lower, upper = edges(-1 - bucket)
+        return -upper, -lower
+    if bucket < 64:
+        return bucket, bucket + 1
+    s, g = 64 + bucket % 64, bucket // 64 - 1
+    return s << g, s + 1 << g
+
+
+def histogram(section):
+    """A section of type 16 and on, as flowd(8) describes it: [(lower, upper, count)]."""
+    assert section[0] == 6
+    numbers, value, shift = [], 0, 0
+    for byte in section[1:]:
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            numbers.append(value)
+            value, shift = 0, 0
+    assert shift == 0 and len(numbers) % 2 == 0
+    found, bucket = [], -3713
+    for step, count in zip(numbers[::2], numbers[1::2]):
+        bucket += step
+        found.append((*edges(bucket), count))
+    return found
+
+
+def nearest_rank(buckets, thousandths):
+    """The bucket of the value at place ceil(share * n)."""
+    rank = (sum(count for _, _, count in buckets) * thousandths + 999) // 1000
+    for lower, upper, count in buckets:
+        rank -= count
+        if rank <= 0:
+            return lower, upper
+    raise AssertionError("an empty histogram")
 
 
 class Session:

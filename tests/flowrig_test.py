@@ -7,7 +7,9 @@ import atexit
 import json
 import math
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -271,6 +273,31 @@ def flowctl(*arguments, netns=None, timeout=120, env=None, cwd=None):
 
 def start_flowctl(*arguments, netns=None, env=None, cwd=None):
     return Process([FLOWCTL] + [str(a) for a in arguments], netns=netns, env=env, cwd=cwd)
+
+
+def at_terminal(command, env, answers, question="(yes/no)?", cwd=None):
+    """Runs a command at a terminal of its own, and answers each question; gives its end, what it
+    wrote, and how often it asked."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(env)
+        os.chdir(cwd or ".")
+        os.execvp(command[0], [str(c) for c in command])
+    text, asked, end = "", 0, time.monotonic() + 60
+    while time.monotonic() < end:
+        if not select.select([fd], [], [], 1)[0]:
+            continue
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        text += data.decode(errors="replace")
+        while text.count(question) > asked:
+            os.write(fd, (answers[min(asked, len(answers) - 1)] + "\n").encode())
+            asked += 1
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    return os.waitstatus_to_exitcode(status), text, asked
 
 
 def hosts(source, destination=None, source_host="127.0.0.1", destination_host=None):

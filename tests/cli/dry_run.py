@@ -15,20 +15,51 @@ ENDPOINT = {
     "delay": "0s",
     "request_size": "8192B",
     "response_size": "0B",
+    "gap": "0s",
+    "one_way_delay": "0",
     "block_cap": "0B",
     "rate": "0bit/s",
+    "rate_spread": "0bit/s",
+    "kernel_pacing": "0",
+    "in_flight": "0",
+    "pushy": "0",
+    "flow_control": "0",
     "send_buffer": "0B",
     "receive_buffer": "0B",
+    "dscp": "-",
+    "cpu": "-",
     "congestion_control": "-",
     "nodelay": "0",
+    "cork": "0",
+    "maxseg": "0B",
+    "notsent_lowat": "0B",
+    "quickack": "0",
+    "user_timeout": "-",
+    "window_clamp": "0B",
+    "fastopen": "0",
+    "mtu_discover": "0",
+    "tos": "-",
+    "ttl": "-",
+    "route_record": "0",
+    "debug": "0",
+    "priority": "-",
+    "mark": "-",
+    "bind_device": "-",
+    "dump": "0",
 }
 FLOW = {
     "interval": "0.05s",
+    "seed": "0",
+    "enumerate": "0",
     "summarize_only": "0",
     "late_connect": "0",
     "shutdown": "0",
     "framing": "auto",
+    "touch_data": "0",
     "drain": "5s",
+    "transport": "tcp",
+    "dump_prefix": "-",
+    "snaplen": "128B",
 }
 
 
@@ -67,6 +98,22 @@ def check(arguments, expected):
 
 
 @case
+def one_way_delay():
+    """-I alone is for both endpoints, -I x for one; it needs message mode"""
+    both = plan([("localhost:5999", 2)], flow(0, mode="message", s=dict(one_way_delay="1"),
+                                              d=dict(one_way_delay="1")))
+    source = plan([("localhost:5999", 2)], flow(0, mode="message", s=dict(one_way_delay="1")))
+    for given in (["-I"], ["-Ib"], ["-I", "b"], ["--one-way-delay"], ["--one-way-delay=s,d"],
+                  ["-I", "s", "-I", "d"], ["-I=b"]):
+        check(given, both)
+    for given in (["-I", "s"], ["-Is"], ["--one-way-delay=s"], ["--one-way-delay", "s"]):
+        check(given, source)
+    # The destination sends nothing whose delay could be measured.
+    check(["-I", "d"], plan([("localhost:5999", 2)], flow(0, d=dict(one_way_delay="1"))))
+    check(["-I", "-n", "1", "-m"], both)
+
+
+@case
 def nothing_given():
     """The plan without any option: flowgrind's defaults"""
     check([], plan([("localhost:5999", 2)], flow(0)))
@@ -90,6 +137,23 @@ def endpoint_settings():
                               block_cap="4096B", congestion_control="reno"),
                     d=dict(duration="2s", delay="0.25s", request_size="2048B",
                            send_buffer="65536B", receive_buffer="1048576B", nodelay="1"))))
+
+
+@case
+def socket_settings():
+    """Socket options, DSCP, CPU and transport"""
+    check(["-D", "s=ef,d=0x0a", "--cpu", "d=3", "--mptcp", "-O",
+           "s=TCP_CORK,s=TCP_MAXSEG=1000,s=TCP_NOTSENT_LOWAT=16k,s=TCP_QUICKACK", "-O",
+           "s=TCP_USER_TIMEOUT=3000,s=TCP_WINDOW_CLAMP=64k,s=TCP_FASTOPEN,s=IPV6_TCLASS=184", "-O",
+           "d=IP_TTL=9,d=IPV6_MTU_DISCOVER,d=ROUTE_RECORD,d=SO_DEBUG,d=SO_PRIORITY=0", "-O",
+           "d=SO_MARK=0xffffffff,d=SO_BINDTODEVICE=eth0"],
+          plan([("localhost:5999", 2)],
+               flow(0, s=dict(dscp="ef", cork="1", maxseg="1000B", notsent_lowat="16384B",
+                              quickack="1", user_timeout="3000", window_clamp="65536B",
+                              fastopen="1", tos="184"),
+                    d=dict(dscp="af11", cpu="3", ttl="9", mtu_discover="1", route_record="1",
+                           debug="1", priority="0", mark="4294967295", bind_device="eth0"),
+                    transport="mptcp")))
 
 
 @case

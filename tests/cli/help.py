@@ -12,8 +12,10 @@ FLOWCTL_OPTIONS = """
 -v --version
 -c --show-colon=TYPE[,TYPE]...
 -d --debug
+   --clock=estimate|sync|none
    --dry-run
    --embedded
+   --histogram
    --log-file[=FILE]
 -m
 -n --flows=#
@@ -21,24 +23,46 @@ FLOWCTL_OPTIONS = """
 -p
 -q --quiet
 -s --tcp-stack=TYPE
+   --start-at=TIME
 -w
 -F --flow=#[,#]...
 -H --host=x=HOST[/CONTROL[:PORT]]
+-G --traffic=x=(q|p|g):DIST
 -O --socket-option=x=OPT
 -T --duration=x=#.#
 -Y --delay=x=#.#
 -S --block-size=x=#
 -A --ask-response=x
+-I --one-way-delay[=x]
 -U --block-cap=x=#
 -R --rate=x=#.#(z|k|M|G)(b|B)
+   --rate-spread=x=#.#(z|k|M|G)(b|B)
+   --pacing=x
+   --in-flight=x=#
+-P --pushy=x
+-C --stop-on-congestion=x
 -B --send-buffer=x=#
 -W --receive-buffer=x=#
+-D --dscp=x=DSCP
+   --cpu=x=#
+   --mptcp
 -i --report-interval=#.#
+-J --random-seed=#
+-E --enumerate
 -Q --summarize-only
 -L --late-connect
 -N --shutdown
    --framing=auto|stream|message
+   --touch-data
    --drain=#.#
+-M --dump=x
+-e --dump-prefix=PREFIX
+   --snaplen=#
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 FLOWD_OPTIONS = """
 -h --help
@@ -47,24 +71,52 @@ FLOWD_OPTIONS = """
    --log-level=LEVEL
    --pid-file=FILE
    --state-dir=DIR
+   --config=FILE
+   --user=NAME
+   --keep-net-admin
 -b --bind=ADDR
 -p --port=#
    --no-auth
+   --token-file=FILE
+   --make-token=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
+   --tls-client-ca=FILE
 -c --cpu=#
    --workers=#
    --data-ports=LO-HI
 -w --dump-dir=DIR
    --max-flows=#
+   --dump-file-size=#
+   --dump-space=#
    --max-sessions=#
    --report-memory=#
    --spill-size=#
    --lease=#
    --retain=#
    --retain-size=#
+   --max-flow-rate=#.#
+   --max-total-rate=#.#
+   --max-duration=#.#
+   --allow-test=NET[,NET]...
+   --deny-test=NET[,NET]...
+   --test-clock-offset=#
+   --test-clock-skew=PPM
 """
 STATUS_OPTIONS = """
 -h --help
 -v --version
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
+"""
+FETCH_OPTIONS = """
+-h --help
+-v --version
+-o --output=DIR
+   --run=RUN
 """
 PLOT_OPTIONS = """
 -h --help
@@ -75,7 +127,8 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
-          "flowctl attach": STATUS_OPTIONS, "flowctl plot": PLOT_OPTIONS}
+          "flowctl attach": STATUS_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
+          "flowctl plot": PLOT_OPTIONS}
 
 
 def run(command, *arguments):

@@ -12,11 +12,11 @@ import subprocess
 import sys
 import textwrap
 
-from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program
+from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program, temp_dir
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PAGES = ("flowctl.1", "flowd.8", "flowlog.5")
+PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5", "flowd.conf.5")
 
 
 def read(*path):
@@ -90,13 +90,18 @@ def figures():
     found = []
     tally = (("count", "1", "number"), ("min", None, "minimum"), ("max", None, "maximum"),
              ("sum", None, "sum"))
-    places = [(m.start(), m[1]) for m in re.finditer(r"^(METRIC|TALLY|KERNEL)\(", text, re.M)]
+    shares = (("p50", "50th"), ("p90", "90th"), ("p99", "99th"), ("p999", "99.9th"))
+    places = [(m.start(), m[1])
+              for m in re.finditer(r"^(METRIC|TALLY|PERCENTILES|KERNEL)\(", text, re.M)]
     for place, macro in places:
         line = next(macro_calls(text[place:], macro))
         if macro == "METRIC":
             found.append((line[0], line[2], line[1].lower(), line[3]))
         elif macro == "KERNEL":
             found.append((line[0], line[2], line[1].lower(), line[4]))
+        elif macro == "PERCENTILES":
+            found += [(f"{line[0]}_{end}", line[1], "percentile", f"{line[2]}: {word} percentile")
+                      for end, word in shares]
         else:
             found += [(f"{line[0]}_{end}", unit or line[1], end, f"{line[2]}: {word}")
                       for end, unit, word in tally]
@@ -319,9 +324,19 @@ def options_of_flowctl():
 @case
 def options_of_commands():
     """flowctl(1) lists the options of the commands."""
-    for command in ("status", "stop", "attach", "plot"):
+    for command in ("status", "stop", "attach", "fetch-dumps", "plot"):
         compare_options([FLOWCTL, command, "--help"],
                         section("flowctl.1", f"flowctl {command}", "Ss"), f"flowctl {command}")
+
+
+@case
+def options_of_flowctl_stop():
+    """flowctl-stop(1) lists the options of the program under its other name"""
+    link = os.path.join(temp_dir(), "flowctl-stop")
+    os.symlink(FLOWCTL, link)
+    text = run(link, "--help")
+    assert text.startswith("Usage: flowctl-stop ["), text
+    compare_options([link, "--help"], section("flowctl-stop.1", "OPTIONS"), "flowctl-stop.1")
 
 
 @case
@@ -336,6 +351,18 @@ def socket_options():
 def options_of_flowd():
     """flowd(8) lists the options of flowd --help, and no others."""
     compare_options([FLOWD, "--help"], section("flowd.8", "OPTIONS"), "flowd.8")
+
+
+@case
+def settings_of_flowd_conf():
+    """flowd.conf(5) lists the options of flowd, but for those that are for command lines only."""
+    expected, _ = help_options(FLOWD, "--help")
+    names = [re.search(r"--([\w-]+)(?:=(.*))?$", head) for head in expected]
+    only_there = ("help", "version", "debug", "config", "make-token",
+                  "test-clock-offset", "test-clock-skew")
+    expected = [" ".join(filter(None, m.groups())) for m in names if m[1] not in only_there]
+    found = [render(words_of(head)) for head, _ in items(section("flowd.conf.5", "SETTINGS"))]
+    same(expected, found, "flowd.conf.5")
 
 
 @case
@@ -469,7 +496,7 @@ def references_are_there():
     for page in PAGES:
         text = read("man", page)
         heads = {" ".join(words_of(h)) for h in re.findall(r"^\.S[hs] (.*)", text, re.M)}
-        for name, number in re.findall(r"\bXr (flow\w*) (\d)", text):
+        for name, number in re.findall(r"\bXr (flow[\w.]*) (\d)", text):
             assert f"{name}.{number}" in PAGES or name.startswith("flowgrind"), (
                 f"{page} refers to {name}({number})")
         for name in re.findall(r"^\.Sx (.*?)(?: [.,;)])*$", text, re.M):

@@ -20,10 +20,11 @@ RATE_UNITS = ("use z, k, M or G (powers of 1024) with b for bit/s or B for byte/
 NO_PORT = "is not a port: it is a number from 1 to 65535"
 NEITHER = "is neither an option nor a command; --help lists both"
 HEADER = "flow 0: the source's blocks (-S) have 20 bytes, but each carries a header of 40 bytes here"
-STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a response (-A) or varying "
+STREAM = ("flow 0: stream framing carries no headers, but a rate (-R), a gap, a response (-A), a one-way delay "
+          "(-I) or varying "
           "sizes need them")
 REFUSING = ("refusing to listen at {}: it is no loopback address, and anybody who reaches it could "
-            "command this daemon; --no-auth allows that")
+            "command this daemon; --token-file prevents that, --no-auth allows it")
 
 
 def complain(program, name, arguments, sentence, status=1, cwd=None):
@@ -141,6 +142,18 @@ bad("--drain -1", "option --drain: '-1' is negative")
 bad("--drain x", "option --drain: 'x' is not a number")
 bad("--drain 3601", "option --drain: '3601' is not within 0s to 3600s")
 
+# ---- dumps
+for text in ("../x", ".x", "a/b", "/x"):
+    bad(["-e", text], f"flow 0: the prefix '{text}' of dump files (-e) may have letters, digits, '.', '_' and '-' "
+        "only, and not begin with a dot: dumps stay in the daemon's directory")
+bad(["-e", "a b"], "option -e: 'a b' is no name")
+bad(["-e", "x" * 32], f"option -e: '{'x' * 32}' is longer than 31 characters")
+bad("-M x", "option -M: 'x' does not say which endpoint it is for: write s= for the source, d= for the destination, or "
+    "b= for both")
+bad("-M s=1", "option -M: takes no value, but '1' was given")
+for text in ("0", "63", "262145"):
+    bad(["--snaplen", text], f"option --snaplen: '{text}' is not within 64B to 262144B")
+
 # ---- sizes
 for text in ("0", "1073741825", "2G"):
     bad(["-S", f"s={text}"], f"option -S: '{text}' is not within 1B to 1073741824B")
@@ -178,6 +191,28 @@ bad("--framing stream -R s=1M", STREAM)
 bad("--framing stream -A s", STREAM)
 bad("--framing foo", "option --framing: 'foo' is none of auto, stream, message")
 bad(["--framing", ""], "option --framing: '' is none of auto, stream, message")
+
+bad("-I x", f"option -I: 'x' {WHICH}")
+bad("-I s=1", "option -I: takes no value, but '1' was given")
+bad("--one-way-delay=", "option --one-way-delay: nothing is given")
+bad("-I --framing stream", STREAM)
+bad("-I -S s=20", HEADER)
+for text in ("ptp", "Estimate", "estimate,sync", ""):
+    bad(["--clock", text], f"option --clock: '{text}' is none of estimate, sync, none")
+bad("--clock", "option --clock needs an argument")
+
+NO_TIME = ("no time is written so: use 2026-11-30T14:30:00 (with Z or +01:00 unless it is local time), "
+           "14:30 or 14:30:05, +10s, or @ and seconds since 1970")
+for text in ("", "now", "14", "25:00", "14:60", "14:30:60", "2:30", "14:30:", "14:30Z", "14:30:05.",
+             "2026-11-30", "2026-11-30T14", "2026-13-30T14:30", "2026-11-30T14:30+1", "26-11-30T14:30",
+             "2026-11-30T14:30:00Zx", "14:30x"):
+    bad(["--start-at", text], f"option --start-at: '{text}': {NO_TIME}")
+bad("--start-at 2026-02-30T10:00Z", "option --start-at: '2026-02-30T10:00Z': there is no such date")
+bad("--start-at +", "option --start-at: '+': '' is not a number")
+bad("--start-at +5y", f"option --start-at: '+5y': '5y' has an unknown unit 'y'; {SECONDS_UNITS}")
+bad("--start-at @x", "option --start-at: '@x': 'x' is not a number")
+for text in ("+25h", "9999-12-31T23:59:59Z", "@9000000000"):
+    bad(["--start-at", text], f"option --start-at: '{text}' is more than a day away")
 
 # ---- -F
 bad("-n 2 -F 9", "option -F: there is no flow 9: with -n 2 the last one is 1")
@@ -243,6 +278,54 @@ bad(f"-O s=TCP_CONGESTION={'x' * 32}",
     f"option -O TCP_CONGESTION: '{'x' * 32}' is longer than 31 characters")
 bad(["-O", "s=TCP_CONGESTION=a b"], "option -O TCP_CONGESTION: 'a b' is no name")
 bad("-O s=TCP_CONGESTION=a=b", "option -O TCP_CONGESTION: 'a=b' is no name")
+
+for name, reason in (
+        ("TCP_MTCP", "its number, 15, was given to TCP_COOKIE_TRANSACTIONS and has no meaning in Linux "
+                     "now; --mptcp asks for Multipath TCP"),
+        ("TCP_ELCN", "its number, 20, means TCP_REPAIR_QUEUE in Linux now"),
+        ("TCP_LCD", "its number, 21, means TCP_QUEUE_SEQ in Linux now")):
+    bad(f"-O b={name}", f"option -O: {name} can't be set: {reason}")
+    bad(f"-O s={name}=1", f"option -O: {name} can't be set: {reason}")
+for name, low, high, unit in (("TCP_MAXSEG", 88, 32767, "B"), ("IP_TTL", 1, 255, ""),
+                              ("TCP_NOTSENT_LOWAT", 1, 2 ** 31 - 1, "B"),
+                              ("TCP_WINDOW_CLAMP", 1, 2 ** 31 - 1, "B"),
+                              ("TCP_USER_TIMEOUT", 1, 2 ** 31 - 1, ""), ("IP_TOS", 0, 255, ""),
+                              ("SO_PRIORITY", 0, 2 ** 31 - 1, ""), ("SO_MARK", 0, 2 ** 32 - 1, "")):
+    bad(f"-O s={name}", f"option -O: {name} needs a value: write {name}=#")
+    for value in ([low - 1] if low else []) + [high + 1]:
+        bad(f"-O s={name}={value}", f"option -O {name}: '{value}' is not within {low}{unit} to "
+                                    f"{high}{unit}")
+for name in ("TCP_CORK", "SO_DEBUG", "IP_MTU_DISCOVER", "ROUTE_RECORD", "TCP_QUICKACK",
+             "TCP_FASTOPEN"):
+    bad(f"-O s={name}=1", f"option -O: {name} takes no value")
+for value in ("x", "0x", "0x1g", "1.5", "1k"):
+    bad(f"-O s=SO_MARK={value}", f"option -O SO_MARK: '{value}' is not a whole number")
+bad("-O s=SO_MARK=0x10000000000000000",
+    "option -O SO_MARK: '0x10000000000000000' is too large")
+bad("-O s=SO_BINDTODEVICE", "option -O: SO_BINDTODEVICE needs a value: write SO_BINDTODEVICE=IF")
+bad("-O d=IP_TOS=3", "flow 0: the destination's IP_TOS=3 sets bits of ECN, which are TCP's own: take "
+                     "a multiple of 4")
+
+# ---- marks and CPUs
+NO_DSCP = ("is no DSCP: it is a number from 0 to 63, or one of df, be, cs0 to cs7, af11 to af43, ef, "
+           "va, le, nqb")
+for text in ("x", "af14", "cs8", "-1", "+1", "efx"):
+    bad(f"-D s={text}", f"option -D: '{text}' {NO_DSCP}")
+for text in ("64", "0x40", "256"):
+    bad(f"-D s={text}", f"option -D: '{text}' is not within 0 to 63")
+for text in ("1.5", "0x", "0xg", "46x"):
+    bad(f"-D s={text}", f"option -D: '{text}' is not a whole number")
+bad("-D ef", f"option -D: 'ef' {WHICH}")
+bad("-D s", "option -D: endpoint 's' has no value: write s=VALUE")
+bad("-D s=ef,s=af11", "option -D: two values for source of flow 0: 'ef' and 'af11'")
+bad("-D s=ef -O s=IP_TOS=40",
+    "flow 0: the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is asked for: give one of them")
+bad("-n 2 -F 1 -D d=0 -O d=IPV6_TCLASS=4",
+    "flow 1: the destination's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is asked for: give one of them")
+bad("--cpu s=x", "option --cpu: 'x' is not a whole number")
+bad("--cpu s=-1", "option --cpu: '-1' is not within 0 to 1023")
+bad("--cpu 1", f"option --cpu: '1' {WHICH}")
+bad("--mptcp=1", "option --mptcp takes no argument")
 
 # ---- two values for one thing: else the order of options would matter
 bad("-T s=1,s=2", "option -T: two values for source of flow 0: '1' and '2'")
@@ -437,6 +520,13 @@ for option in ("--lease", "--retain"):
         bad_daemon([option, text],
                    f"option {option}: '{text}' is not within 1 s to 30 days, in whole seconds")
     bad_daemon([option, "x"], f"option {option}: 'x' is not a number")
+bad_daemon("--test-clock-offset 1y", f"option --test-clock-offset: '1y' has an unknown unit 'y'; "
+                                      f"{SECONDS_UNITS}")
+bad_daemon("-p 0 --test-clock-offset -8783h",
+           "option --test-clock-offset: this host was not up for that long, so that its clock would "
+           "be negative")
+bad_daemon("--test-clock-skew 1e6",
+           "option --test-clock-skew: '1e6' is not within -100000 to 100000")
 for text in ("foo", ""):
     bad_daemon(["--log-level", text], f"option --log-level: '{text}' is not a log level: error, "
                                       "warning, info, debug or trace")

@@ -12,9 +12,9 @@ from flowrig_api import (ABSENT, FAULT_BAD_CALL, FAULT_BAD_STATE, FAULT_CONGESTI
                          unpack)
 from flowrig_test import SANITIZED, Daemon, case, main, wait_for
 
-METHODS = ["flowd.clock", "flowd.describe", "flowd.status", "flowd.stop_all", "reports.schema",
-           "session.close", "session.open", "session.prepare", "session.prepared", "session.renew",
-           "session.reports", "session.start", "session.stop"]
+METHODS = ["dumps.list", "dumps.read", "flowd.clock", "flowd.describe", "flowd.status",
+           "flowd.stop_all", "reports.schema", "session.close", "session.open", "session.prepare",
+           "session.prepared", "session.renew", "session.reports", "session.start", "session.stop"]
 # What is there for the asking: enough for a few words, no more.
 UNKNOWN = "~unknown member 'nonsense'"
 
@@ -167,7 +167,8 @@ def encodings():
     for one, other in zip(packed, table):
         assert one == other, {k: (one[k], other[k]) for k in one if one[k] != other[k]}
         assert one.sections == other.sections
-    assert {"info"} == {name for row in table for name in row.sections}
+    assert {"info", "rtt_histogram", "iat_histogram"} == {
+        name for row in table for name in row.sections}
     assert any(value is None for value in table[0].values())
     expect_fault(FAULT_BAD_CALL, "encoding: 'nonsense' is neither packed nor table",
                  s.rpc.session.reports, {"session": s.id, "encoding": "nonsense"})
@@ -603,17 +604,20 @@ def report_memory():
     """Where reports find no room, the session fails, and says exactly how many were lost"""
     daemon = Daemon("--report-memory", "64k")
     s = Session(daemon)
-    # 32 flows between the daemon and itself: 64 rows at the start, 64 at the end, room for some 70.
-    prepare_flows(s, s, 32, source=0.6, settings={"summarize_only": True})
+    columns = len(s.rpc.reports.schema({})["columns"])
+    # Flows between the daemon and itself, so many that there is room for their rows at the start,
+    # which have a text of up to 200 bytes, but not for as many at the end.
+    flows = 65536 // (8 * columns + 200) // 2
+    prepare_flows(s, s, flows, source=0.6, settings={"summarize_only": True})
     s.start()
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
     status = s.state()[0]
-    assert status["state"] == "failed" and status["bytes"] <= 65536, status
+    assert status["state"] == "failed" and status["bytes"] <= 131072, status
     rows = s.collect()
     assert s.last["state"] == "failed"
     kinds = [row["kind"] for row in rows]
-    assert kinds.count(2) == 64, "the rows from before the memory was used up"
-    assert s.last["lost"] == 128 - len(rows) > 0, (s.last["lost"], len(rows))
+    assert kinds.count(2) == 2 * flows, "the rows from before the memory was used up"
+    assert s.last["lost"] == 4 * flows - len(rows) > 0, (s.last["lost"], len(rows))
     assert s.last["failure"] == (
         f"{s.last['lost']} reports found no room in the daemon's report memory of 65536 bytes "
         "(--report-memory), and the flows were stopped"), s.last["failure"]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whole runs over the loopback interface: good ones of many kinds, and what happens when something
 breaks."""
+import http.client
 import http.server
 import math
 import os
@@ -15,7 +16,7 @@ import xmlrpc.client
 
 from flowrig_api import Session, destination
 from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, FlowLog, Skip, at_end, case,
-                          expect, flowctl, hosts, long_case, main, need_program, need_root,
+                          expect, flowctl, hosts, long_case, main, need_program, need_root, note,
                           run_logged, start_flowctl, temp_dir, wait_for)
 
 NO_NAME = "a" * 64  # the resolver refuses it without asking anybody
@@ -100,6 +101,52 @@ def two_hundred_flows():
     assert total_bytes(result) == received == log.total("D", "rx_bytes"), (
         total_bytes(result), received, log.total("D", "rx_bytes"))
     assert sessions(one) == sessions(two) == []
+
+
+class Between:
+    """Stands between flowctl and a daemon, and notes which methods are called."""
+
+    def __init__(self, daemon):
+        between = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                between.methods.append(re.search(rb"<methodName>(.*?)</methodName>", body)[1].decode())
+                connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=60)
+                connection.request("POST", self.path, body, {"Content-Type": "text/xml"})
+                answer = connection.getresponse().read()
+                connection.close()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/xml")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.methods = []
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.control = f"127.0.0.1:{server.server_port}"
+        at_end(server.server_close)
+        at_end(server.shutdown)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+@case
+def few_calls():
+    """Preparing 200 flows on two daemons takes a handful of calls to each"""
+    ends = [Between(Daemon()), Between(Daemon())]
+    expect(flowctl("-H", hosts(*ends), "-n", 200, "-T", "s=0.3", "-i", "0.1", "-q"))
+    for end in ends:
+        before = end.methods[:end.methods.index("session.start")]
+        calls = [name for name in before if name != "flowd.clock"]
+        note(f"{calls}, and {before.count('flowd.clock')} exchanges of clocks")
+        assert len(calls) <= 8, calls
+        assert calls.count("session.prepare") == 1, calls
 
 
 @case
@@ -279,6 +326,17 @@ def both_framings():
     assert s["tx_requests"] == s["tx_bytes"] // 8192, "blocks follow from bytes"
     assert {row["minIAT"] for row in log.of("D", 0)} == {math.inf}, "stream mode knows no single block"
     assert all(row["minIAT"] < math.inf for row in log.of("D", 1) if row["requ_in"] > 1)
+
+
+@case
+def touched_data():
+    """--touch-data: every byte is counted as without, in both modes"""
+    _, log = run_logged("--embedded", "-n", 3, "-T", "s=0.5", "-i", "0.1", "--touch-data", "-F", 1,
+                        "-S", "s=1000000", "--framing", "message", "-F", 2, "-A", "s", "-S", "s=64k")
+    for flow in range(3):
+        check_rows(log, flow, 0.5, 0.1)
+        check_bytes(log, flow)
+        assert log.finals["D", flow]["rx_bytes"] > 0
 
 
 @case
@@ -645,7 +703,13 @@ def stopped_by_others():
                                  for daemon in (one, two)), result.out
     assert process.wait(60) == 0, process.err
     assert re.search(r"^# total: flows = 2, failed = 0, ", process.out, re.M)
+    link = os.path.join(temp_dir(), "flowctl-stop")
+    os.symlink(FLOWCTL, link)
+    by_name = subprocess.run([link, one.control], text=True, capture_output=True, timeout=30)
+    nobody = subprocess.run([link], text=True, capture_output=True, timeout=30)
+    assert nobody.returncode == 1 and "flowctl-stop HOST" in nobody.stderr, nobody
     result = expect(flowctl("stop", one.control))
+    assert (by_name.returncode, by_name.stdout) == (0, result.out), by_name
     assert result.out == f"{one.control}: stopped 0 flow endpoints of 0 sessions\n"
 
 
@@ -711,7 +775,6 @@ def refused_congestion_control():
 @case
 def port_range_used_up():
     """--data-ports: flows with equal options share a port; when none is left, a sentence"""
-    port = closed_port()
     with socket.socket() as probe:  # one that is free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
@@ -724,13 +787,22 @@ def port_range_used_up():
     expect(flowctl("-H", hosts(one), "-n", 2, "-B", "d=100000", "-T", "s=0.1", "-q"))
 
 
+def taken_before_free():
+    """A listening socket at a port behind which the next one is free."""
+    while True:
+        taken = socket.create_server(("127.0.0.1", 0))
+        try:
+            with socket.create_server(("", taken.getsockname()[1] + 1)):
+                return taken
+        except (OSError, OverflowError):
+            taken.close()
+
+
 @case
 def data_port_in_use():
     """A data port that another program has: the next of the range is taken"""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with taken_before_free() as taken:
         port = taken.getsockname()[1]
-        with socket.create_server(("", port + 1)):
-            pass
         one = Daemon("--data-ports", f"{port}-{port + 1}")
         _, log = run_logged("-H", hosts(one), "-T", "s=0.2", "-i", "0.1")
         assert f":{port + 1}" in " ".join(f"{k}={v}" for k, v in log.finals["D", 0].items())

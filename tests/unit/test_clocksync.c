@@ -1,157 +1,204 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/clocksync.c: the clocks of all daemons, and how far any two can be apart. */
+/* Tests controller/clocksync.c: how one simulated daemon sees the clock of another, by exchanges of
+ * each with the controller. */
 #include "clocksync.c"
+
+#include <math.h>
 
 #include "unit.h"
 
-enum { ROUNDS = 20000, DAEMONS_MAX = 6 };
+enum { TRIALS = 300 };
 
-/* An exchange with a daemon whose clock is ahead by `offset`: `out` ns there, `held` by it, `back`
- * ns on the way home. */
-static void exchange(struct clocksync *clocks, size_t daemon, int64_t at, int64_t offset,
-                     int64_t out, int64_t held, int64_t back)
+/* A daemon's clock and the path to it. */
+struct daemon {
+    int64_t offset;
+    double drift, there, back, noise;
+};
+
+static double random_real(double low, double high)
 {
-    struct clock_reply reply = {.received = at + out + offset, .sent = at + out + held + offset};
-    clocksync_add(clocks, daemon, at, at + out + held + back, &reply);
+    return low + (high - low) * ((double)(random_bits() >> 11) / 0x1p53);
 }
 
-static void nothing_is_known_at_first(void **state)
+static int64_t clock_at(const struct daemon *daemon, int64_t local)
 {
-    (void)state;
-    struct clocksync *clocks = clocksync_new(3);
-    assert_int_equal(clocks->count, 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(clocksync_remote(clocks, i, 12345), 12345);
-    assert_true(clocksync_bound(clocks) == CLOCK_NEVER);
-    clocksync_free(clocks);
-    clocksync_free(NULL);
+    return local + daemon->offset + llround((double)local * daemon->drift);
 }
 
-static void instants_are_those_of_the_daemon(void **state)
+/* When this clock shows `time`: by Newton's method, as the drift is small. */
+static int64_t local_at(const struct daemon *daemon, int64_t time)
 {
-    (void)state;
-    struct clocksync *clocks = clocksync_new(2);
-    /* t1 = 1000, t2 = 501300, t3 = 501350, t4 = 1650: ((t2-t1) + (t3-t4)) / 2 = 500000. */
-    clocksync_add(clocks, 0, 1000, 1650, &(struct clock_reply){.received = 501300, .sent = 501350});
-    assert_int_equal(clocksync_remote(clocks, 0, 0), 500000);
-    assert_int_equal(clocksync_remote(clocks, 0, -700000), -200000);
-    assert_int_equal(clocks->estimates[0].bound, 301); /* half of 650 - 50, rounded up */
-    /* The other's is its own. */
-    assert_int_equal(clocksync_remote(clocks, 1, 0), 0);
-    clocksync_add(clocks, 1, 0, 10, &(struct clock_reply){.received = -95, .sent = -95});
-    assert_int_equal(clocksync_remote(clocks, 1, 1000), 900);
-    assert_int_equal(clocksync_remote(clocks, 0, 1000), 501000);
-    clocksync_free(clocks);
+    int64_t local = time - daemon->offset;
+    for (int i = 0; i < 5; i++)
+        local -= clock_at(daemon, local) - time;
+    return local;
 }
 
-static void the_best_exchange_counts(void **state)
+static struct daemon random_daemon(void)
 {
-    (void)state;
-    struct clocksync *clocks = clocksync_new(1);
-    exchange(clocks, 0, 0, 1000000, 5000, 100, 1000); /* off by (5000 - 1000) / 2 */
-    assert_int_equal(clocksync_remote(clocks, 0, 0), 1002000);
-    exchange(clocks, 0, 100000, 1000000, 300, 70000, 300);
-    assert_int_equal(clocksync_remote(clocks, 0, 0), 1000000);
-    exchange(clocks, 0, 200000, 1000000, 9000, 0, 0);
-    assert_int_equal(clocksync_remote(clocks, 0, 0), 1000000);
-    clocksync_free(clocks);
+    double scale = exp(random_real(log(2e3), log(5e7)));
+    return (struct daemon){
+        .offset = (int64_t)random_bits() >> (4 + random_below(40)),
+        .drift = random_real(-400e-6, 400e-6),
+        .there = scale * random_real(0, 1),
+        .back = scale * random_real(0, 1),
+        .noise = scale,
+    };
 }
 
-/* All endpoints on one clock are no error apart. */
-static void one_daemon_has_no_error(void **state)
+static void exchange(struct clocksync *clocks, size_t index, const struct daemon *daemon,
+                     int64_t now)
 {
-    (void)state;
-    struct clocksync *clocks = clocksync_new(1);
-    exchange(clocks, 0, 0, 77, 1000, 0, 1000);
-    assert_int_equal(clocksync_bound(clocks), 0);
-    clocksync_free(clocks);
+    int64_t came = now + llround(daemon->there + daemon->noise * random_real(0, 1));
+    int64_t back = came + llround(daemon->back + daemon->noise * random_real(0, 1));
+    struct clock_reply reply = {.received = clock_at(daemon, came), .sent = clock_at(daemon, came)};
+    clocksync_add(clocks, index, now, back, &reply);
 }
 
-static void the_bound_is_that_of_the_worst_two(void **state)
+/* What a daemon makes of the peer's times, before and after the map was made, is within the bound
+ * of the truth. */
+static void maps_hold_between_two_daemons(void **state)
 {
     (void)state;
-    /* In every order: 100 + 1, 3000 + 1 and 500 + 1 ns; the worst two are 3502 together. */
-    static const int64_t half[] = {100, 3000, 500};
-    static const size_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
-                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-    for (int i = 0; i < 6; i++) {
-        struct clocksync *clocks = clocksync_new(3);
-        for (size_t k = 0; k < 3; k++) {
-            assert_true(clocksync_bound(clocks) == CLOCK_NEVER);
-            exchange(clocks, k, 0, 0, half[orders[i][k]], 0, half[orders[i][k]]);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct clocksync *clocks = clocksync_new(2, CLOCK_MODE_ESTIMATE);
+        struct daemon daemons[2] = {random_daemon(), random_daemon()};
+        int64_t now = 0, rounds = 1 + (int64_t)random_below(40);
+        for (int64_t i = 0; i < rounds; i++) {
+            exchange(clocks, 0, &daemons[0], now);
+            exchange(clocks, 1, &daemons[1], now + (int64_t)random_below(1000000));
+            now += (int64_t)random_below(2000000000);
         }
-        assert_int_equal(clocksync_bound(clocks), 3502);
+        for (size_t own = 0; own < 2; own++) {
+            const struct daemon *peer = &daemons[1 - own];
+            struct clock_map map;
+            assert_true(clocksync_map(clocks, own, 1 - own, now, &map));
+            for (int i = 0; i < 20; i++) {
+                int64_t instant = now + (int64_t)random_below(4000000000) - NS_PER_SEC, seen, bound;
+                assert_true(clock_map_apply(&map, clock_at(peer, instant), &seen, &bound));
+                int64_t error = seen - clock_at(&daemons[own], instant);
+                if (llabs(error) > bound)
+                    fail_msg("off by %" PRId64 ", bound %" PRId64, error, bound);
+            }
+        }
         clocksync_free(clocks);
     }
 }
 
-static void equal_bounds_are_added(void **state)
+/* The same for the start: an instant told to a daemon, and when it was, looking back. */
+static void starts_hold(void **state)
 {
     (void)state;
-    struct clocksync *clocks = clocksync_new(2);
-    exchange(clocks, 0, 0, 5, 200, 0, 200);
-    exchange(clocks, 1, 0, 9, 200, 0, 200);
-    assert_int_equal(clocksync_bound(clocks), 402);
-    clocksync_free(clocks);
-}
-
-static void exchanges_without_sense_are_left_out(void **state)
-{
-    (void)state;
-    struct clocksync *clocks = clocksync_new(2);
-    exchange(clocks, 0, 0, 0, 100, 0, 100);
-    /* Held longer than the whole exchange took; sent before received; out of range. */
-    clocksync_add(clocks, 1, 0, 100, &(struct clock_reply){.received = 0, .sent = 101});
-    clocksync_add(clocks, 1, 0, 100, &(struct clock_reply){.received = 50, .sent = 49});
-    clocksync_add(clocks, 1, 0, 100, &(struct clock_reply){.received = INT64_MIN, .sent = 1});
-    assert_true(clocksync_bound(clocks) == CLOCK_NEVER);
-    assert_int_equal(clocksync_remote(clocks, 1, 7), 7);
-    clocksync_free(clocks);
-}
-
-/* What the bound promises: any two estimates are no further apart than it, however the paths are.
- */
-static void random_clocks_are_within_the_bound(void **state)
-{
-    (void)state;
-    for (int round = 0; round < ROUNDS; round++) {
-        size_t count = 1 + random_below(DAEMONS_MAX);
-        struct clocksync *clocks = clocksync_new(count);
-        int64_t offsets[DAEMONS_MAX], worst = 0;
-        for (size_t i = 0; i < count; i++) {
-            offsets[i] = (int64_t)(random_bits() >> 4) - (INT64_C(1) << 59);
-            for (int k = 1 + (int)random_below(CLOCKSYNC_ROUNDS); k > 0; k--)
-                exchange(clocks, i, (int64_t)random_below(1000000), offsets[i],
-                         (int64_t)random_below(UINT64_C(1) << random_below(32)),
-                         (int64_t)random_below(100000),
-                         (int64_t)random_below(UINT64_C(1) << random_below(32)));
-        }
-        int64_t bound = clocksync_bound(clocks);
-        assert_true(bound >= 0 && bound < CLOCK_NEVER);
-        for (size_t i = 0; i < count; i++)
-            for (size_t k = 0; k < count; k++) {
-                int64_t one = clocksync_remote(clocks, i, 0) - offsets[i];
-                int64_t other = clocksync_remote(clocks, k, 0) - offsets[k];
-                assert_true(one - other <= bound);
-                int64_t sum = clocks->estimates[i].bound + clocks->estimates[k].bound;
-                worst = i != k && sum > worst ? sum : worst;
-            }
-        assert_int_equal(bound, worst); /* and no larger than it has to be */
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct clocksync *clocks = clocksync_new(1, CLOCK_MODE_NONE);
+        struct daemon daemon = random_daemon();
+        struct clock_estimate estimate;
+        int64_t now = 0, bound;
+        for (int i = 0; i < 30; i++, now += NS_PER_SEC)
+            exchange(clocks, 0, &daemon, now);
+        int64_t start = now + (int64_t)random_below(5000000000);
+        int64_t told = clocksync_remote(clocks, 0, start);
+        clockfit_estimate(&clocks->daemons[0].fit, start, &estimate);
+        assert_true(llabs(local_at(&daemon, told) - start) <= estimate.bound + 2);
+        for (int i = 0; i < 30; i++, now += NS_PER_SEC)
+            exchange(clocks, 0, &daemon, now);
+        int64_t was = clocksync_local(clocks, 0, told, start, &bound);
+        assert_true(llabs(was - local_at(&daemon, told)) <= bound + bound / 1000 + 2);
+        assert_true(bound <= estimate.bound + 2); /* more is known now */
         clocksync_free(clocks);
+    }
+}
+
+static void a_clock_is_itself(void **state)
+{
+    struct clocksync *clocks = clocksync_new(2, CLOCK_MODE_ESTIMATE);
+    struct clock_map map = {.bound = 5};
+    (void)state;
+    assert_true(clocksync_map(clocks, 1, 1, 12345, &map));
+    assert_true(!map.offset && !map.bound && !map.rate_ppb && !map.bound_ppb);
+    clocksync_free(clocks);
+}
+
+static void nothing_is_known_without_exchanges(void **state)
+{
+    struct daemon daemon = {.offset = 5};
+    int64_t bound;
+    (void)state;
+    for (int mode = CLOCK_MODE_ESTIMATE; mode <= CLOCK_MODE_NONE; mode++) {
+        struct clocksync *clocks = clocksync_new(2, (enum clock_mode)mode);
+        struct clock_map map;
+        assert_false(clocksync_map(clocks, 0, 1, 0, &map));
+        assert_int_equal(clocksync_bound(clocks, 0), CLOCK_NEVER);
+        exchange(clocks, 0, &daemon, 0);
+        assert_false(clocksync_map(clocks, 0, 1, 0, &map));
+        assert_false(clocksync_map(clocks, 1, 0, 0, &map));
+        clocksync_local(clocks, 1, 77, 0, &bound);
+        assert_int_equal(bound, CLOCK_NEVER);
+        exchange(clocks, 1, &daemon, 0);
+        assert_int_equal(clocksync_map(clocks, 0, 1, 0, &map), mode != CLOCK_MODE_NONE);
+        assert_true(clocksync_bound(clocks, 0) < CLOCK_NEVER);
+        clocksync_free(clocks);
+    }
+}
+
+/* The monotonic clocks differ by anything; the wall clocks are taken to be one. */
+static void trusted_clocks_map_by_the_wall(void **state)
+{
+    struct clocksync *clocks = clocksync_new(2, CLOCK_MODE_SYNC);
+    struct clock_map map;
+    int64_t seen, bound;
+    (void)state;
+    clocksync_add(
+        clocks, 0, 0, 1000,
+        &(struct clock_reply){
+            .received = 500, .sent = 600, .wall = 1000600, .wall_error = 20, .max_error_us = 3});
+    clocksync_add(clocks, 1, 0, 1000,
+                  &(struct clock_reply){.received = 70500,
+                                        .sent = 70600,
+                                        .wall = 1000610,
+                                        .wall_error = 30,
+                                        .max_error_us = 4});
+    assert_true(clocksync_map(clocks, 0, 1, 0, &map));
+    assert_int_equal(map.rate_ppb, 0);
+    /* At the wall's 1000700 the clock of 1 shows 70690, and that of 0 shows 700. */
+    assert_true(clock_map_apply(&map, 70690, &seen, &bound));
+    assert_int_equal(seen, 700);
+    assert_int_equal(bound, 3000 + 4000 + 20 + 30);
+    clocksync_free(clocks);
+}
+
+/* What a broken or hostile daemon may say does no harm but to what is said of it. */
+static void wild_replies_do_no_harm(void **state)
+{
+    (void)state;
+    for (int mode = CLOCK_MODE_ESTIMATE; mode <= CLOCK_MODE_SYNC; mode++) {
+        for (int trial = 0; trial < TRIALS; trial++) {
+            struct clocksync *clocks = clocksync_new(2, (enum clock_mode)mode);
+            struct clock_map map;
+            int64_t bound;
+            for (int i = 0; i < 5; i++) {
+                int64_t time = (int64_t)random_bits();
+                clocksync_add(clocks, (size_t)i % 2, i * 1000, i * 1000 + 500,
+                              &(struct clock_reply){
+                                  .received = time, .sent = time, .wall = (int64_t)random_bits()});
+            }
+            clocksync_map(clocks, 0, 1, 5000, &map);
+            clocksync_remote(clocks, 0, INT64_MAX / 2);
+            clocksync_local(clocks, 1, INT64_MIN, 5000, &bound);
+            clocksync_free(clocks);
+        }
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_known_at_first),
-        cmocka_unit_test(instants_are_those_of_the_daemon),
-        cmocka_unit_test(the_best_exchange_counts),
-        cmocka_unit_test(one_daemon_has_no_error),
-        cmocka_unit_test(the_bound_is_that_of_the_worst_two),
-        cmocka_unit_test(equal_bounds_are_added),
-        cmocka_unit_test(exchanges_without_sense_are_left_out),
-        cmocka_unit_test(random_clocks_are_within_the_bound),
+        cmocka_unit_test(maps_hold_between_two_daemons),
+        cmocka_unit_test(starts_hold),
+        cmocka_unit_test(a_clock_is_itself),
+        cmocka_unit_test(nothing_is_known_without_exchanges),
+        cmocka_unit_test(trusted_clocks_map_by_the_wall),
+        cmocka_unit_test(wild_replies_do_no_harm),
     };
     seed_random();
     return cmocka_run_group_tests_name("clocksync", tests, NULL, NULL);

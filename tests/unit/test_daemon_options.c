@@ -63,9 +63,12 @@ static void test_defaults(void **state)
     assert_int_equal(options.max_flows, 20000);
     assert_int_equal(options.max_sessions, 256);
     assert_int_equal(options.report_memory, 256 * 1024 * 1024);
+    assert_int_equal(options.dump_file_size, INT64_C(1) << 30);
+    assert_int_equal(options.dump_space, INT64_C(4) << 30);
     assert_int_equal(options.lease_s, 15);
     assert_int_equal(options.retain_s, 3600);
     assert_int_equal(options.log_level, LOG_LEVEL_WARNING);
+    assert_false(options.log_level_given);
     assert_false(options.no_auth);
     assert_false(options.help);
     assert_false(options.version);
@@ -105,6 +108,12 @@ static void test_numbers(void **state)
         {"--lease=2000ms", NUMBER(lease_s), 2},
         {"--retain=24h", NUMBER(retain_s), 86400},
         {"--retain=2592000", NUMBER(retain_s), 2592000},
+        {"--test-clock-offset=3", NUMBER(clock_offset), 3000000000},
+        {"--test-clock-offset -3.5", NUMBER(clock_offset), -3500000000},
+        {"--test-clock-offset=20ms", NUMBER(clock_offset), 20000000},
+        {"--test-clock-skew=50", NUMBER(clock_skew_ppb), 50000},
+        {"--test-clock-skew=-0.5", NUMBER(clock_skew_ppb), -500},
+        {"--test-clock-skew=100000", NUMBER(clock_skew_ppb), 100000000},
         {"--data-ports=6000-6100", NUMBER(data_port_low), 6000},
         {"--data-ports=6000-6100", NUMBER(data_port_high), 6100},
         {"--data-ports=1-65535", NUMBER(data_port_low), 1},
@@ -182,6 +191,7 @@ static void test_log_levels(void **state)
         snprintf(text, sizeof text, "--log-level=%s", names[i]);
         check_good(&line, text, &options);
         assert_int_equal(options.log_level, i);
+        assert_true(options.log_level_given);
     }
 }
 
@@ -229,6 +239,12 @@ static void test_refusals(void **state)
         {"--data-ports=1-2-3", "option --data-ports: '2-3' is not a whole number"},
         {"--log-level=loud", "option --log-level: 'loud' is not a log level: error, warning, info, "
                              "debug or trace"},
+        {"--test-clock-offset=x", "option --test-clock-offset: 'x' is not a number"},
+        {"--test-clock-offset=9000h", "option --test-clock-offset: '9000h' is more than 366 days"},
+        {"--test-clock-skew=x", "option --test-clock-skew: 'x' is not a number"},
+        {"--test-clock-skew=100001",
+         "option --test-clock-skew: '100001' is not within -100000 to 100000"},
+        {"--test-clock-skew=nan", "option --test-clock-skew: 'nan' is not a number"},
         {"--no-auth=yes", "option --no-auth takes no argument"},
         {"--bind", "option --bind needs an argument"},
         {"-x", "unknown option -x; --help lists the options"},

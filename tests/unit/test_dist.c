@@ -37,15 +37,9 @@ static void constants(void **state)
         const char *text;
         double value;
     } cases[] = {
-        {"C:8192", 8192},
-        {"C:0", 0},
-        {"C:1.5", 1.5},
-        {"C:-5", -5},
-        {"C:1e9", 1e9},
-        {"C:.5", .5},
-        {"C:1073741824", 1073741824},
-        {"C:1e308", 1e308},
-        {"C:0040", 40.0},
+        {"C:8192", 8192},   {"C:0", 0},       {"C:1.5", 1.5},
+        {"C:1e9", 1e9},     {"C:.5", .5},     {"C:1073741824", 1073741824},
+        {"C:1e308", 1e308}, {"C:0040", 40.0},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -56,12 +50,41 @@ static void constants(void **state)
     }
 }
 
+static void all_kinds(void **state)
+{
+    static const struct {
+        const char *text;
+        struct dist dist;
+    } cases[] = {
+        {"U:40:10000", {DIST_UNIFORM, 40, 10000}},
+        {"U:5:5", {DIST_UNIFORM, 5, 5}},
+        {"E:0.01", {DIST_EXPONENTIAL, 0.01, 0}},
+        {"N:2000:50", {DIST_NORMAL, 2000, 50}},
+        {"N:0.008:0", {DIST_NORMAL, 0.008, 0}},
+        {"L:9055:115.17", {DIST_LOGNORMAL, 9055, 115.17}},
+        {"P:1.5:1000", {DIST_PARETO, 1.5, 1000}},
+        {"W:1000:0.5", {DIST_WEIBULL, 1000, 0.5}},
+        {"F:0", {DIST_EMPIRICAL, 0, 0}},
+        {"F:15", {DIST_EMPIRICAL, 15, 0}},
+        {"F:1e+300", {DIST_EMPIRICAL, 1e300, 0}}, /* whether there is such a table is asked later */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[DIST_TEXT_MAX];
+        struct dist dist;
+        assert_true(dist_parse(cases[i].text, &dist, NULL));
+        assert_true(dist_equal(&dist, &cases[i].dist));
+        dist_format(&dist, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void texts_that_are_none(void **state)
 {
     static const struct {
         const char *text, *reason;
     } cases[] = {
-        {"", "'' names no distribution; it reads like C:8192"},
+        {"", "'' names no distribution: it begins with C:, U:, E:, N:, L:, P:, W: or F:"},
         {"C", "'C' names no distribution"},
         {"8192", "'8192' names no distribution"},
         {"c:8192", "'c:8192' names no distribution"},
@@ -80,6 +103,24 @@ static void texts_that_are_none(void **state)
         {"C:1:2", "constant distribution takes 1 number"},
         {"C:1:", "constant distribution takes 1 number"},
         {"C::", "constant distribution takes 1 number"},
+        {"C:-5", "'C:-5': the first parameter must not be below 0"},
+        {"U:1", "uniform distribution takes 2 numbers"},
+        {"U:2:1", "'U:2:1': the minimum is above the maximum"},
+        {"U:-1:1", "'U:-1:1': the first parameter must not be below 0"},
+        {"U:1:2:3", "'2:3' is not a number"},
+        {"E:0", "'E:0': the first parameter must be above 0"},
+        {"E:1:2", "exponential distribution takes 1 number"},
+        {"N:1", "normal distribution takes 2 numbers"},
+        {"N:1:-1", "'N:1:-1': the second parameter must not be below 0"},
+        {"L:0:1", "'L:0:1': the first parameter must be above 0"},
+        {"L:1:-.1", "'L:1:-.1': the second parameter must not be below 0"},
+        {"P:0:1", "'P:0:1': the first parameter must be above 0"},
+        {"P:1:0", "'P:1:0': the second parameter must be above 0"},
+        {"W:0:1", "'W:0:1': the first parameter must be above 0"},
+        {"W:1:0", "'W:1:0': the second parameter must be above 0"},
+        {"F:1.5", "'F:1.5' is no number of a table"},
+        {"F:-1", "'F:-1': the first parameter must not be below 0"},
+        {"F:table", "'table' is not a number"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -145,6 +186,7 @@ static void random_doubles_survive_bit_for_bit(void **state)
         uint64_t bits = random_bits();
         struct dist dist = {.kind = DIST_CONSTANT}, read;
         memcpy(&dist.a, &bits, sizeof dist.a);
+        dist.a = dist.a < 0 ? -dist.a : dist.a;
         if (dist.a - dist.a != 0) /* not finite */
             continue;
         dist_format(&dist, text);
@@ -173,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constants),
+        cmocka_unit_test(all_kinds),
         cmocka_unit_test(texts_that_are_none),
         cmocka_unit_test(one_number_too_many_is_quoted),
         cmocka_unit_test(texts_that_are_too_long),

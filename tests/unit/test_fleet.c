@@ -116,6 +116,9 @@ static void answers_are_decoded(void **state)
     snprintf(answer, sizeof answer, "%s",
              BEFORE "<struct>" MEMBER("received", "<string>9000000000123</string>")
                  MEMBER("sent", "<i4>77</i4>") MEMBER("wall", "<i8>5</i8>")
+                     MEMBER("wall_error", "<i4>0</i4>") MEMBER("synchronised", "<boolean>0</boolean>")
+                     MEMBER("status", "<i4>64</i4>") MEMBER("max_error_us", "<i4>16</i4>")
+                     MEMBER("est_error_us", "<i4>16</i4>")
                      MEMBER("newer", "<string>than this flowctl</string>") "</struct>" BEHIND);
     enum fleet_outcome outcome = decode(answer, &reply, &fail);
     if (outcome != FLEET_ANSWERED)
@@ -201,10 +204,19 @@ static void answers_that_do_not_come(void **state)
          "no flowd can be reached at [fd00::1]:5999: it is so"},
         {CURLE_OPERATION_TIMEDOUT, FLEET_NOT_REACHED, "",
          "no flowd can be reached at [fd00::1]:5999: no answer within 5 s"},
-        {CURLE_GOT_NOTHING, FLEET_BROKEN, "empty",
+        {CURLE_RECV_ERROR, FLEET_BROKEN, "reset",
          "the connection to flowd at [fd00::1]:5999 "
-         "broke: empty"},
+         "broke: reset"},
+        {CURLE_RECV_ERROR, FLEET_BROKEN, "", NULL},
+        {CURLE_GOT_NOTHING, FLEET_BROKEN, "empty",
+         "what answers at [fd00::1]:5999 does not speak HTTP: empty; a flowd that was started with "
+         "--token-file is talked to with --token-file, and one without without"},
         {CURLE_GOT_NOTHING, FLEET_BROKEN, "", NULL},
+        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, FLEET_BROKEN, "",
+         "what answers at [fd00::1]:5999 has another key than a moment ago, so somebody else may "
+         "be answering there; the token was not sent to it"},
+        {CURLE_PEER_FAILED_VERIFICATION, FLEET_BROKEN, "it is over",
+         "the certificate of flowd at [fd00::1]:5999 is refused: it is over (--tls-ca)"},
     };
     (void)state;
     struct fleet *fleet = fleet_new(never_done, NULL, -1);

@@ -124,15 +124,23 @@ static struct worker worker;
 static struct endpoint_settings ends[ENDPOINTS];
 static struct flow_settings flow_settings;
 
-/* Payload lies within the worker's zeros, the rest is headers. */
+/* Whether a part lies within the memory of a kind of payload. */
+static bool within(const uint8_t *begin, size_t length, const uint8_t *memory, size_t size)
+{
+    return begin >= memory && begin < memory + size && begin + length <= memory + size;
+}
+
+/* Payload lies within the worker's zeros or numbers, the rest is headers. */
 static void check_parts(const struct msghdr *message)
 {
     for (size_t i = 0; i < message->msg_iovlen; i++) {
         const uint8_t *begin = message->msg_iov[i].iov_base;
         size_t length = message->msg_iov[i].iov_len;
-        bool zero = begin >= worker.zeros && begin < worker.zeros + WORKER_ZEROS_SIZE;
         assert_true(length > 0);
-        assert_true(length <= (zero ? WORKER_ZEROS_SIZE : BLOCK_HEADER_SIZE));
+        assert_true(
+            within(begin, length, worker.zeros, WORKER_ZEROS_SIZE) ||
+            within(begin, length, worker.numbers, WORKER_ZEROS_SIZE + WORKER_NUMBERS_PERIOD) ||
+            length <= BLOCK_HEADER_SIZE);
     }
 }
 
@@ -143,7 +151,8 @@ static int set_up(void **state)
     sending.takes = ALL;
     receiving.most = 0;
     pthread_once(&zeros.once, make_zeros);
-    worker = (struct worker){.zeros = zeros.memory, .zeros_fd = zeros.fd, .epoll = -1};
+    worker = (struct worker){
+        .zeros = zeros.memory, .numbers = zeros.numbers, .zeros_fd = zeros.fd, .epoll = -1};
     worker.scratch = malloc(WORKER_SCRATCH_SIZE);
     worker.ring = ring_new(1 << 24);
     list_init(&worker.runnable);
@@ -156,6 +165,7 @@ static int set_up(void **state)
     schema_defaults(&endpoint_settings_schema, &ends[DESTINATION]);
     schema_defaults(&flow_settings_schema, &flow_settings);
     ends[SOURCE].duration = 10 * NS_PER_SEC;
+    ends[SOURCE].pushy = ends[DESTINATION].pushy = 1;
     flow_settings.summarize_only = 1;
     flow_settings.framing = FRAMING_MESSAGE;
     return 0;
@@ -201,6 +211,7 @@ static struct flow *running_flow(enum endpoint endpoint, int fd)
     flow->tx.active = flow->tx.started = flow_own_settings(flow)->duration > 0;
     flow->rx.active = flow->rx.started = flow_peer_settings(flow)->duration > 0;
     flow->tx.opened = flow->rx.opened = true;
+    flow->tx.stop = flow->tx.to = now_is + flow_own_settings(flow)->duration;
     pacer_start(&flow->pacer, flow_own_settings(flow)->rate, now_is);
     return flow;
 }
@@ -412,6 +423,306 @@ static void test_a_rate_is_kept(void **state)
     now_is += 20 * NS_PER_MS;
     assert_false(turn_send(flow));
     assert_int_equal(flow->tx.requests, 71);
+    give_up(flow);
+    close(peer);
+}
+
+/* Without -P a turn sends one block, however many are due. */
+static void test_one_block_a_turn(void **state)
+{
+    (void)state;
+    static const int64_t some_rates[] = {0, 8000000};
+    ends[SOURCE].pushy = 0;
+    ends[SOURCE].request_size = dist_constant(1000);
+    for (size_t i = 0; i < COUNT(some_rates); i++) {
+        int peer;
+        now_is = START;
+        ends[SOURCE].rate = some_rates[i];
+        struct flow *flow = flow_and_peer(SOURCE, &peer);
+        now_is += 4 * NS_PER_MS; /* five are due */
+        for (uint32_t sent = 1; sent <= 5; sent++) {
+            assert_int_equal(turn_send(flow), !some_rates[i] || sent < 5);
+            assert_int_equal(flow->tx.requests, sent);
+        }
+        assert_int_equal(turn_send(flow), !some_rates[i]);
+        assert_int_equal(flow->tx.requests, some_rates[i] ? 5 : 6);
+        give_up(flow);
+        close(peer);
+    }
+}
+
+/* Closed loop: as many without a response as --in-flight says, in one turn or in several. */
+static void test_in_flight(void **state)
+{
+    (void)state;
+    for (int pushy = 0; pushy < 2; pushy++) {
+        int peer;
+        ends[SOURCE].pushy = pushy;
+        ends[SOURCE].in_flight = 3;
+        ends[SOURCE].request_size = dist_constant(100);
+        ends[SOURCE].response_size = dist_constant(40);
+        struct flow *flow = flow_and_peer(SOURCE, &peer);
+        while (turn_send(flow))
+            continue;
+        assert_int_equal(flow->tx.requests, 3);
+        assert_int_equal(flow->framing->awaited(flow), 3);
+        assert_int_equal(flow->framing->next_send(flow), CLOCK_NEVER);
+        assert_true(flow->writable);
+        now_is += 1000;
+        for (uint32_t i = 0; i < 20; i++) {
+            struct block block = hear_block(peer);
+            assert_int_equal(block.sequence, i);
+            say_block(peer,
+                      &(struct block){
+                          .type = BLOCK_RESPONSE, .size = 40, .sequence = i, .echoed = block.sent});
+            receive_blocks(flow, i + 1);
+            assert_false(turn_send(flow)); /* exactly one more */
+            assert_int_equal(flow->tx.requests, 4 + i);
+        }
+        assert_int_equal(flow->rtt_due.interval.count, 0); /* nothing was ever due */
+        give_up(flow);
+        close(peer);
+    }
+}
+
+/* A request that is held back by the window counts as begun once its first byte is gone. */
+static void test_in_flight_counts_what_was_begun(void **state)
+{
+    (void)state;
+    int peer;
+    ends[SOURCE].in_flight = 2;
+    ends[SOURCE].request_size = dist_constant(100);
+    ends[SOURCE].response_size = dist_constant(40);
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    sending.takes = AT_MOST;
+    sending.most = 150;
+    turn_send(flow);
+    assert_int_equal(flow->framing->awaited(flow), 2);
+    sending.takes = ALL;
+    while (turn_send(flow))
+        continue;
+    assert_int_equal(flow->tx.requests, 2);
+    assert_int_equal(flow->tx.bytes, 200);
+    give_up(flow);
+    close(peer);
+}
+
+/* Gaps count from when a request was due to when the next one is, however late it went. */
+static void test_gaps_are_kept(void **state)
+{
+    (void)state;
+    int peer;
+    ends[SOURCE].request_size = dist_constant(1000);
+    ends[SOURCE].gap = dist_constant(0.008);
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    for (int i = 0; i < 100; i++) {
+        assert_false(turn_send(flow));
+        assert_int_equal(flow->tx.requests, i + 1);
+        assert_int_equal(flow->framing->next_send(flow), START + (i + 1) * 8 * NS_PER_MS);
+        now_is = START + (i + 1) * 8 * NS_PER_MS - 1;
+        assert_false(turn_send(flow));
+        now_is += 1 + (int64_t)(draw() % (7 * NS_PER_MS)); /* late, but not for long */
+    }
+    give_up(flow);
+    close(peer);
+}
+
+/* The round trip from when a request was due has in it what held the sender up; how long the peer
+ * held the request is told apart. */
+static void test_due_and_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t late, rtt, held;
+    } cases[] = {{0, 1000, 0}, {30000000, 2000, 1500}, {500, 3000, 3000}, {70, 100, 101}};
+    int peer;
+    ends[SOURCE].request_size = dist_constant(64);
+    ends[SOURCE].response_size = dist_constant(40);
+    ends[SOURCE].rate = 512; /* one a second */
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    for (uint32_t i = 0; i < COUNT(cases); i++) {
+        now_is = START + i * NS_PER_SEC + cases[i].late;
+        turn_send(flow);
+        struct block request = hear_block(peer);
+        assert_int_equal(request.sent, now_is);
+        say_block(peer, &(struct block){.type = BLOCK_RESPONSE,
+                                        .size = 40,
+                                        .sequence = request.sequence,
+                                        .echoed = request.sent,
+                                        .held = cases[i].held});
+        now_is += cases[i].rtt;
+        receive_blocks(flow, i + 1);
+    }
+    assert_int_equal(flow->rtt.interval.sum, 6100);
+    assert_int_equal(flow->rtt_due.interval.count, 4);
+    assert_int_equal(flow->rtt_due.interval.minimum, 170);
+    assert_int_equal(flow->rtt_due.interval.maximum, 30002000);
+    assert_int_equal(flow->rtt_due.interval.sum, 6100 + 30000570);
+    assert_int_equal(flow->hold.interval.count, 3); /* nobody holds for longer than all took */
+    assert_int_equal(flow->hold.interval.sum, 4500);
+    give_up(flow);
+    close(peer);
+}
+
+/* Requests that were due while the socket was full are counted, each once, and those that were
+ * late for another reason are not. */
+static void test_refused_are_counted_once(void **state)
+{
+    (void)state;
+    for (int pushy = 0; pushy < 2; pushy++) {
+        int peer;
+        now_is = START;
+        ends[SOURCE].pushy = pushy;
+        ends[SOURCE].request_size = dist_constant(1000);
+        ends[SOURCE].rate = 8000000; /* one a ms */
+        struct flow *flow = flow_and_peer(SOURCE, &peer);
+        now_is += 4 * NS_PER_MS;
+        sending.takes = ALL;
+        while (turn_send(flow))
+            continue;
+        assert_int_equal(flow->tx.requests, 5);
+        assert_int_equal(flow->tx.refused, 0); /* late, but the socket took them */
+        now_is += NS_PER_MS;
+        sending.takes = AT_MOST;
+        sending.most = 0;
+        for (int i = 0; i < 5; i++)
+            turn_send(flow);
+        assert_int_equal(flow->tx.refused, 1);
+        now_is += 9 * NS_PER_MS; /* nine more are due */
+        turn_send(flow);
+        assert_int_equal(flow->tx.refused, pushy ? 10 : 1);
+        sending.takes = ALL;
+        now_is += NS_PER_MS / 2;
+        while (turn_send(flow))
+            continue;
+        assert_int_equal(flow->tx.requests, 15);
+        assert_int_equal(flow->tx.refused, 10);
+        now_is += 3 * NS_PER_MS; /* late again, with room in the socket */
+        while (turn_send(flow))
+            continue;
+        assert_int_equal(flow->tx.requests, 18);
+        assert_int_equal(flow->tx.refused, 10);
+        assert_int_equal(pacer_lost(&flow->pacer, now_is), 0);
+        give_up(flow);
+        close(peer);
+    }
+}
+
+/* -C: the end comes once the full socket has made the sender more than the depth late. */
+static void test_congestion_stops(void **state)
+{
+    (void)state;
+    for (int stops = 0; stops < 2; stops++) {
+        int peer;
+        now_is = START;
+        ends[SOURCE].request_size = dist_constant(1000);
+        ends[SOURCE].rate = 8000000;
+        ends[SOURCE].flow_control = stops;
+        struct flow *flow = flow_and_peer(SOURCE, &peer);
+        sending.takes = ALL;
+        turn_send(flow);
+        sending.takes = AT_MOST;
+        sending.most = 500;
+        now_is += NS_PER_MS;
+        turn_send(flow);
+        now_is = START + 2 * NS_PER_MS + PACER_DEPTH;
+        turn_send(flow);
+        assert_false(flow->tx.stopped);
+        now_is++;
+        turn_send(flow);
+        assert_int_equal(flow->tx.stopped, stops);
+        assert_int_equal(flow->congested, stops ? now_is : 0);
+        sending.takes = ALL;
+        while (turn_send(flow))
+            continue;
+        assert_true(flow->framing->flushed(flow)); /* what was begun is ended */
+        assert_int_equal(requests_of(&flow->tx) == 2, stops);
+        give_up(flow);
+        close(peer);
+    }
+}
+
+/* A sender that did not run for long is no congestion. */
+static void test_a_standstill_is_no_congestion(void **state)
+{
+    (void)state;
+    int peer;
+    ends[SOURCE].request_size = dist_constant(1000);
+    ends[SOURCE].rate = 8000000;
+    ends[SOURCE].flow_control = 1;
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    turn_send(flow);
+    now_is += NS_PER_SEC;
+    sending.takes = AT_MOST;
+    sending.most = 2500;
+    turn_send(flow);
+    assert_false(flow->tx.stopped);
+    sending.takes = ALL;
+    while (turn_send(flow))
+        continue;
+    assert_false(flow->tx.stopped);
+    /* the depth's 100, the one that is due, and the one before */
+    assert_int_equal(flow->tx.requests, 102);
+    assert_int_equal(pacer_lost(&flow->pacer, now_is), 899 * NS_PER_MS);
+    give_up(flow);
+    close(peer);
+}
+
+/* -E: each byte behind the header says its place in the block. */
+static void test_enumerated_payload(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {40, 41, 300, 1000, (1 << 20) + 3000, 3 << 20};
+    static uint8_t bytes[3 << 20];
+    flow_settings.enumerate = 1;
+    ends[SOURCE].response_size = dist_constant(777);
+    for (size_t k = 0; k < COUNT(sizes); k++) {
+        int fds[2];
+        connect_pair(fds);
+        ends[SOURCE].request_size = dist_constant(sizes[k]);
+        ends[SOURCE].rate = 8; /* one, and no other for long */
+        struct flow *flow = running_flow(SOURCE, fds[0]);
+        for (size_t heard = 0; heard < sizes[k];) {
+            turn_send(flow);
+            ssize_t got = recv(fds[1], bytes + heard, sizes[k] - heard, MSG_DONTWAIT);
+            heard += got > 0 ? (size_t)got : 0;
+        }
+        for (size_t i = BLOCK_HEADER_SIZE; i < sizes[k]; i++)
+            if (bytes[i] != (uint8_t)i)
+                fail_msg("size %u: byte %zu is %d", sizes[k], i, bytes[i]);
+        give_up(flow);
+        close(fds[1]);
+    }
+}
+
+/* What travels is what was drawn, in that order, however the socket cuts it. */
+static void test_drawn_sizes_travel(void **state)
+{
+    (void)state;
+    int peer;
+    ends[SOURCE].request_size = (struct dist){DIST_UNIFORM, 1, 3000};
+    ends[SOURCE].response_size = (struct dist){DIST_EXPONENTIAL, 500, 0};
+    ends[SOURCE].block_cap = 2500;
+    flow_settings.seed = 4711;
+    struct traffic same;
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    traffic_init(&same, &ends[SOURCE], NULL, 4711, flow->id, SOURCE);
+    uint32_t heard = 0;
+    while (heard < 2000) {
+        sending.takes = AT_MOST;
+        sending.most = draw() % 20000;
+        turn_send(flow);
+        while (heard < flow->tx.requests) {
+            struct traffic_block planned = traffic_peek(&same, 0);
+            struct block block = hear_block(peer);
+            assert_int_equal(block.sequence, heard++);
+            assert_int_equal(block.size, planned.request_size);
+            assert_int_equal(block.response_size, planned.response_size);
+            assert_in_range(block.size, BLOCK_HEADER_SIZE, 2500);
+            traffic_drop(&same);
+        }
+    }
+    traffic_free(&same);
     give_up(flow);
     close(peer);
 }
@@ -631,7 +942,7 @@ static void test_inter_arrival_times(void **state)
     assert_int_equal(flow->iat.interval.minimum, 300);
     assert_int_equal(flow->iat.interval.maximum, 1000000);
     assert_int_equal(flow->iat.interval.sum, 1005300);
-    assert_memory_equal(&flow->iat.interval, &flow->iat.total, sizeof flow->iat.total);
+    assert_int_equal(histogram_count(flow->iat.interval_spread), 3);
     assert_int_equal(flow->rtt.interval.count, 0);
     give_up(flow);
     close(peer);
@@ -769,7 +1080,7 @@ static void test_round_trip_times(void **state)
     assert_int_equal(flow->rtt.interval.minimum, 100);
     assert_int_equal(flow->rtt.interval.maximum, 250000);
     assert_int_equal(flow->rtt.interval.sum, 320100);
-    assert_memory_equal(&flow->rtt.interval, &flow->rtt.total, sizeof flow->rtt.total);
+    assert_int_equal(histogram_count(flow->rtt.interval_spread), 3);
     assert_int_equal(flow->iat.interval.count, 0);
     give_up(flow);
     close(peer);
@@ -982,6 +1293,8 @@ static void test_conversations_in_pieces(void **state)
             ends[i].request_size = dist_constant((double)draw_size());
             ends[i].response_size = dist_constant(draw() % 3 ? (double)draw_size() : 0);
             ends[i].rate = draw() % 2 ? 0 : 1000000 + (int64_t)(draw() % 1000000000);
+            ends[i].pushy = (int64_t)(draw() % 2);
+            ends[i].in_flight = draw() % 2 ? (int64_t)(draw() % 10) : 0;
         }
         converse();
     }
@@ -1176,6 +1489,16 @@ int main(void)
         DRIVEN(test_sizes_from_the_smallest_to_the_largest),
         DRIVEN(test_nothing_is_sent_before_its_time),
         DRIVEN(test_a_rate_is_kept),
+        DRIVEN(test_one_block_a_turn),
+        DRIVEN(test_in_flight),
+        DRIVEN(test_in_flight_counts_what_was_begun),
+        DRIVEN(test_gaps_are_kept),
+        DRIVEN(test_due_and_hold),
+        DRIVEN(test_refused_are_counted_once),
+        DRIVEN(test_congestion_stops),
+        DRIVEN(test_a_standstill_is_no_congestion),
+        DRIVEN(test_enumerated_payload),
+        DRIVEN(test_drawn_sizes_travel),
         DRIVEN(test_what_is_not_taken_is_planned_anew),
         DRIVEN(test_cut_anywhere),
         DRIVEN(test_what_was_begun_is_ended),

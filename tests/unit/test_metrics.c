@@ -43,7 +43,7 @@ static void metrics_have_names_of_their_own(void **state)
 
 static void metrics_have_units_and_sentences(void **state)
 {
-    static const char *const units[] = {"B", "ns", "us", "ms", "B/s", "1"};
+    static const char *const units[] = {"B", "ns", "us", "ms", "B/s", "ppm", "1"};
     (void)state;
     for (size_t i = 0; i < METRICS; i++) {
         if (!is_one_of(metrics[i].unit, units, COUNT(units)))
@@ -65,7 +65,7 @@ static void tallies_have_four_slots_in_order(void **state)
     size_t tallies = 0;
     (void)state;
     for (size_t i = 0; i < METRICS; i++) {
-        if (metrics[i].kind < METRIC_KIND_COUNT)
+        if (metrics[i].kind < METRIC_KIND_COUNT || metrics[i].kind == METRIC_KIND_PERCENTILE)
             continue;
         size_t length = strlen(metrics[i].field) - strlen("_count");
         assert_true(i + 3 < METRICS);
@@ -79,8 +79,31 @@ static void tallies_have_four_slots_in_order(void **state)
         i += 3;
         tallies++;
     }
-    assert_int_equal(tallies, 3);
+    assert_int_equal(tallies, 5);
     assert_int_equal(METRIC_iat_sum - METRIC_iat_count, 3);
+}
+
+static void series_have_four_percentiles_in_order(void **state)
+{
+    static const char *const suffixes[] = {"_p50", "_p90", "_p99", "_p999"};
+    size_t percentiles = 0;
+    (void)state;
+    for (size_t i = 0; i < METRICS; i++)
+        percentiles += metrics[i].kind == METRIC_KIND_PERCENTILE;
+    assert_int_equal(SERIES, 5);
+    assert_int_equal(percentiles, COUNT(suffixes) * SERIES);
+    for (int i = 0; i < SERIES; i++) {
+        const struct series_info *series = &series_list[i];
+        size_t length = strlen(series->field);
+        assert_true(is_slot(&metrics[series->count], series->field, length, "_count",
+                            METRIC_KIND_COUNT));
+        for (size_t k = 0; k < COUNT(suffixes); k++) {
+            assert_true(is_slot(&metrics[series->p50 + k], series->field, length, suffixes[k],
+                                METRIC_KIND_PERCENTILE));
+            assert_string_equal(metrics[series->p50 + k].unit, metrics[series->count + 1].unit);
+        }
+    }
+    assert_string_equal(series_list[SERIES_delay].field, "delay");
 }
 
 static void the_enum_counts_like_the_list(void **state)
@@ -105,7 +128,7 @@ static void kinds_say_how_they_merge(void **state)
         {METRIC_KIND_COUNTER, "counter", "sum"}, {METRIC_KIND_GAUGE, "gauge", "last"},
         {METRIC_KIND_FINAL, "final", "last"},    {METRIC_KIND_COUNT, "count", "sum"},
         {METRIC_KIND_MIN, "min", "min"},         {METRIC_KIND_MAX, "max", "max"},
-        {METRIC_KIND_SUM, "sum", "sum"},
+        {METRIC_KIND_SUM, "sum", "sum"},         {METRIC_KIND_PERCENTILE, "percentile", "histogram"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -161,7 +184,7 @@ static void groups_are_words(void **state)
     for (size_t i = 0; i < columns_count; i++) {
         const char *group = columns[i].group;
         assert_true(*group != '\0');
-        assert_int_equal(strspn(group, "abcdefghijklmnopqrstuvwxyz"), strlen(group));
+        assert_int_equal(strspn(group, "abcdefghijklmnopqrstuvwxyz-"), strlen(group));
         assert_false(is_one_of(group, taken, COUNT(taken)));
         assert_false(is_one_of(columns[i].name, taken, COUNT(taken)));
     }
@@ -187,7 +210,9 @@ static void columns_show_metrics_of_their_kind(void **state)
         const struct column *column = &columns[i];
         assert_in_range(column->metric, 0, METRICS - 1);
         assert_true((size_t)column->form < COUNT(forms));
-        if (metrics[column->metric].kind != forms[column->form].kind)
+        enum metric_kind kind = metrics[column->metric].kind;
+        bool is_percentile = kind == METRIC_KIND_PERCENTILE && column->form == COLUMN_VALUE;
+        if (kind != forms[column->form].kind && !is_percentile)
             fail_msg("%s shows a %s", column->name, metric_kind_name(metrics[column->metric].kind));
         assert_true(column->places <= 6 && column->power <= 9);
     }
@@ -201,7 +226,8 @@ static const char *natural_unit(const struct column *column)
         unsigned power;
         const char *shown;
     } units[] = {
-        {"1", 0, "1"}, {"B", 0, "B"}, {"ns", 6, "ms"}, {"us", 3, "ms"}, {"ms", 0, "ms"},
+        {"1", 0, "1"},   {"ppm", 6, "1"}, {"B", 0, "B"},
+        {"ns", 6, "ms"}, {"us", 3, "ms"}, {"ms", 0, "ms"},
     };
     const struct metric_info *metric = &metrics[column->metric];
     bool tally = metric->kind == METRIC_KIND_COUNT;
@@ -249,7 +275,8 @@ static void what_is_measured_can_be_shown(void **state)
     for (size_t i = 0; i < METRICS; i++) {
         bool is_first = metrics[i].kind == METRIC_KIND_COUNTER ||
                         metrics[i].kind == METRIC_KIND_GAUGE ||
-                        metrics[i].kind == METRIC_KIND_COUNT;
+                        metrics[i].kind == METRIC_KIND_COUNT ||
+                        metrics[i].kind == METRIC_KIND_PERCENTILE;
         if (is_first != shown[i])
             fail_msg("%s is %s", metrics[i].field, shown[i] ? "shown" : "in no column");
     }
@@ -271,7 +298,7 @@ static void minimum_mean_and_maximum_stand_together(void **state)
         assert_string_equal(columns[i + 2].group, columns[i].group);
         found++;
     }
-    assert_int_equal(found, 3);
+    assert_int_equal(found, 5);
 }
 
 /* flowgrind printed the minimum RTT as "min IAT", and counted transactions at the wrong end. */
@@ -338,6 +365,7 @@ int main(void)
         cmocka_unit_test(metrics_have_names_of_their_own),
         cmocka_unit_test(metrics_have_units_and_sentences),
         cmocka_unit_test(tallies_have_four_slots_in_order),
+        cmocka_unit_test(series_have_four_percentiles_in_order),
         cmocka_unit_test(the_enum_counts_like_the_list),
         cmocka_unit_test(kinds_say_how_they_merge),
         cmocka_unit_test(sentinels_are_no_measurements),

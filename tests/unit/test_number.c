@@ -119,6 +119,33 @@ static void whole_numbers_that_are_none(void **state)
     assert_refused(number_parse_int, cases, COUNT(cases));
 }
 
+static void codes_may_be_hexadecimal(void **state)
+{
+    static const struct good good[] = {
+        {"0", 0},
+        {"46", 46},
+        {"-3", -3},
+        {"010", 10},
+        {"0x0", 0},
+        {"0x2e", 46},
+        {"0X2E", 46},
+        {"0x00ff", 255},
+        {"0xffffffff", UINT32_MAX},
+        {"0xfffffffffffffff", INT64_MAX >> 3},
+    };
+    static const struct bad bad[] = {
+        {"", "not a whole number"},      {"0x", "not a whole number"},
+        {"0xg", "not a whole number"},   {"0x1 ", "not a whole number"},
+        {"-0x1", "not a whole number"},  {"0x-1", "not a whole number"},
+        {"0x+1", "not a whole number"},  {"0x 1", "not a whole number"},
+        {"0x0x1", "not a whole number"}, {"x1", "not a whole number"},
+        {"2e", "not a whole number"},    {"0x1000000000000000", "large"},
+    };
+    (void)state;
+    assert_taken(number_parse_code, good, COUNT(good));
+    assert_refused(number_parse_code, bad, COUNT(bad));
+}
+
 static void whole_numbers_forget_errno(void **state)
 {
     int64_t value;
@@ -568,6 +595,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(whole_numbers_that_are_none),
+        cmocka_unit_test(codes_may_be_hexadecimal),
         cmocka_unit_test(whole_numbers_forget_errno),
         cmocka_unit_test(random_whole_numbers_come_back),
         cmocka_unit_test(bytes),

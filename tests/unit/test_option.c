@@ -185,6 +185,55 @@ static void optional_arguments(void **state)
     }
 }
 
+/* Such an option takes the next word, unless that is an option itself. */
+static void loose_arguments(void **state)
+{
+    static const struct option_spec loose[] = {
+        {'I', "one-way", OPTION_LOOSE, "x", "Flows", "measure", 1},
+        {'n', "flows", OPTION_REQUIRED, "#", "Flows", "number of flows", 2},
+        {'Q', NULL, OPTION_NONE, NULL, "Flows", "say less", 3},
+    };
+    static const struct {
+        const char *line, *options, *operands;
+    } cases[] = {
+        {"-I", "-I", ""},
+        {"-I s", "-I=s", ""},
+        {"-Is", "-I=s", ""},
+        {"-I=s", "-I=s", ""},
+        {"-I -Q", "-I -Q", ""},
+        {"-I s -n 5", "-I=s -n=5", ""},
+        {"-QI s", "-Q -I=s", ""},
+        {"-I --flows 5", "-I --flows=5", ""},
+        {"--one-way", "--one-way", ""},
+        {"--one-way s", "--one-way=s", ""},
+        {"--one-way=s", "--one-way=s", ""},
+        {"--one-way -Q s", "--one-way -Q", "s"},
+        {"one -I s two -Q", "-I=s -Q", "one two"},
+        {"one two -I s -n 5 three", "-I=s -n=5", "one two three"},
+        {"-I s s", "-I=s", "s"},
+        {"-I -- s", "-I", "s"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct line line;
+        struct buffer options = {0}, operands = {0};
+        struct fail fail = {0};
+        int operand = -1;
+        split(cases[i].line, &line);
+        if (!option_parse(line.argc, line.argv, loose, COUNT(loose), take, &options, &operand,
+                          &fail))
+            fail_msg("'%s': %s", cases[i].line, fail.text);
+        for (int k = operand; k < line.argc; k++)
+            record(&operands, line.argv[k], NULL);
+        buffer_add(&options, "", 1);
+        buffer_add(&operands, "", 1);
+        if (strcmp(options.data, cases[i].options) || strcmp(operands.data, cases[i].operands))
+            fail_msg("'%s' gives '%s', operands '%s'", cases[i].line, options.data, operands.data);
+        buffer_free(&options);
+        buffer_free(&operands);
+    }
+}
+
 static void operands_between_options(void **state)
 {
     static const struct {
@@ -520,6 +569,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_in_every_form),
         cmocka_unit_test(optional_arguments),
+        cmocka_unit_test(loose_arguments),
         cmocka_unit_test(operands_between_options),
         cmocka_unit_test(refusals_name_the_option),
         cmocka_unit_test(an_ambiguous_abbreviation_is_refused),

@@ -29,7 +29,7 @@ static bool read_line(const char *text, struct run_options *options, struct fail
     argv[argc] = NULL;
     memset(options, 0xaa, sizeof *options);
     *fail = (struct fail){0};
-    return options_read(argc, argv, options, fail);
+    return options_read(argc, argv, clock_wall(), options, fail);
 }
 
 /* Options of a good command line; options_free() them. */
@@ -603,7 +603,7 @@ static void every_option_is_in_the_help(void **state)
     assert_non_null(strstr(text, "  -O x=TCP_NODELAY\n"));
     free(text);
     text = help_on(HELP_TRAFFIC);
-    assert_non_null(strstr(text, "a header of 40 bytes\n"));
+    assert_non_null(strstr(text, "a header of 40 bytes (message mode)"));
     free(text);
 }
 

@@ -43,7 +43,7 @@ static int64_t time_of(__int128 bytes, int64_t rate)
 static int64_t take_when_due(struct pacer *pacer, int64_t bytes)
 {
     int64_t due = pacer_due(pacer);
-    pacer_take(pacer, bytes, due);
+    pacer_take(pacer, bytes, 0, due);
     return due;
 }
 
@@ -63,10 +63,10 @@ static void test_without_rate_all_is_due(void **state)
     pacer_start(&pacer, 0, START);
     for (int64_t now = START; now < START + 100 * NS_PER_SEC; now += NS_PER_SEC) {
         assert_int_equal(pacer_due(&pacer), START);
-        pacer_take(&pacer, 1 << 30, now);
+        pacer_take(&pacer, 1 << 30, 0, now);
     }
     assert_int_equal(pacer.lost, 0); /* nothing was promised */
-    pacer_return(&pacer, 1 << 30);
+    pacer_return(&pacer, 1 << 30, 0);
     assert_int_equal(pacer_due(&pacer), START);
 }
 
@@ -135,9 +135,9 @@ static void test_64_bits(void **state)
     struct pacer pacer;
     pacer_start(&pacer, rate, START);
     for (int64_t second = 0; second < 31536000; second += 3600)
-        pacer_take(&pacer, 3600 * bytes_per_s, START + second * NS_PER_SEC);
+        pacer_take(&pacer, 3600 * bytes_per_s, 0, START + second * NS_PER_SEC);
     assert_int_equal(pacer_due(&pacer), START + year);
-    pacer_take(&pacer, 8192, START + year);
+    pacer_take(&pacer, 8192, 0, START + year);
     assert_int_equal(pacer_due(&pacer), START + year + 164); /* 163.84 */
     assert_int_equal(pacer.lost, 0);
 }
@@ -152,7 +152,7 @@ static void test_late_within_depth_is_caught_up(void **state)
         pacer_start(&pacer, 8000000, START); /* 1000 bytes a ms */
         int64_t now = START + late[i];
         while (pacer_due(&pacer) <= now) {
-            pacer_take(&pacer, 1000, now);
+            pacer_take(&pacer, 1000, 0, now);
             sent++;
         }
         assert_int_equal(sent, late[i] / NS_PER_MS + 1);
@@ -172,7 +172,7 @@ static void test_late_beyond_depth_is_given_up(void **state)
         pacer_start(&pacer, 8000000, START);
         int64_t now = START + PACER_DEPTH + beyond[i];
         while (pacer_due(&pacer) <= now) {
-            pacer_take(&pacer, 1000, now);
+            pacer_take(&pacer, 1000, 0, now);
             sent++;
         }
         assert_int_equal(sent, PACER_DEPTH / NS_PER_MS + 1);
@@ -189,10 +189,10 @@ static void test_losses_add_up(void **state)
     pacer_start(&pacer, 8000000, START);
     for (int i = 1; i <= 10; i++) {
         while (pacer_due(&pacer) <= now)
-            pacer_take(&pacer, 1000, now);
+            pacer_take(&pacer, 1000, 0, now);
         now = pacer_due(&pacer) + PACER_DEPTH + i;
     }
-    pacer_take(&pacer, 1000, now);
+    pacer_take(&pacer, 1000, 0, now);
     assert_int_equal(pacer.lost, 55);
 }
 
@@ -202,7 +202,7 @@ static void test_early_take_loses_nothing(void **state)
     struct pacer pacer;
     pacer_start(&pacer, 8000000, START);
     for (int i = 0; i < 1000; i++)
-        pacer_take(&pacer, 1000, START);
+        pacer_take(&pacer, 1000, 0, START);
     assert_int_equal(pacer.lost, 0);
     assert_int_equal(pacer_due(&pacer), START + NS_PER_SEC);
 }
@@ -214,10 +214,10 @@ static void test_give_back(void **state)
     pacer_start(&pacer, 9999991, START);
     for (int i = 0; i < 1000; i++) {
         int64_t due = pacer_due(&pacer);
-        pacer_take(&pacer, 8191, due);
-        pacer_take(&pacer, 77, due);
-        pacer_return(&pacer, 77);
-        pacer_return(&pacer, 8191);
+        pacer_take(&pacer, 8191, 0, due);
+        pacer_take(&pacer, 77, 0, due);
+        pacer_return(&pacer, 77, 0);
+        pacer_return(&pacer, 8191, 0);
         assert_int_equal(pacer_due(&pacer), due);
         take_when_due(&pacer, 1447);
     }
@@ -231,12 +231,72 @@ static void test_give_back_after_loss(void **state)
     struct pacer pacer;
     int64_t now = START + PACER_DEPTH + NS_PER_SEC;
     pacer_start(&pacer, 8000000, START);
-    pacer_take(&pacer, 1000, now);
-    pacer_return(&pacer, 1000);
+    pacer_take(&pacer, 1000, 0, now);
+    pacer_return(&pacer, 1000, 0);
     assert_int_equal(pacer.lost, NS_PER_SEC);
     assert_int_equal(pacer_due(&pacer), now - PACER_DEPTH);
-    pacer_take(&pacer, 1000, now);
+    pacer_take(&pacer, 1000, 0, now);
     assert_int_equal(pacer.lost, NS_PER_SEC);
+}
+
+/* A rate that changes: what was due stays so, what is still to be waited for takes the new pace. */
+static void test_change_of_rate(void **state)
+{
+    (void)state;
+    struct pacer pacer;
+    pacer_start(&pacer, 8000000, START);
+    pacer_take(&pacer, 100000, 0, START); /* the next is due 100 ms later */
+    pacer_change(&pacer, 16000000, START + 20 * NS_PER_MS);
+    assert_int_equal(pacer_due(&pacer), START + 60 * NS_PER_MS);
+    pacer_change(&pacer, 1000000, START + 60 * NS_PER_MS); /* it is due, and stays so */
+    assert_int_equal(pacer_due(&pacer), START + 60 * NS_PER_MS);
+    pacer_change(&pacer, 8000000, START + 90 * NS_PER_MS);
+    assert_int_equal(pacer_due(&pacer), START + 60 * NS_PER_MS);
+    pacer_take(&pacer, 1000, 0, START + 90 * NS_PER_MS);
+    assert_int_equal(pacer_due(&pacer), START + 61 * NS_PER_MS);
+    assert_int_equal(pacer.lost, 0);
+}
+
+/* A rate that is almost none for a while holds nothing up for longer than that. */
+static void test_a_trickle_passes(void **state)
+{
+    (void)state;
+    struct pacer pacer;
+    pacer_start(&pacer, 1, START);
+    pacer_take(&pacer, INT64_C(1) << 30, 0, START);
+    assert_true(pacer_due(&pacer) > START + 200 * INT64_C(31536000) * NS_PER_SEC);
+    pacer_change(&pacer, INT64_C(8) << 30, START + NS_PER_SEC);
+    assert_in_range(pacer_due(&pacer), START + NS_PER_SEC, START + 2 * NS_PER_SEC);
+}
+
+/* Credit is lost while nothing is sent, too, and not twice once it is. */
+static void test_losses_are_known_at_once(void **state)
+{
+    (void)state;
+    struct pacer pacer;
+    pacer_start(&pacer, 8000000, START);
+    assert_int_equal(pacer_lost(&pacer, START), 0);
+    assert_int_equal(pacer_lost(&pacer, START + PACER_DEPTH), 0);
+    assert_int_equal(pacer_lost(&pacer, START + PACER_DEPTH + 7), 7);
+    pacer_take(&pacer, 1000, 0, START + PACER_DEPTH + 9);
+    assert_int_equal(pacer_lost(&pacer, START + PACER_DEPTH + 9), 9);
+    assert_int_equal(pacer_lost(&pacer, START + PACER_DEPTH + 9 + NS_PER_MS), 9);
+    assert_int_equal(pacer_lost(&pacer, START + PACER_DEPTH + 10 + NS_PER_MS), 10);
+}
+
+static void test_gaps_add_up(void **state)
+{
+    (void)state;
+    struct pacer pacer;
+    pacer_start(&pacer, 0, START);
+    pacer_take(&pacer, 1000, 5 * NS_PER_MS, START);
+    pacer_take(&pacer, 1000, 7 * NS_PER_MS, START + 6 * NS_PER_MS);
+    assert_int_equal(pacer_due(&pacer), START + 12 * NS_PER_MS);
+    pacer_return(&pacer, 1000, 7 * NS_PER_MS);
+    assert_int_equal(pacer_due(&pacer), START + 5 * NS_PER_MS);
+    pacer_take(&pacer, 1000, 7 * NS_PER_MS, START + 5 * NS_PER_MS + PACER_DEPTH + 3);
+    assert_int_equal(pacer_due(&pacer), START + 12 * NS_PER_MS + 3);
+    assert_int_equal(pacer.lost, 3);
 }
 
 static void test_start_forgets(void **state)
@@ -244,11 +304,11 @@ static void test_start_forgets(void **state)
     (void)state;
     struct pacer pacer;
     pacer_start(&pacer, 8000000, START);
-    pacer_take(&pacer, 1000, START + 10 * NS_PER_SEC);
+    pacer_take(&pacer, 1000, 0, START + 10 * NS_PER_SEC);
     pacer_start(&pacer, 1000, START + 20 * NS_PER_SEC);
     assert_int_equal(pacer_due(&pacer), START + 20 * NS_PER_SEC);
     assert_int_equal(pacer.lost, 0);
-    pacer_take(&pacer, 125, START + 20 * NS_PER_SEC);
+    pacer_take(&pacer, 125, 0, START + 20 * NS_PER_SEC);
     assert_int_equal(pacer_due(&pacer), START + 21 * NS_PER_SEC);
 }
 
@@ -270,9 +330,9 @@ static void random_sender(int64_t rate)
                                                  : 0);
         }
         int64_t size = (int64_t)(draw() % 60000) + 40;
-        pacer_take(&pacer, size, now);
+        pacer_take(&pacer, size, 0, now);
         if (draw() % 8 == 0)
-            pacer_return(&pacer, size);
+            pacer_return(&pacer, size, 0);
         else
             sent += size;
         int64_t late = now - before - PACER_DEPTH;
@@ -304,6 +364,10 @@ int main(void)
         cmocka_unit_test(test_early_take_loses_nothing),
         cmocka_unit_test(test_give_back),
         cmocka_unit_test(test_give_back_after_loss),
+        cmocka_unit_test(test_change_of_rate),
+        cmocka_unit_test(test_a_trickle_passes),
+        cmocka_unit_test(test_losses_are_known_at_once),
+        cmocka_unit_test(test_gaps_add_up),
         cmocka_unit_test(test_start_forgets),
         cmocka_unit_test(test_random_sender),
     };

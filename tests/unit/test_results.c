@@ -560,7 +560,7 @@ static void starts_are_compared(void **state)
     }
     /* All may be early. */
     for (int i = 0; i < 4; i++)
-        results->flows[i / 2].ends[i % 2].start.key[REPORT_BEGIN] -= 1000;
+        results->flows[i / 2].ends[i % 2].start_late -= 1000;
     results_sum_up(results, plan, &total);
     assert_int_equal(total.first_start, -1300);
     assert_int_equal(total.last_start, -100);

@@ -66,7 +66,9 @@ static void every_setting_is_described(void **state)
         assert_true(setting->help && strlen(setting->help) > 8);
         assert_true(setting->name && *setting->name);
         assert_true(setting->minimum <= setting->maximum);
-        if (setting->type != SETTING_NAME)
+        /* Below the range: none was given. */
+        bool none = setting->fallback == -1 || setting->fallback == 0;
+        if (setting->type != SETTING_NAME && !(none && setting->fallback < setting->minimum))
             assert_in_range(setting->fallback - setting->minimum, 0,
                             setting->maximum - setting->minimum);
         if (setting->form == SETTING_FORM_PRESET)
@@ -297,8 +299,23 @@ static void values_are_shown_with_their_unit(void **state)
         {"block_cap", "1M", "1048576B"},
         {"rate", "10Mbit", "10000000bit/s"},
         {"framing", "message", "message"},
+        {"request_size", "N:2000:50", "N:2000:50"},
+        {"gap", "C:0.008", "0.008s"},
+        {"gap", "E:0.008", "E:0.008"},
+        {"in_flight", "16", "16"},
+        {"seed", "4294967295", "4294967295"},
         {"nodelay", NULL, "1"},
         {"congestion_control", "cubic", "cubic"},
+        {"dscp", "46", "ef"},
+        {"dscp", "0x0A", "af11"},
+        {"dscp", "VA", "va"},
+        {"dscp", "be", "df"},
+        {"dscp", "63", "63"},
+        {"cpu", "0", "0"},
+        {"mark", "0xffffffff", "4294967295"},
+        {"transport", NULL, "mptcp"},
+        {"maxseg", "1000", "1000B"},
+        {"bind_device", "eth0.7", "eth0.7"},
         {"interval", "0.05", "0.05s"},
     };
     (void)state;
@@ -322,8 +339,15 @@ static void limits_belong_to_the_range(void **state)
         const char *unit = setting->type == SETTING_SECONDS ? "ns" : "";
         char text[64];
         union object object;
-        if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING)
+        if (setting->type == SETTING_NAME || setting->type == SETTING_CHOICE_FRAMING ||
+            setting->type == SETTING_CHOICE_TRANSPORT)
             continue;
+        if (setting->type == SETTING_GAP) { /* always with the letter of a distribution */
+            assert_true(setting_parse(setting, "C:0", &object, NULL));
+            assert_true(setting_parse(setting, "C:86400", &object, NULL));
+            assert_false(setting_parse(setting, "C:86400.001", &object, NULL));
+            continue;
+        }
         object_default(setting, &object);
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->maximum, unit);
         assert_true(setting_parse(setting, text, &object, NULL));
@@ -331,7 +355,7 @@ static void limits_belong_to_the_range(void **state)
         assert_false(setting_parse(setting, text, &object, NULL));
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum, unit);
         assert_int_equal(setting_parse(setting, text, &object, NULL),
-                         setting->type != SETTING_RATE);
+                         setting->type != SETTING_RATE && setting->type != SETTING_INTEGER);
         snprintf(text, sizeof text, "%" PRId64 "%s", setting->minimum - 1, unit);
         assert_false(setting_parse(setting, text, &object, NULL));
     }
@@ -368,7 +392,7 @@ static void options_come_from_the_list(void **state)
     (void)state;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_list[i];
-        if (setting->form == SETTING_FORM_SOCKOPT)
+        if (setting->form == SETTING_FORM_SOCKOPT || setting->form == SETTING_FORM_TRAFFIC)
             continue;
         assert_true(at < count);
         assert_int_equal(specs[at].letter, setting->letter);
@@ -376,7 +400,9 @@ static void options_come_from_the_list(void **state)
         assert_string_equal(specs[at].help, setting->help);
         assert_string_equal(specs[at].group, "Group");
         assert_int_equal(specs[at].id, 100 + i);
-        assert_int_equal(specs[at].argument, setting->argument ? OPTION_REQUIRED : OPTION_NONE);
+        enum option_argument takes =
+            setting->form == SETTING_FORM_BOTH ? OPTION_LOOSE : OPTION_REQUIRED;
+        assert_int_equal(specs[at].argument, setting->argument ? takes : OPTION_NONE);
         assert_true(!setting->argument || !strcmp(specs[at].value, setting->argument));
         at++;
     }
@@ -394,6 +420,14 @@ static void socket_options_have_whole_names(void **state)
         {"TCP_CONGESTION=cubic", 14, "congestion_control"},
         {"TCP_NODELAY", 11, "nodelay"},
         {"TCP_NODELAY", 10, NULL},
+        {"IP_TOS=4", 6, "tos"},
+        {"IPV6_TCLASS=4", 11, "tos"},
+        {"IPV6_UNICAST_HOPS", 17, "ttl"},
+        {"IPV6_MTU_DISCOVER", 17, "mtu_discover"},
+        {"IPV6_MTU_DISCOVE", 16, NULL},
+        {"TCP_MTCP", 8, NULL},
+        {"TCP_ELCN", 8, NULL},
+        {"TCP_LCD", 7, NULL},
         {"TCP_NODELAYS", 12, NULL},
         {"tcp_nodelay", 11, NULL},
         {"", 0, NULL},
@@ -404,6 +438,55 @@ static void socket_options_have_whole_names(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct setting *setting = settings_find_sockopt(cases[i].name, cases[i].length);
         assert_ptr_equal(setting, cases[i].field ? setting_of(cases[i].field) : NULL);
+    }
+}
+
+/* No setting stands for them, so nothing can set them. */
+static void socket_options_with_other_meanings_are_refused(void **state)
+{
+    static const char *const names[] = {"TCP_MTCP", "TCP_ELCN", "TCP_LCD"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        size_t length = strlen(names[i]);
+        assert_non_null(settings_refused_sockopt(names[i], length));
+        assert_null(settings_find_sockopt(names[i], length));
+        assert_null(settings_refused_sockopt(names[i], length - 1));
+    }
+    for (size_t i = 0; i < settings_count; i++)
+        assert_null(settings_refused_sockopt(settings_list[i].name, strlen(settings_list[i].name)));
+}
+
+/* -D and IP_TOS are the same byte. */
+static void marks_have_to_agree(void **state)
+{
+    static const struct {
+        int64_t dscp, tos;
+        const char *sentence; /* NULL: it is taken */
+    } cases[] = {
+        {-1, -1, NULL},
+        {46, -1, NULL},
+        {-1, 252, NULL},
+        {0, 0, NULL},
+        {46, 184, NULL},
+        {46, 40, "the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is asked for"},
+        {0, 4, "the source's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is asked for"},
+        {-1, 1, "the source's IP_TOS=1 sets bits of ECN"},
+        {46, 187, "the source's IP_TOS=187 sets bits of ECN"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings ends[ENDPOINTS];
+        struct flow_settings flow;
+        struct fail fail = {0};
+        schema_defaults(&flow_settings_schema, &flow);
+        for (int end = 0; end < ENDPOINTS; end++)
+            schema_defaults(&endpoint_settings_schema, &ends[end]);
+        ends[SOURCE].duration = NS_PER_SEC;
+        ends[SOURCE].dscp = cases[i].dscp;
+        ends[SOURCE].tos = cases[i].tos;
+        assert_int_equal(settings_check(ends, &flow, &fail), !cases[i].sentence);
+        if (cases[i].sentence)
+            assert_non_null(strstr(fail.text, cases[i].sentence));
     }
 }
 
@@ -680,6 +763,8 @@ int main(void)
         cmocka_unit_test(values_that_are_shown_are_read_again),
         cmocka_unit_test(options_come_from_the_list),
         cmocka_unit_test(socket_options_have_whole_names),
+        cmocka_unit_test(socket_options_with_other_meanings_are_refused),
+        cmocka_unit_test(marks_have_to_agree),
         cmocka_unit_test(socket_options_are_listed),
         cmocka_unit_test(endpoints_have_letters_and_names),
         cmocka_unit_test(flows_that_are_good),

@@ -843,6 +843,21 @@ static void too_many_files_are_told_from_other_failures(void **state)
     assert_non_null(strstr(fail.text, "a socket can't be made there: "));
 }
 
+static void multipath_that_is_missing_says_so(void **state)
+{
+    struct fail fail = {0};
+    (void)state;
+    no_socket(IPPROTO_MPTCP, ENOPROTOOPT, &fail);
+    assert_string_equal(fail.text, "MPTCP is switched off there: set net.mptcp.enabled to 1");
+    no_socket(IPPROTO_MPTCP, EPROTONOSUPPORT, &fail);
+    assert_string_equal(fail.text, "the kernel there has no MPTCP (--mptcp)");
+    int fd = sock_create_protocol(IPPROTO_MPTCP, AF_INET, NULL, &fail);
+    int64_t enabled = sock_sysctl("/proc/sys/net/mptcp/enabled", 0);
+    assert_int_equal(fd >= 0, enabled == 1);
+    if (fd >= 0)
+        close(fd);
+}
+
 static int64_t loopback_mtu(void)
 {
     return sock_sysctl("/sys/class/net/lo/mtu", -1);
@@ -993,6 +1008,7 @@ int main(void)
         cmocka_unit_test(congestion_controls_are_words),
         cmocka_unit_test(listed_congestion_controls_may_be_used),
         cmocka_unit_test(a_taken_port_is_named),
+        cmocka_unit_test(multipath_that_is_missing_says_so),
         cmocka_unit_test(a_port_can_be_listened_at_again),
         cmocka_unit_test(too_many_files_are_told_from_other_failures),
         cmocka_unit_test(loopback_has_its_mtu),

@@ -25,7 +25,9 @@ static void set_up(struct bench *bench, int64_t memory, int64_t size)
 {
     struct fail fail;
     *bench = (struct bench){.memory = {.what = "test", .limit = memory}};
-    bench->spill = spill_new(directory, size, &bench->memory, &fail);
+    int fd = spill_open(directory, &fail);
+    assert_true(fd >= 0);
+    bench->spill = spill_new(fd, size, &bench->memory, &fail);
     assert_non_null(bench->spill);
     store_init(&bench->store, &bench->memory);
     bench->store.spill = bench->spill;
@@ -199,9 +201,8 @@ static void test_a_file_that_lost_its_end(void **state)
 static void test_no_directory(void **state)
 {
     (void)state;
-    struct budget memory = {.what = "test", .limit = MEMORY};
     struct fail fail;
-    assert_null(spill_new("/nowhere/at/all", 1 << 20, &memory, &fail));
+    assert_int_equal(spill_open("/nowhere/at/all", &fail), -1);
     assert_string_equal(fail.text, "no file for reports can be made in /nowhere/at/all: No such "
                                    "file or directory");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests tallies: number, minimum, maximum and sum, and their slots in a report. */
-#include "tally.h"
+/* Tests tallies: number, minimum, maximum, sum and percentiles, and their slots in a report; and
+ * series: intervals that add up. */
+#include "tally.c"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -105,6 +106,92 @@ static void random_tallies_agree_with_sorting(void **state)
     }
 }
 
+/* ---- series */
+
+static void assert_same_spread(const struct histogram *one, const struct histogram *other)
+{
+    struct buffer a = {0}, b = {0};
+    histogram_encode(one, &a);
+    histogram_encode(other, &b);
+    assert_int_equal(a.length, b.length);
+    assert_memory_equal(a.data, b.data, a.length);
+    buffer_free(&a);
+    buffer_free(&b);
+}
+
+static void an_empty_series_allocates_nothing(void **state)
+{
+    struct series series = {0};
+    int64_t slots[TALLY_PERCENTILES];
+    (void)state;
+    series_turn(&series);
+    assert_null(series.interval_spread);
+    assert_null(series.total_spread);
+    tally_report_percentiles(&series.total, series.total_spread, slots);
+    for (int i = 0; i < TALLY_PERCENTILES; i++)
+        assert_int_equal(slots[i], METRIC_ABSENT);
+    series_free(&series);
+}
+
+static void intervals_add_up(void **state)
+{
+    struct series series = {0};
+    struct tally all = {0};
+    struct histogram *spread = histogram_new();
+    int64_t slots[TALLY_PERCENTILES];
+    (void)state;
+    for (int interval = 0; interval < 200; interval++) {
+        size_t count = random_below(4) ? random_below(100) : 0;
+        for (size_t i = 0; i < count; i++) {
+            int64_t value = (int64_t)random_bits() >> (10 + random_below(54));
+            series_add(&series, value);
+            tally_add(&all, value);
+            histogram_add(spread, value);
+        }
+        assert_int_equal(series.interval.count, count);
+        assert_int_equal(histogram_count(series.interval_spread), count);
+        tally_report_percentiles(&series.interval, series.interval_spread, slots);
+        assert_true((slots[0] == METRIC_ABSENT) == (count == 0));
+        series_turn(&series);
+        assert_memory_equal(&series.total, &all, sizeof all);
+    }
+    assert_same_spread(series.total_spread, spread);
+    histogram_free(spread);
+    series_free(&series);
+}
+
+static void percentiles_are_in_order_and_within_the_extremes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        struct series series = {0};
+        int64_t slots[TALLY_PERCENTILES];
+        for (size_t k = random_below(30) + 1; k; k--)
+            series_add(&series, (int64_t)random_bits() >> (10 + random_below(54)));
+        tally_report_percentiles(&series.interval, series.interval_spread, slots);
+        assert_true(slots[0] >= series.interval.minimum);
+        for (int k = 1; k < TALLY_PERCENTILES; k++)
+            assert_true(slots[k] >= slots[k - 1]);
+        assert_true(slots[TALLY_PERCENTILES - 1] <= series.interval.maximum);
+        if (series.interval.count == 1)
+            assert_true(slots[0] == series.interval.minimum);
+        series_free(&series);
+    }
+}
+
+static void percentiles_of_a_known_series(void **state)
+{
+    struct series series = {0};
+    int64_t slots[TALLY_PERCENTILES];
+    static const int64_t expected[] = {-50, -10, -1, 0}; /* of -99 to 0: buckets of one value */
+    (void)state;
+    for (int64_t value = -99; value <= 0; value++)
+        series_add(&series, value);
+    tally_report_percentiles(&series.interval, series.interval_spread, slots);
+    assert_memory_equal(slots, expected, sizeof expected);
+    series_free(&series);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +199,10 @@ int main(void)
         cmocka_unit_test(slots_are_in_the_order_of_metrics),
         cmocka_unit_test(one_value_is_minimum_and_maximum),
         cmocka_unit_test(random_tallies_agree_with_sorting),
+        cmocka_unit_test(an_empty_series_allocates_nothing),
+        cmocka_unit_test(intervals_add_up),
+        cmocka_unit_test(percentiles_are_in_order_and_within_the_extremes),
+        cmocka_unit_test(percentiles_of_a_known_series),
     };
     seed_random();
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);

@@ -677,7 +677,8 @@ static void distributions_have_a_range(void **state)
         {MUST MEMBER("size", "C:0"), false},      {MUST MEMBER("size", "C:0.5"), false},
         {MUST MEMBER("size", "C:-1"), false},     {MUST MEMBER("size", "C:1001"), false},
         {MUST MEMBER("size", "C:1000.5"), false}, {MUST MEMBER("size", "C:1e300"), false},
-        {MUST MEMBER("size", "C:-1e300"), false},
+        {MUST MEMBER("size", "C:-1e300"), false}, {MUST MEMBER("size", "N:2000:50"), true},
+        {MUST MEMBER("size", "U:2:1"), false},    {MUST MEMBER("size", "F:0"), true},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -687,7 +688,9 @@ static void distributions_have_a_range(void **state)
             fail_msg("%s: %s", cases[i].members, cases[i].good ? fail.text : "was taken");
         if (!cases[i].good)
             assert_true(strstr(fail.text, "size: ") &&
-                        strstr(fail.text, "is not within 1 to 1000"));
+                        (strstr(fail.text, "is not within 1 to 1000") ||
+                         strstr(fail.text, "parameter must not be below 0") ||
+                         strstr(fail.text, "the minimum is above the maximum")));
     }
 }
 

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "token.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "mem.h"
+#include "protocol.h"
+#include "sock.h"
+
+enum { USERS_MAX = 1000, KEYS_MAX = 1000 };
+
+#define TOKEN_USER      "flowrig" /* the name of the user in a new file */
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@-"
+
+/* ---- reading ---- */
+
+static bool check_closed(const char *what, const char *path, int fd, struct fail *fail)
+{
+    struct stat status;
+    if (fstat(fd, &status))
+        return fail_set(fail, 0, "%s %s: %s", what, path, fail_errno(errno));
+    if (!S_ISREG(status.st_mode))
+        return fail_set(fail, 0, "%s %s is not a regular file", what, path);
+    if (status.st_uid != geteuid())
+        return fail_set(fail, 0,
+                        "%s %s belongs to user %ld, but has to belong to the user that runs the "
+                        "program (%ld)",
+                        what, path, (long)status.st_uid, (long)geteuid());
+    if (status.st_mode & 077)
+        return fail_set(fail, 0, "%s %s is open to others (mode %04o): close it with chmod 600 %s",
+                        what, path, (unsigned)status.st_mode & 07777, path);
+    return status.st_size <= TOKEN_FILE_MAX ||
+           fail_set(fail, 0, "%s %s is larger than %d bytes", what, path, TOKEN_FILE_MAX);
+}
+
+/* It may grow while it is read: no more than its limit is taken. */
+static char *read_all(int fd)
+{
+    char *text = mem_new(TOKEN_FILE_MAX + 1, 1);
+    size_t length = 0;
+    ssize_t got;
+    while (length < TOKEN_FILE_MAX &&
+           (got = read(fd, text + length, TOKEN_FILE_MAX - length)) != 0) {
+        if (got < 0 && errno != EINTR) {
+            free(text);
+            return NULL;
+        }
+        length += got > 0 ? (size_t)got : 0;
+    }
+    return text;
+}
+
+char *token_read_private(const char *what, const char *path, struct fail *fail)
+{
+    char *text = NULL;
+    /* Not held up by a FIFO that nobody writes to. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        fail_set(fail, 0, "%s %s can't be read: %s", what, path, fail_errno(errno));
+        return NULL;
+    }
+    if (check_closed(what, path, fd, fail)) {
+        text = read_all(fd);
+        if (!text)
+            fail_set(fail, 0, "%s %s can't be read: %s", what, path, fail_errno(errno));
+    }
+    close(fd);
+    return text;
+}
+
+static bool add_host(struct token_key *key, const char *host, struct fail *fail)
+{
+    char name[PROTOCOL_HOST_MAX];
+    uint16_t port = 0;
+    size_t length = strlen(key->hosts);
+    if (!sock_split_host_port(host, name, sizeof name, &port, fail))
+        return false;
+    if (length + strlen(host) + 2 > sizeof key->hosts)
+        return fail_set(fail, 0, "too many hosts for one key");
+    snprintf(key->hosts + length, sizeof key->hosts - length, "%s%s", length ? " " : "", host);
+    return true;
+}
+
+static bool parse_key(char *line, struct token_file *file, struct fail *fail)
+{
+    char *save = NULL, *word = strtok_r(line, " \t", &save);
+    if (file->key_count == KEYS_MAX)
+        return fail_set(fail, 0, "more than %d keys are not taken", KEYS_MAX);
+    if (!word || !fingerprint_valid(word))
+        return fail_set(fail, 0,
+                        "behind 'key' there is no fingerprint, sha256// and 44 characters");
+    file->keys = mem_grow(file->keys, file->key_count + 1, sizeof *file->keys);
+    struct token_key *key = &file->keys[file->key_count++];
+    *key = (struct token_key){0};
+    memcpy(key->fingerprint, word, FINGERPRINT_MAX);
+    while ((word = strtok_r(NULL, " \t", &save)))
+        if (!add_host(key, word, fail))
+            return false;
+    return true;
+}
+
+/* No sentence shows any part of a secret. */
+static bool parse_user(const char *line, struct token_file *file, struct fail *fail)
+{
+    struct token_user user = {0};
+    size_t length = strspn(line, NAME_CHARACTERS);
+    if (!length || length >= sizeof user.name || line[length] != ':')
+        return fail_set(fail, 0,
+                        "is neither USER:SECRET nor a key; a user's name has letters, "
+                        "digits and . _ @ -, up to 63 of them");
+    memcpy(user.name, line, length);
+    const char *secret = line + length + 1;
+    size_t secret_length = strlen(secret);
+    if (secret_length < TOKEN_SECRET_LEAST || secret_length >= sizeof user.secret)
+        return fail_set(fail, 0,
+                        "the secret of user '%s' has %zu characters; it has to have %d to %d",
+                        user.name, secret_length, TOKEN_SECRET_LEAST, TOKEN_SECRET_MAX - 1);
+    for (const char *at = secret; *at; at++)
+        if (*at <= ' ' || *at > '~')
+            return fail_set(fail, 0,
+                            "the secret of user '%s' has a space, or a character that is "
+                            "not ASCII",
+                            user.name);
+    memcpy(user.secret, secret, secret_length);
+    for (size_t i = 0; i < file->user_count; i++)
+        if (!strcmp(file->users[i].name, user.name))
+            return fail_set(fail, 0, "user '%s' is there already", user.name);
+    if (file->user_count == USERS_MAX)
+        return fail_set(fail, 0, "more than %d users are not taken", USERS_MAX);
+    file->users = mem_grow(file->users, file->user_count + 1, sizeof *file->users);
+    file->users[file->user_count++] = user;
+    return true;
+}
+
+static bool parse_line(char *line, struct token_file *file, struct fail *fail)
+{
+    line += strspn(line, " \t");
+    size_t length = strlen(line);
+    while (length && strchr(" \t\r", line[length - 1]))
+        line[--length] = '\0';
+    if (!length || *line == '#')
+        return true;
+    if (!strncmp(line, "key", 3) && strchr(" \t", line[3]))
+        return parse_key(line + 3, file, fail);
+    return parse_user(line, file, fail);
+}
+
+bool token_file_parse(const char *text, struct token_file *file, struct fail *fail)
+{
+    char *copy = mem_strdup(text), *next = copy;
+    bool good = true;
+    *file = (struct token_file){0};
+    for (int number = 1; good && next; number++) {
+        char *line = strsep(&next, "\n");
+        good = parse_line(line, file, fail) || fail_prefix(fail, "line %d", number);
+    }
+    if (good && !file->user_count)
+        good = fail_set(fail, 0,
+                        "there is no user in it; flowd --make-token makes a file that is "
+                        "as it should be");
+    explicit_bzero(copy, strlen(text));
+    free(copy);
+    if (!good)
+        token_file_free(file);
+    return good;
+}
+
+bool token_file_read(const char *path, struct token_file *file, struct fail *fail)
+{
+    *file = (struct token_file){0};
+    char *text = token_read_private("token file", path, fail);
+    if (!text)
+        return false;
+    bool good = token_file_parse(text, file, fail) || fail_prefix(fail, "token file %s", path);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return good;
+}
+
+void token_file_free(struct token_file *file)
+{
+    if (file->users)
+        explicit_bzero(file->users, file->user_count * sizeof *file->users);
+    free(file->users);
+    free(file->keys);
+    *file = (struct token_file){0};
+}
+
+bool token_name_valid(const char *name)
+{
+    size_t length = strlen(name);
+    return length && length < TOKEN_NAME_MAX && strspn(name, NAME_CHARACTERS) == length;
+}
+
+/* ---- keys ---- */
+
+static bool is_host(const char *listed, const char *host, uint16_t port)
+{
+    char name[PROTOCOL_HOST_MAX];
+    uint16_t listed_port = PROTOCOL_PORT;
+    return sock_split_host_port(listed, name, sizeof name, &listed_port, NULL) &&
+           listed_port == port && !strcasecmp(name, host);
+}
+
+const struct token_key *token_key_of(const struct token_file *file, const char *host, uint16_t port)
+{
+    for (size_t i = 0; i < file->key_count; i++) {
+        char hosts[TOKEN_HOSTS_MAX], *save = NULL;
+        memcpy(hosts, file->keys[i].hosts, sizeof hosts);
+        for (char *one = strtok_r(hosts, " ", &save); one; one = strtok_r(NULL, " ", &save))
+            if (is_host(one, host, port))
+                return &file->keys[i];
+    }
+    return NULL;
+}
+
+bool token_has_key(const struct token_file *file, const char *fingerprint)
+{
+    for (size_t i = 0; i < file->key_count; i++)
+        if (!strcmp(file->keys[i].fingerprint, fingerprint))
+            return true;
+    return false;
+}
+
+/* ---- making ---- */
+
+static void make_secret(char text[4 * SECRET_SIZE + 1])
+{
+    uint8_t random[SECRET_SIZE];
+    for (int half = 0; half < 2; half++) {
+        secret_make(random);
+        secret_format(random, text + (size_t)half * 2 * SECRET_SIZE);
+    }
+}
+
+bool token_file_make(const char *path, const struct token_key *key, struct fail *fail)
+{
+    char secret[4 * SECRET_SIZE + 1];
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail_set(fail, 0, "%s can't be made: %s", path, fail_errno(errno));
+    make_secret(secret);
+    int written = dprintf(fd,
+                          "# flowrig: who has this file commands the daemons that were started "
+                          "with it.\n"
+                          "key %s%s%s\n" TOKEN_USER ":%s\n",
+                          key->fingerprint, *key->hosts ? " " : "", key->hosts, secret);
+    explicit_bzero(secret, sizeof secret);
+    bool good = written > 0 && fchmod(fd, 0600) == 0 && fsync(fd) == 0;
+    int error = errno;
+    if (close(fd) && good) {
+        good = false;
+        error = errno;
+    }
+    if (good)
+        return true;
+    unlink(path);
+    return fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(error));
+}

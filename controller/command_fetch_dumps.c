@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Brings packet dumps from daemons: each lists its files, then gives them in parts. All daemons at
+ * once, one file after the other from each. What they say is not trusted: a name that could leave
+ * the directory is refused, and no file gets larger than it was listed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "fleet.h"
+#include "log.h"
+#include "mem.h"
+#include "option.h"
+#include "run.h"
+#include "sock.h"
+
+enum { OPT_HELP, OPT_VERSION, OPT_OUTPUT, OPT_RUN, TIMEOUT_MS = 30000 };
+
+static const struct option_spec specs[] = {
+    {'h', "help", OPTION_NONE, NULL, "Options", "display this help and exit", OPT_HELP},
+    {'v', "version", OPTION_NONE, NULL, "Options", "print version information and exit",
+     OPT_VERSION},
+    {'o', "output", OPTION_REQUIRED, "DIR", "Options",
+     "put the dumps into DIR, which must exist (default: the working directory)", OPT_OUTPUT},
+    {0, "run", OPTION_REQUIRED, "RUN", "Options",
+     "fetch the dumps of this run only, named as in their names and in flowctl status", OPT_RUN},
+};
+
+enum { SPECS = sizeof specs / sizeof specs[0] };
+
+struct fetching;
+
+/* A daemon and the file that is being fetched from it. */
+struct fetched_host {
+    const char *typed;
+    char host[PROTOCOL_HOST_MAX];
+    uint16_t port;
+    struct dump_entry *entries; /* what is left of the list: from `next` on */
+    size_t count, next;
+    bool more; /* of the list, behind its last entry */
+    int fd;
+    int64_t offset;
+    int64_t files;
+    bool reached, failed;
+};
+
+struct fetching {
+    const char *output, *run;
+    int directory;
+    struct fleet *fleet;
+    struct fetched_host *hosts;
+    size_t count;
+    bool help, version;
+};
+
+static bool handle(void *context, const struct option_spec *spec, const char *given,
+                   const char *value, struct fail *fail)
+{
+    struct fetching *fetching = context;
+    switch (spec->id) {
+    case OPT_HELP:
+        fetching->help = true;
+        break;
+    case OPT_VERSION:
+        fetching->version = true;
+        break;
+    case OPT_OUTPUT:
+        fetching->output = value;
+        break;
+    case OPT_RUN:
+        fetching->run = value;
+        if (!*value || strlen(value) >= PROTOCOL_LABEL_MAX)
+            return fail_set(fail, 0, "option %s: '%.40s' is no name of a run", given, value);
+        break;
+    }
+    return true;
+}
+
+static bool add_host(struct fetching *fetching, const char *text, struct fail *fail)
+{
+    fetching->hosts = mem_grow(fetching->hosts, fetching->count + 1, sizeof(struct fetched_host));
+    struct fetched_host *host = &fetching->hosts[fetching->count++];
+    *host = (struct fetched_host){.typed = text, .port = PROTOCOL_PORT, .fd = -1};
+    return sock_split_host_port(text, host->host, sizeof host->host, &host->port, fail);
+}
+
+static bool read_arguments(int argc, char **argv, struct fetching *fetching, struct fail *fail)
+{
+    int operand;
+    if (!option_parse(argc, argv, specs, SPECS, handle, fetching, &operand, fail))
+        return false;
+    if (fetching->help || fetching->version)
+        return true;
+    if (operand == argc)
+        return fail_set(fail, 0, "name at least one host: flowctl fetch-dumps HOST[:PORT]...");
+    for (; operand < argc; operand++)
+        if (!add_host(fetching, argv[operand], fail))
+            return false;
+    fetching->directory = open(fetching->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fetching->directory >= 0 || fail_set(fail, 0, "option -o: %s can't be used: %s",
+                                                fetching->output, fail_errno(errno));
+}
+
+/* ---- one file after the other ---- */
+
+static void fail_host(struct fetched_host *host, const char *name, const char *why)
+{
+    log_error("fetch-dumps: %s: %s%s%s", host->typed, name, *name ? ": " : "", why);
+    host->failed = true;
+}
+
+static void ask_list(struct fetching *fetching, size_t index, const char *after)
+{
+    struct dumps_list_call call = {0};
+    snprintf(call.run, sizeof call.run, "%s", fetching->run ? fetching->run : "");
+    snprintf(call.after, sizeof call.after, "%s", after);
+    fleet_call(fetching->fleet, index, LANE_COMMAND, METHOD_DUMPS_LIST, &call, TIMEOUT_MS, NULL);
+}
+
+static void ask_part(struct fetching *fetching, size_t index)
+{
+    struct fetched_host *host = &fetching->hosts[index];
+    const struct dump_entry *entry = &host->entries[host->next];
+    int64_t left = entry->size - host->offset;
+    struct dumps_read_call call = {
+        .offset = host->offset,
+        .max_bytes = left < PROTOCOL_DUMP_READ_MAX ? left : PROTOCOL_DUMP_READ_MAX,
+    };
+    memcpy(call.name, entry->name, sizeof call.name);
+    fleet_call(fetching->fleet, index, LANE_COMMAND, METHOD_DUMPS_READ, &call, TIMEOUT_MS, NULL);
+}
+
+static bool open_file(const struct fetching *fetching, struct fetched_host *host)
+{
+    const struct dump_entry *entry = &host->entries[host->next];
+    if (!dump_name_check(entry->name) || entry->size < 0) {
+        fail_host(host, "", "the daemon lists a file that is none of flowd's");
+        return false;
+    }
+    host->fd = openat(fetching->directory, entry->name,
+                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (host->fd < 0)
+        fail_host(host, entry->name,
+                  errno == EEXIST ? "the file is there already, and is left alone"
+                                  : fail_errno(errno));
+    host->offset = 0;
+    return host->fd >= 0;
+}
+
+static void close_file(struct fetched_host *host, bool good)
+{
+    const struct dump_entry *entry = &host->entries[host->next];
+    if (close(host->fd) && good) {
+        fail_host(host, entry->name, fail_errno(errno));
+    } else if (good) {
+        printf("%s: %s (%" PRId64 " B)\n", host->typed, entry->name, host->offset);
+        host->files++;
+    }
+    host->fd = -1;
+}
+
+/* The next file that can be fetched, then the rest of the list. */
+static void go_on(struct fetching *fetching, size_t index)
+{
+    struct fetched_host *host = &fetching->hosts[index];
+    while (host->next < host->count) {
+        if (host->fd < 0 && !open_file(fetching, host)) {
+            host->next++;
+            continue;
+        }
+        if (host->offset < host->entries[host->next].size) {
+            ask_part(fetching, index);
+            return;
+        }
+        close_file(host, true);
+        host->next++;
+    }
+    if (host->more && host->count)
+        ask_list(fetching, index, host->entries[host->count - 1].name);
+}
+
+static void take_list(struct fetched_host *host, struct dumps_list_reply *reply)
+{
+    free(host->entries);
+    host->entries = reply->dumps.items; /* taken over */
+    host->count = reply->dumps.count;
+    host->next = 0;
+    host->more = reply->more;
+    reply->dumps = (struct schema_list){0};
+}
+
+/* A file that is shorter than it was listed, or can't be written, stays as it is. */
+static void take_part(struct fetched_host *host, const struct dumps_read_reply *reply)
+{
+    const struct dump_entry *entry = &host->entries[host->next];
+    const char *why = NULL;
+    if (!reply->data.length || (int64_t)reply->data.length > entry->size - host->offset)
+        why = "it changed while it was fetched; fetch it again";
+    else if (pwrite(host->fd, reply->data.data, reply->data.length, (off_t)host->offset) !=
+             (ssize_t)reply->data.length)
+        why = fail_errno(errno);
+    host->offset += (int64_t)reply->data.length;
+    if (!why)
+        return;
+    fail_host(host, entry->name, why);
+    close_file(host, false);
+    host->next++;
+}
+
+static void on_result(void *owner, struct fleet_result *result)
+{
+    struct fetching *fetching = owner;
+    struct fetched_host *host = &fetching->hosts[result->daemon];
+    if (result->outcome != FLEET_ANSWERED) {
+        log_error("fetch-dumps: %s", result->fail.text);
+        host->failed = true;
+        host->reached |= result->outcome != FLEET_NOT_REACHED;
+        if (host->fd >= 0)
+            close_file(host, false);
+        return;
+    }
+    host->reached = true;
+    if (result->method == METHOD_DUMPS_LIST)
+        take_list(host, result->reply);
+    else
+        take_part(host, result->reply);
+    go_on(fetching, result->daemon);
+}
+
+static int fetch(struct fetching *fetching)
+{
+    size_t reached = 0, good = 0;
+    fetching->fleet = fleet_new(on_result, fetching, -1);
+    for (size_t i = 0; i < fetching->count; i++) {
+        fleet_add(fetching->fleet, fetching->hosts[i].host, fetching->hosts[i].port);
+        ask_list(fetching, i, "");
+    }
+    while (fleet_pending(fetching->fleet))
+        fleet_step(fetching->fleet, TIMEOUT_MS);
+    fleet_free(fetching->fleet);
+    for (size_t i = 0; i < fetching->count; i++) {
+        const struct fetched_host *host = &fetching->hosts[i];
+        reached += host->reached;
+        good += !host->failed;
+        if (!host->failed && !host->files)
+            printf("%s: no dumps%s%s\n", host->typed, fetching->run ? " of run " : "",
+                   fetching->run ? fetching->run : "");
+    }
+    if (good == fetching->count)
+        return EXIT_WELL;
+    return reached ? EXIT_PARTIAL : EXIT_NOT_REACHED;
+}
+
+static void print_help(void)
+{
+    printf("Usage: flowctl fetch-dumps [OPTION]... HOST[:PORT]...\n"
+           "Brings the packet dumps of each host's daemon here.\n");
+    option_help(stdout, specs, SPECS);
+}
+
+int command_fetch_dumps(int argc, char **argv)
+{
+    struct fetching fetching = {.output = ".", .directory = -1};
+    struct fail fail;
+    int status = EXIT_WELL;
+    if (!read_arguments(argc, argv, &fetching, &fail)) {
+        log_error("fetch-dumps: %s", fail.text);
+        status = EXIT_USAGE;
+    } else if (fetching.help) {
+        print_help();
+    } else if (fetching.version) {
+        printf("flowctl (%s) %s\n", PACKAGE_NAME, PACKAGE_VERSION);
+    } else {
+        status = fetch(&fetching);
+    }
+    for (size_t i = 0; i < fetching.count; i++)
+        free(fetching.hosts[i].entries);
+    free(fetching.hosts);
+    if (fetching.directory >= 0)
+        close(fetching.directory);
+    return status;
+}

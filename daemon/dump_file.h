@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files of captured packets, in pcap's format with nanoseconds, and the directory in which they
+ * lie. Nothing outside of it is ever touched, and no link in it is followed. */
+#ifndef FLOWRIG_DUMP_FILE_H
+#define FLOWRIG_DUMP_FILE_H
+
+#include "dumpname.h"
+#include "mem.h"
+#include "protocol.h"
+
+/* A directory for dumps and what they may take of it. */
+struct dump_dir {
+    int fd;               /* -1: there is none */
+    struct budget space;  /* bytes of all dumps, those included that were there before */
+    int64_t file_maximum; /* bytes of one file */
+};
+
+/* Opens the directory, or none for NULL; gives false and a sentence where it can't be used. */
+bool dump_dir_open(struct dump_dir *dir, const char *path, int64_t total_maximum,
+                   int64_t file_maximum, struct fail *fail);
+void dump_dir_close(struct dump_dir *dir);
+/* Files that were removed meanwhile take no space any more. */
+void dump_dir_count(struct dump_dir *dir);
+
+/* Fills a list of files in the order of their names. */
+bool dump_dir_list(const struct dump_dir *dir, const struct dumps_list_call *call,
+                   struct dumps_list_reply *reply, struct fail *fail);
+/* Reads a part of a file. */
+bool dump_dir_read(const struct dump_dir *dir, const struct dumps_read_call *call,
+                   struct dumps_read_reply *reply, struct fail *fail);
+
+/* A packet as it was captured. */
+struct captured {
+    int64_t time;            /* ns since 1970 */
+    uint32_t length, stored; /* on the wire, and of that in `data` */
+    const uint8_t *data;
+};
+
+enum { DUMP_NOTE_MAX = 160 };
+
+struct dump_file {
+    struct dump_dir *dir;
+    int fd; /* -1 once it is closed */
+    char name[DUMP_NAME_MAX];
+    struct buffer waiting;            /* whole packets that are not written */
+    int64_t packets, waiting_packets; /* in the file with those; those */
+    int64_t size;                     /* bytes, likewise */
+    int64_t missed;                   /* packets that came after its end, or too early */
+    char note[DUMP_NOTE_MAX];         /* why it ended before its flow, or is not whole; or empty */
+};
+
+/* Creates the file, which must not be there, and writes its header. */
+bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name, int link,
+                      int snaplen, struct fail *fail);
+/* A file that is full, or a full disk, ends the dump with a note. */
+void dump_file_add(struct dump_file *file, const struct captured *packet);
+void dump_file_note(struct dump_file *file, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Writes what waits, and closes it. */
+void dump_file_close(struct dump_file *file);
+/* The same, and removes it. */
+void dump_file_discard(struct dump_file *file);
+
+#endif

@@ -1,0 +1,709 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nobody gets in: tokens, keys, certificates, quotas and privileges, over loopback."""
+import base64
+import http.client
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import xmlrpc.client
+
+from flowrig_api import (FAULT_GONE, FAULT_POLICY, FAULT_TOO_MANY, PREAMBLE_SIZE, Session,
+                         destination, expect_fault, preamble, source)
+from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, at_end, at_terminal, case, expect,
+                          flowctl, hosts, main, need_program, need_root, note, temp_dir, wait_for)
+
+SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..")
+CALL = xmlrpc.client.dumps(({},), "flowd.clock").encode()
+
+
+def run(*command):
+    return subprocess.run([str(c) for c in command], text=True, capture_output=True, timeout=60,
+                          check=False)
+
+
+class Trust:
+    """A directory with a token file, the daemon's state, and a user's configuration."""
+
+    def __init__(self, users=None):
+        self.dir = temp_dir()
+        self.state = self.path("state")
+        os.mkdir(self.state)
+        self.token = self.path("token")
+        self.env = {"XDG_CONFIG_HOME": self.path("config")}
+        made = run(FLOWD, "--make-token", self.token, "--state-dir", self.state)
+        assert made.returncode == 0, made.stderr
+        with open(self.token, encoding="ascii") as file:
+            text = file.read()
+        self.user, self.secret = re.search(r"^(flowrig):(\w{64})$", text, re.M).groups()
+        self.key = re.search(r"^key (\S+)", text, re.M)[1]
+        assert self.key in made.stdout and self.secret not in made.stdout
+        if users:
+            with open(self.token, "a", encoding="ascii") as file:
+                file.write("".join(f"{name}:{secret}\n" for name, secret in users.items()))
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def daemon(self, *options, **keywords):
+        return Daemon("--token-file", self.token, "--state-dir", self.state, *options, **keywords)
+
+    def without_keys(self, name="other.token", secret=None):
+        """A token file that says nothing of keys."""
+        path = self.path(name)
+        with open(path, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+            file.write(f"{self.user}:{secret or self.secret}\n")
+        return path
+
+    def flowctl(self, *arguments, token=None, **keywords):
+        return flowctl(arguments[0], "--token-file", token or self.token, *arguments[1:],
+                       env=self.env, **keywords)
+
+    def known(self):
+        try:
+            with open(os.path.join(self.env["XDG_CONFIG_HOME"], "flowrig", "known_hosts"),
+                      encoding="ascii") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def context(self):
+        context = ssl.create_default_context(cafile=os.path.join(self.state, "tls-cert.pem"))
+        context.check_hostname = False
+        return context
+
+    def rpc(self, daemon, user=None, secret=None):
+        return xmlrpc.client.ServerProxy(
+            f"https://{user or self.user}:{secret or self.secret}@{daemon.control}/RPC2",
+            context=self.context(), allow_none=True)
+
+    def post(self, daemon, user=None, secret=None, body=CALL, path="/RPC2"):
+        """One request on a connection of its own; without a user, without credentials."""
+        connection = http.client.HTTPSConnection(daemon.host, daemon.port, timeout=60,
+                                                 context=self.context())
+        headers = {"Content-Type": "text/xml"}
+        if user:
+            shown = base64.b64encode(f"{user}:{secret}".encode()).decode()
+            headers["Authorization"] = "Basic " + shown
+        try:
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
+
+
+class TrustedSession(Session):
+    """A session through TLS."""
+
+    def __init__(self, trust, daemon, user=None, secret=None, **members):
+        trusted = daemon.rpc
+        daemon.rpc = lambda: trust.rpc(daemon, user, secret)
+        try:
+            super().__init__(daemon, **members)
+        finally:
+            daemon.rpc = trusted
+
+
+def refused(result, *sentences, status=None):
+    assert result.status == status or (status is None and result.status in (2, 3)), result.status
+    for sentence in sentences:
+        assert sentence in result.err, result.err
+    assert result.err.count("\n") == 1, f"not one sentence: {result.err}"
+
+
+# ---- tokens
+
+
+@case
+def run_with_a_token():
+    """Two daemons with one token: a run through TLS; new keys are remembered, once"""
+    one, two = Trust(), Trust()
+    first, second = one.daemon(), Daemon("--token-file", one.token, "--state-dir", two.state)
+    arguments = ("run", "--accept-new-keys", "-H", hosts(first, second), "-n", 2, "-T", "s=0.3",
+                 "-c", "interval,goodput")
+    result = expect(one.flowctl(*arguments))
+    assert ", failed = 0, " in result.out
+    assert f"trusting flowd at {second.control} from now on: its key is {two.key}" in result.err
+    assert first.control not in result.err  # its key is in the token file
+    assert one.known() == [f"{second.control} {two.key}"], one.known()
+    result = expect(one.flowctl(*arguments))
+    assert result.err == "" and len(one.known()) == 1
+    result = expect(flowctl("status", first.control, env=dict(one.env, FLOWRIG_TOKEN_FILE=one.token)))
+    assert result.out.startswith(f"{first.control}: up ")
+    assert "stopped 0 flow endpoints" in expect(one.flowctl("stop", second.control)).out
+    assert one.secret not in first.err + second.err + result.err
+
+
+@case
+def wrong_token():
+    """A wrong secret: one sentence here, one with the peer in the daemon's log, and no harm"""
+    trust = Trust()
+    daemon = trust.daemon()
+    other = trust.without_keys(secret="0123456789abcdef" * 4)
+    result = trust.flowctl("status", "--accept-new-keys", daemon.control, token=other)
+    assert result.status == 3 and "refuses the token" in result.err, result.err
+    result = trust.flowctl("run", "-H", hosts(daemon), "-T", "s=0.2", token=other)
+    refused(result, f"flowctl: flowd at {daemon.control} refuses the token: it was started with "
+                    "another --token-file", status=2)
+    assert re.search(r"refused 127\.0\.0\.1:\d+: a wrong user or secret \(1 from there", daemon.err)
+    assert "0123456789abcdef" not in daemon.err
+    expect(trust.flowctl("status", daemon.control))
+
+
+@case
+def no_token():
+    """Without a token nothing is answered but 401; the body of such a call is not kept"""
+    trust = Trust()
+    daemon = trust.daemon()
+    status, headers, body = trust.post(daemon)
+    assert status == 401 and headers["WWW-Authenticate"] == 'Basic realm="flowd"', headers
+    assert b"methodResponse" not in body
+    for user, secret in (("", ""), (trust.user, ""), ("", trust.secret), (trust.secret, trust.user),
+                         (trust.user, trust.secret[:-1]), (trust.user, trust.secret + "0"),
+                         (trust.user.upper(), trust.secret), (trust.user + "\0", trust.secret)):
+        assert trust.post(daemon, user or "x", secret)[0] == 401, (user, secret)
+    assert trust.post(daemon, trust.user, trust.secret)[0] == 200
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        before = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+    connections = []
+    for _ in range(40):
+        connection = socket.create_connection((daemon.host, daemon.port), 20)
+        connections.append(trust.context().wrap_socket(connection))
+        connections[-1].sendall(b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" +
+                                b"x" * 4000000)
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        after = int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+    note(f"{before} kB before 160 MB of calls without a token, {after} kB after")
+    assert SANITIZED or after < before + 40000
+    for connection in connections:
+        connection.close()
+    assert trust.post(daemon, trust.user, trust.secret)[0] == 200
+
+
+@case
+def tls_or_not():
+    """TLS and plain HTTP do not meet: each side says what to do"""
+    trust = Trust()
+    plain, daemon = Daemon(), trust.daemon()
+    refused(flowctl("status", daemon.control), "does not speak HTTP", "--token-file", status=3)
+    refused(trust.flowctl("status", plain.control), "there is no TLS", "nothing was sent to it",
+            status=3)
+    assert plain.rpc().flowd.clock()["sent"] and trust.rpc(daemon).flowd.clock()["sent"]
+
+
+@case
+def private_daemons_need_none():
+    """Where no daemon answers on localhost, a private one is used without TLS, token or not"""
+    trust = Trust()
+    result = expect(trust.flowctl("run", "--embedded", "-T", "s=0.2", "-i", "0.1"))
+    assert ", failed = 0, " in result.out
+
+
+@case
+def thousand_wrong_secrets():
+    """1000 wrong secrets, 400 at a time: answers are held back, few lines in the log, others served"""
+    trust = Trust()
+    daemon = trust.daemon()
+    statuses, lock, left = [], threading.Lock(), [1000]
+
+    def attack():
+        while True:
+            with lock:
+                if not left[0]:
+                    return
+                left[0] -= 1
+            try:
+                status = trust.post(daemon, trust.user, "wrong" * 10)[0]
+            except OSError as trouble:
+                status = type(trouble).__name__
+            with lock:
+                statuses.append(status)
+
+    began = time.monotonic()
+    threads = [threading.Thread(target=attack) for _ in range(400)]
+    for thread in threads:
+        thread.start()
+    served = 0
+    while any(thread.is_alive() for thread in threads):
+        assert trust.rpc(daemon).flowd.clock()["sent"]  # from the same address, and at once
+        served += 1
+    took = time.monotonic() - began
+    lines = re.findall(r"refused 127", daemon.err)
+    note(f"{took:.1f} s, {served} calls with the token served meanwhile, {len(lines)} lines logged")
+    assert statuses.count(401) == 1000, {s: statuses.count(s) for s in set(statuses)}
+    # Three rounds of 400, each held back for 5 s but for the first few of all.
+    assert took > 10 and served >= 3
+    assert len(lines) <= 2 + took / 10, daemon.err
+    assert re.search(r"\d+ refusals were not logged", daemon.err) or took < 10
+    expect(trust.flowctl("status", daemon.control))
+
+
+@case
+def sessions_of_others():
+    """A session belongs to its user: others can neither use nor close it, but see and stop it"""
+    trust = Trust(users={"bob": "b" * 32})
+    daemon = trust.daemon()
+    alice = TrustedSession(trust, daemon, key="same")
+    bob = TrustedSession(trust, daemon, "bob", "b" * 32, key="same")
+    assert alice.id != bob.id
+    for session, other in ((alice, bob), (bob, alice)):
+        expect_fault(FAULT_GONE, "~there is no such session", session.rpc.session.renew,
+                     {"session": other.id})
+        assert session.rpc.session.close({"session": other.id})["rows"] == 0
+    assert alice.rpc.session.renew({"session": alice.id})["lease_s"] == 15
+    assert bob.rpc.session.renew({"session": bob.id})["lease_s"] == 15
+    listed = sorted(s["user"] for s in bob.rpc.flowd.status({})["sessions"])
+    assert listed == ["bob", "flowrig"], listed
+    assert "flows" in bob.rpc.flowd.stop_all({})
+
+
+# ---- keys
+
+
+class Impostor:
+    """A TLS server that notes every byte that it is sent inside TLS. It shows the certificates one
+    after the other, then the last one again."""
+
+    def __init__(self, *states, port=0):
+        self.contexts = []
+        for state in states:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(os.path.join(state, "tls-cert.pem"),
+                                    os.path.join(state, "tls-key.pem"))
+            self.contexts.append(context)
+        self.heard, self.connections = b"", 0
+        self.listening = socket.create_server(("127.0.0.1", port))
+        self.port = self.listening.getsockname()[1]
+        self.control = f"127.0.0.1:{self.port}"
+        at_end(self.listening.close)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            context = self.contexts[min(self.connections, len(self.contexts) - 1)]
+            self.connections += 1
+            threading.Thread(target=self._hear, args=(context, connection), daemon=True).start()
+
+    def _hear(self, context, connection):
+        try:
+            connection.settimeout(20)
+            with context.wrap_socket(connection, server_side=True) as inside:
+                while True:
+                    data = inside.recv(65536)
+                    if not data:
+                        break
+                    self.heard += data
+        except OSError:
+            pass
+
+
+@case
+def unknown_key_without_a_terminal():
+    """A key that nobody knows, and no terminal: refused with the key, and nothing is sent"""
+    trust, other = Trust(), Trust()
+    impostor = Impostor(other.state)
+    result = trust.flowctl("status", impostor.control)
+    refused(result, f"flowd at {impostor.control} is not known yet", "no terminal", other.key,
+            "--accept-new-keys", status=3)
+    refused(trust.flowctl("run", "-H", f"b=127.0.0.1/{impostor.control}"), other.key, status=2)
+    assert impostor.connections == 2 and impostor.heard == b"" and not trust.known()
+
+
+@case
+def changed_key():
+    """A key other than the known one stops the run, whatever is accepted; nothing is sent"""
+    trust, other = Trust(), Trust()
+    token = trust.without_keys()
+    daemon = trust.daemon()
+    expect(trust.flowctl("status", "--accept-new-keys", daemon.control, token=token))
+    port = daemon.port
+    daemon.stop()
+    impostor = Impostor(other.state, port=port)
+    for command in (("status", impostor.control), ("stop", impostor.control),
+                    ("run", "-H", f"b=127.0.0.1/{impostor.control}")):
+        result = trust.flowctl(command[0], "--accept-new-keys", *command[1:], token=token)
+        refused(result, f"the key of flowd at {impostor.control} has CHANGED", trust.key, other.key,
+                "line 1 of ", "known_hosts")
+    # The token file names the key for this host: that goes before what is known.
+    with open(token, "a", encoding="ascii") as file:
+        file.write(f"key {trust.key} 127.0.0.1:{port}\n")
+    result = trust.flowctl("status", "--accept-new-keys", impostor.control, token=token)
+    refused(result, "has CHANGED", f"as {token} says", status=3)
+    assert impostor.connections == 4 and impostor.heard == b""
+    assert trust.known() == [f"{impostor.control} {trust.key}"]
+
+
+@case
+def key_that_changes_in_between():
+    """Another key on the connection that would carry the token than on the one before it: nothing is sent"""
+    trust, other = Trust(), Trust()
+    impostor = Impostor(trust.state, other.state)
+    result = trust.flowctl("status", impostor.control)
+    refused(result, "has another key than a moment ago", "the token was not sent", status=3)
+    assert impostor.connections == 2 and impostor.heard == b""
+    # The right key both times, and the token is there: the test can tell.
+    right = Impostor(trust.state, trust.state)
+    process = subprocess.Popen([FLOWCTL, "status", "--token-file", trust.token, right.control],
+                               stderr=subprocess.PIPE)
+    at_end(process.communicate)
+    at_end(process.kill)
+    wait_for(lambda: b"Authorization: Basic" in right.heard, 20, "the token")
+
+
+@case
+def unknown_key_at_a_terminal():
+    """At a terminal a new key is asked about: no ends it, yes is remembered, once"""
+    trust = Trust()
+    daemon, token = trust.daemon(), trust.without_keys()
+    command = [FLOWCTL, "status", "--token-file", token, daemon.control]
+    status, text, asked = at_terminal(command, trust.env, ["no"])
+    assert status == 3 and asked == 1 and "is not trusted" in text and trust.key in text, text
+    assert not trust.known()
+    status, text, asked = at_terminal(command, trust.env, ["maybe", "yes"])
+    assert status == 0 and asked == 2 and ": up " in text, text
+    assert trust.known() == [f"{daemon.control} {trust.key}"]
+    status, text, asked = at_terminal(command, trust.env, ["no"])
+    assert status == 0 and asked == 0, text
+
+
+@case
+def key_that_lasts():
+    """The key is made once, and stays; the certificate is made anew where it is missing"""
+    trust = Trust()
+    assert os.stat(os.path.join(trust.state, "tls-key.pem")).st_mode & 0o777 == 0o600
+    trust.daemon().stop()
+    os.unlink(os.path.join(trust.state, "tls-cert.pem"))
+    daemon = trust.daemon()
+    assert f"the key of this daemon is {trust.key}" in daemon.err
+    expect(trust.flowctl("status", daemon.control))
+    need_program("openssl")
+    der = subprocess.run("openssl x509 -pubkey -noout -in tls-cert.pem | "
+                         "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary",
+                         shell=True, cwd=trust.state, capture_output=True, check=True).stdout
+    assert trust.key == "sha256//" + base64.b64encode(der).decode()
+
+
+# ---- certificates
+
+
+class Authority:
+    """A CA, made with openssl."""
+
+    def __init__(self):
+        need_program("openssl")
+        self.dir = temp_dir()
+        self.made = 0
+        self.ca = os.path.join(self.dir, "ca.pem")
+        self.openssl("req", "-x509", *self.new_key("ca.key"), "-out", self.ca, "-subj", "/CN=ca",
+                     "-days", "2")
+
+    def openssl(self, *arguments):
+        done = subprocess.run(["openssl", *arguments], cwd=self.dir, capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 0, done.stderr
+
+    @staticmethod
+    def new_key(path):
+        return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                path]
+
+    def sign(self, name, usage, days=1):
+        """Paths of a certificate and its key."""
+        self.made += 1
+        base = os.path.join(self.dir, f"leaf{self.made}")
+        with open(base + ".ext", "w", encoding="ascii") as file:
+            file.write(f"subjectAltName=IP:{name}\nextendedKeyUsage={usage}\n"
+                       if re.match(r"[\d.]+$", name) else
+                       f"subjectAltName=DNS:{name}\nextendedKeyUsage={usage}\n")
+        self.openssl("req", "-new", *self.new_key(base + ".key"), "-out", base + ".csr", "-subj",
+                     f"/CN={name}")
+        self.openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey", "ca.key",
+                     "-CAcreateserial", "-days", str(days), "-extfile", base + ".ext", "-out",
+                     base + ".pem")
+        os.chmod(base + ".key", 0o600)
+        return base + ".pem", base + ".key"
+
+
+@case
+def lab_with_a_ca():
+    """--tls-ca: a good certificate is enough; expired, of another host, CA or purpose it is refused"""
+    lab, other, trust = Authority(), Authority(), Trust()
+    cases = ((lab.sign("127.0.0.1", "serverAuth"), lab.ca, True),
+             (lab.sign("127.0.0.1", "serverAuth", days=-1), lab.ca, False),
+             (lab.sign("127.0.0.9", "serverAuth"), lab.ca, False),
+             (other.sign("127.0.0.1", "serverAuth"), lab.ca, False))
+    for (certificate, key), ca, good in cases:
+        daemon = trust.daemon("--tls-cert", certificate, "--tls-key", key)
+        result = trust.flowctl("status", "--tls-ca", ca, daemon.control)
+        if good:
+            expect(result)
+        else:
+            refused(result, f"the certificate of flowd at {daemon.control} is refused: ",
+                    "(--tls-ca)", status=3)
+            assert "refused 127" not in daemon.err
+        daemon.stop()
+    assert not trust.known()
+
+
+@case
+def certificates_of_clients():
+    """--tls-client-ca: none, expired, of another CA or purpose are refused; a token is needed, too"""
+    lab, other, trust = Authority(), Authority(), Trust()
+    good = lab.sign("carol", "clientAuth")
+    daemon = trust.daemon("--tls-client-ca", lab.ca)
+    expect(trust.flowctl("status", "--tls-cert", good[0], "--tls-key", good[1], daemon.control))
+    refused(trust.flowctl("status", daemon.control),
+            "wants a certificate: give --tls-cert and --tls-key", status=3)
+    for certificate, key in (lab.sign("carol", "clientAuth", days=-1),
+                             other.sign("carol", "clientAuth"), lab.sign("carol", "serverAuth")):
+        result = trust.flowctl("status", "--tls-cert", certificate, "--tls-key", key,
+                               daemon.control)
+        # One that no CA of the daemon's list has signed may not even be shown.
+        refused(result, f"flowd at {daemon.control} refuses the certificate of --tls-cert",
+                status=3)
+    wrong = trust.without_keys(secret="0123456789abcdef")
+    with open(wrong, "a", encoding="ascii") as file:
+        file.write(f"key {trust.key}\n")
+    refused(trust.flowctl("status", "--tls-cert", good[0], "--tls-key", good[1], daemon.control,
+                          token=wrong), "refuses the token", status=3)
+    daemon.stop()
+    alone = Daemon("--tls-client-ca", lab.ca, "--state-dir", trust.state)
+    result = flowctl("run", "--accept-new-keys", "--tls-cert", good[0], "--tls-key", good[1], "-H",
+                     hosts(alone), "-T", "s=0.2", "-i", "0.1", env=trust.env)
+    assert ", failed = 0, " in expect(result).out
+    assert " opened for carol at " in alone.err, alone.err
+
+
+@case
+def old_versions_of_tls():
+    """TLS 1.0 and 1.1 are refused, 1.2 and 1.3 taken"""
+    need_program("openssl")
+    trust = Trust()
+    daemon = trust.daemon()
+    for option, good in (("-tls1", False), ("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)):
+        done = subprocess.run(["openssl", "s_client", "-connect", daemon.control, option, "-cipher",
+                               "ALL:@SECLEVEL=0"], input="", text=True, capture_output=True,
+                              timeout=60, check=False)
+        made = re.search(r"Cipher is (?!\(NONE\))\S+", done.stdout) is not None
+        assert made == good, f"{option}: {done.stdout}{done.stderr}"
+    expect(trust.flowctl("status", daemon.control))
+
+
+@case
+def half_open_handshakes():
+    """300 TLS handshakes that never end: others are served meanwhile, and all are cut"""
+    trust = Trust()
+    daemon = trust.daemon()
+    files = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    peers = []
+    for i in range(300):
+        peer = socket.create_connection((daemon.host, daemon.port), 20)
+        peer.sendall((b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 40)[i % 3])
+        peers.append(peer)
+    began = time.monotonic()
+    for _ in range(20):
+        assert trust.rpc(daemon).flowd.clock()["sent"]
+    note(f"20 calls in {time.monotonic() - began:.2f} s beside them")
+    with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as file:
+        ticks = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+    result = expect(trust.flowctl("run", "-H", hosts(daemon), "-T", "s=1", "-R", "s=1Mbit", "-i", "0.5"))
+    assert ", failed = 0, " in result.out
+    with open(f"/proc/{daemon.pid}/stat", encoding="ascii") as file:
+        ticks = sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) - ticks
+    note(f"{ticks / os.sysconf('SC_CLK_TCK'):.2f} s of CPU in a second of waiting")
+    for peer in peers:
+        peer.settimeout(60)
+        try:
+            while peer.recv(4096):
+                pass
+        except ConnectionError:
+            pass
+        peer.close()
+    wait_for(lambda: len(os.listdir(f"/proc/{daemon.pid}/fd")) <= files, 30, "all connections ended")
+
+
+@case
+def pythons_own_client():
+    """Python's stock client over https, as flowd(8) shows it"""
+    trust = Trust()
+    daemon = trust.daemon()
+    with open(os.path.join(SOURCE, "man", "flowd.8"), encoding="utf-8") as file:
+        program = re.search(r"^(import ssl\n.*?)^\.Ed", file.read(), re.M | re.S)[1]
+    program = program.replace("\\en", "\\n").replace("host1:5999", daemon.control)
+    program = program.replace('"lab.token"', repr(trust.token))
+    program = program.replace('"tls-cert.pem"', repr(os.path.join(trust.state, "tls-cert.pem")))
+    done = run(sys.executable, "-c", program)
+    assert done.returncode == 0 and re.match(r"\d+\.\d+", done.stdout), done
+    try:
+        trust.rpc(daemon, secret="x" * 20).flowd.clock()
+    except xmlrpc.client.ProtocolError as error:
+        assert error.errcode == 401
+    else:
+        raise AssertionError("a wrong secret is taken")
+
+
+# ---- consent
+
+
+def shown(port, secret, address="127.0.0.1"):
+    """What a data connection from this address is answered that shows the secret."""
+    with socket.create_connection(("127.0.0.1", port), 20, (address, 0)) as peer:
+        peer.settimeout(20)
+        peer.sendall(preamble(secret))
+        try:
+            return peer.recv(PREAMBLE_SIZE)
+        except ConnectionError:
+            return b""
+
+
+@case
+def secret_after_the_lease():
+    """A secret is gone with the lease: who comes late gets no proof"""
+    daemon = Daemon()
+    keeper, late = Session(daemon, key="keep"), Session(daemon, key="late", lease_s=1)
+    kept = keeper.prepare(destination(0))[0]
+    issued = late.prepare(destination(0))[0]
+    assert kept["port"] == issued["port"]  # so that there is somebody to ask
+    # Nothing else happens at the daemon that would remind it of the lease.
+    wait_for(lambda: len(daemon.rpc().flowd.status({})["sessions"]) == 1, 12, "the end of the lease")
+    assert shown(issued["port"], issued["secret"]) == b""
+    assert shown(kept["port"], kept["secret"]) == preamble(kept["proof"])
+    closed = Session(daemon, key="closed")
+    gone = closed.prepare(destination(0))[0]
+    closed.close()
+    assert shown(kept["port"], gone["secret"]) == b""
+
+
+@case
+def secret_of_another_flow():
+    """A secret opens its own flow only, and once, from whatever address it is replayed"""
+    daemon = Daemon()
+    session = Session(daemon)
+    one, two = session.prepare(destination(0), destination(1))
+    assert shown(one["port"], one["proof"]) == b""  # the proof is no secret
+    with socket.create_connection(("127.0.0.1", one["port"]), 20) as peer:
+        peer.sendall(preamble(one["secret"]))
+        assert peer.recv(PREAMBLE_SIZE) == preamble(one["proof"])  # and not that of the other
+        for address in ("127.0.0.1", "127.0.0.9"):
+            assert shown(one["port"], one["secret"], address) == b""
+            for byte in range(4):
+                guess = bytearray.fromhex(two["secret"])
+                guess[byte * 5] ^= 1
+                assert shown(two["port"], guess.hex(), address) == b""
+        answer = session.rpc.session.prepared({"session": session.id, "wait_ms": 0})
+        assert answer["ready"] == 1 and answer["failed"] == 0, answer
+        assert shown(two["port"], two["secret"]) == preamble(two["proof"])
+
+
+# ---- quotas
+
+
+@case
+def quotas_of_rates():
+    """Rates beyond a quota are refused, with its name; what was taken is given back"""
+    daemon = Daemon("--max-flow-rate", "10Mbit", "--max-total-rate", "15Mbit", "--max-duration", 5)
+    base = ("-H", hosts(daemon), "-i", "0.1")
+    refused(flowctl(*base, "-T", "s=0.2"), "flow 0, source: it would send as fast as it can",
+            "10000000 bit/s (--max-flow-rate)", status=2)
+    refused(flowctl(*base, "-T", "s=0.2", "-R", "s=11Mbit"), "(--max-flow-rate)", status=2)
+    refused(flowctl(*base, "-T", "s=0.2", "-R", "s=9Mbit", "-n", 2),
+            "it would send 9000000 bit/s, but of the 15000000 bit/s that the daemon allows in all",
+            "9000000 are asked for already (--max-total-rate)", status=2)
+    refused(flowctl(*base, "-T", "s=6", "-R", "s=1Mbit"),
+            "it would end after 6 s, but the daemon allows 5 s (--max-duration)", status=2)
+    for _ in range(3):  # all of it, each time
+        expect(flowctl(*base, "-T", "s=0.2", "-R", "s=7.5Mbit", "-n", 2))
+    session = Session(daemon)
+    call = destination(0, source_more={"rate": 10000000, "request_size": "C:100",
+                                       "response_size": "C:1000"})
+    del call["destination"]
+    found = None
+    try:
+        session.prepare(call)
+    except xmlrpc.client.Fault as fault:
+        found = fault
+    assert found and found.faultCode == FAULT_POLICY and "100000000 bit/s" in found.faultString, found
+
+
+@case
+def quotas_of_addresses():
+    """--allow-test and --deny-test hold for both ends, in whatever form the address is written"""
+    daemon = Daemon("--allow-test", "127.0.0.0/8", "--deny-test", "127.0.0.9,127.1.0.0/16")
+    expect(flowctl("-H", hosts(daemon), "-T", "s=0.2", "-i", "0.1"))
+    session = Session(daemon)
+    issued = dict(flow=1, port=9, secret="0" * 32, proof="1" * 32)
+    for peer in ("127.0.0.9", "::ffff:127.0.0.9", "127.1.2.3", "10.0.0.1", "::1", "::", "::ffff:10.0.0.1"):
+        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon makes no tests with",
+                     session.prepare, source(issued, peer_host=peer))
+    for own in ("127.0.0.9", "::1", "10.0.0.1"):
+        expect_fault(FAULT_POLICY, "~flow 0, destination: the daemon makes no tests with",
+                     session.prepare, destination(0, host=own))
+        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon makes no tests with",
+                     session.prepare, source(issued, host=own))
+    for own in ("", "0.0.0.0", "::"):
+        expect_fault(FAULT_POLICY, "~it would listen at all addresses", session.prepare,
+                     destination(0, host=own))
+    refused(flowctl("-H", f"s=127.0.0.1/{daemon.control},d=127.0.0.9/{daemon.control}"),
+            "the daemon makes no tests with 127.0.0.9 (--deny-test)", status=2)
+
+
+@case
+def quotas_of_numbers():
+    """A configuration file has the same quotas; the command line goes before it"""
+    path = os.path.join(temp_dir(), "flowd.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# quotas\nmax-flows = 4\nmax-sessions 1\n\nmax-duration=1min\ndeny-test = 127.0.0.9\n")
+    daemon = Daemon("--config", path, "--max-flows", 6)
+    session = Session(daemon)
+    expect_fault(FAULT_TOO_MANY, "~and takes no more", daemon.rpc().session.open, {"key": "second"})
+    expect_fault(FAULT_TOO_MANY, "~(--max-flows)", session.prepare,
+                 *[destination(i) for i in range(7)])
+    limits = daemon.rpc().flowd.describe()["limits"]
+    assert limits["max_flows"] == 6 and limits["max_sessions"] == 1
+    expect_fault(FAULT_POLICY, "~(--max-duration)", session.prepare, destination(0, source=61))
+    expect_fault(FAULT_POLICY, "~(--deny-test)", session.prepare, destination(0, host="127.0.0.9"))
+
+
+# ---- privileges
+
+
+def status_of(daemon, *names):
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file.read().splitlines())
+    return [fields[name].split() for name in names]
+
+
+@case
+def root_is_dropped():
+    """--user: no thread keeps root or a capability but the one that is asked for; a run works"""
+    need_root()
+    trust = Trust()
+    os.chmod(trust.dir, 0o711)
+    for options, mask in (((), 0), (("--keep-net-admin",), 1 << 12)):
+        daemon = trust.daemon("--user", "nobody", *options)
+        uid = run("id", "-u", "nobody").stdout.strip()
+        for task in os.listdir(f"/proc/{daemon.pid}/task"):
+            with open(f"/proc/{daemon.pid}/task/{task}/status", encoding="ascii") as file:
+                fields = dict(line.split(":", 1) for line in file.read().splitlines())
+            assert fields["Uid"].split() == [uid] * 4, fields["Uid"]
+            assert "0" not in fields["Gid"].split() + fields["Groups"].split()
+            assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == mask, fields["CapEff"]
+            assert fields["NoNewPrivs"].strip() == "1"
+        result = expect(trust.flowctl("run", "-H", hosts(daemon), "-T", "s=0.2", "-i", "0.1"))
+        assert ", failed = 0, " in result.out
+        daemon.stop()
+    assert status_of(Daemon(), "NoNewPrivs") == [["1"]]
+
+
+main()

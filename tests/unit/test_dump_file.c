@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tests daemon/dump_file.c and dump_dir.c: what is written can be read back, limits end a dump with
+ * whole packets, and nothing outside the directory is touched. */
+#include "dump_file.c"
+
+#include <sys/stat.h>
+
+#include "unit.h"
+
+static char directory[] = "/tmp/flowrig-dump-XXXXXX";
+
+static struct dump_dir open_dir(int64_t total, int64_t one)
+{
+    struct dump_dir dir;
+    assert_true(dump_dir_open(&dir, directory, total, one, NULL));
+    return dir;
+}
+
+static int64_t size_of(const char *name)
+{
+    struct stat status;
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return stat(path, &status) ? -1 : (int64_t)status.st_size;
+}
+
+static void add(struct dump_file *file, int64_t time, uint32_t stored, uint8_t byte)
+{
+    uint8_t data[2000];
+    memset(data, byte, sizeof data);
+    struct captured captured = {time, 5000, stored, data};
+    dump_file_add(file, &captured);
+}
+
+static void discard(struct dump_dir *dir, struct dump_file *file)
+{
+    dump_file_discard(file);
+    assert_int_equal(dir->space.used, 0);
+    dump_dir_close(dir);
+}
+
+static void as_pcap_wants_it(void **state)
+{
+    struct dump_dir dir = open_dir(1 << 20, 1 << 20);
+    struct dump_file file;
+    struct file_header header;
+    struct record_header record;
+    uint8_t bytes[200];
+    (void)state;
+    assert_true(dump_file_create(&file, &dir, "a.pcap", PACKET_LINK_RAW, 96, NULL));
+    add(&file, INT64_C(1700000000123456789), 60, 0xab);
+    dump_file_close(&file);
+    assert_int_equal(file.packets, 1);
+    assert_int_equal(size_of("a.pcap"), 24 + 16 + 60);
+    assert_int_equal(dir.space.used, 24 + 16 + 60);
+    int fd = openat(dir.fd, "a.pcap", O_RDONLY);
+    assert_int_equal(read(fd, bytes, sizeof bytes), 100);
+    close(fd);
+    memcpy(&header, bytes, sizeof header);
+    memcpy(&record, bytes + 24, sizeof record);
+    assert_int_equal(header.magic, 0xa1b23c4d);
+    assert_int_equal(header.major, 2);
+    assert_int_equal(header.minor, 4);
+    assert_int_equal(header.snaplen, 96);
+    assert_int_equal(header.link, 101);
+    assert_int_equal(record.seconds, 1700000000);
+    assert_int_equal(record.nanoseconds, 123456789);
+    assert_int_equal(record.stored, 60);
+    assert_int_equal(record.length, 5000);
+    assert_int_equal(bytes[40], 0xab);
+    assert_int_equal(bytes[99], 0xab);
+    discard(&dir, &file);
+    assert_int_equal(size_of("a.pcap"), -1);
+}
+
+/* Whichever limit is reached, the file holds whole packets and says how many it lacks. */
+static void limits(void **state)
+{
+    (void)state;
+    for (int total = 0; total < 2; total++) {
+        struct dump_dir dir = open_dir(total ? 100000 : 1 << 20, total ? 1 << 20 : 100000);
+        struct dump_file file;
+        assert_true(dump_file_create(&file, &dir, "l.pcap", 1, 2000, NULL));
+        for (int i = 0; i < 200; i++)
+            add(&file, i, 984, 1);
+        assert_int_equal(file.packets, (100000 - 24) / 1000);
+        assert_int_equal(file.missed, 200 - file.packets);
+        assert_int_equal(size_of("l.pcap"), 24 + 1000 * file.packets);
+        assert_non_null(strstr(file.note, total ? "--dump-space" : "--dump-file-size"));
+        discard(&dir, &file);
+    }
+}
+
+/* /dev/full stands for a full disk: the packets that were counted are given back. */
+static void full_disk(void **state)
+{
+    struct dump_dir dir = open_dir(1 << 20, 1 << 20);
+    struct dump_file file;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    (void)state;
+    assert_true(dump_file_create(&file, &dir, "f.pcap", 1, 2000, NULL));
+    assert_int_equal(dup2(full, file.fd), file.fd);
+    for (int i = 0; i < 100; i++)
+        add(&file, i, 984, 1);
+    dump_file_close(&file);
+    assert_int_equal(file.packets, 0);
+    assert_int_equal(file.missed, 100);
+    assert_non_null(strstr(file.note, "No space left"));
+    assert_int_equal(file.size, 24);
+    close(full);
+    discard(&dir, &file);
+}
+
+static void never_elsewhere(void **state)
+{
+    static const char *const bad[] = {"../x.pcap", "/tmp/x.pcap", ".x.pcap", "x", "a/b.pcap", ""};
+    struct dump_dir dir = open_dir(1 << 20, 1 << 20);
+    struct dump_file file;
+    struct fail fail;
+    char victim[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct dumps_read_call call = {.max_bytes = 1};
+        struct dumps_read_reply reply = {0};
+        snprintf(call.name, sizeof call.name, "%s", bad[i]);
+        assert_false(dump_file_create(&file, &dir, bad[i], 1, 96, &fail));
+        assert_false(dump_dir_read(&dir, &call, &reply, &fail));
+        assert_int_equal(fail.code, FAULT_BAD_CALL);
+    }
+    snprintf(victim, sizeof victim, "%s/victim", directory);
+    assert_int_equal(symlinkat(victim, dir.fd, "link.pcap"), 0);
+    assert_false(dump_file_create(&file, &dir, "link.pcap", 1, 96, &fail));
+    assert_int_equal(size_of("victim"), -1);
+    /* Reading does not follow it either. */
+    close(open(victim, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    struct dumps_read_call call = {.name = "link.pcap", .max_bytes = 1};
+    struct dumps_read_reply reply = {0};
+    assert_false(dump_dir_read(&dir, &call, &reply, &fail));
+    struct dumps_list_call all = {0};
+    struct dumps_list_reply found = {0};
+    assert_true(dump_dir_list(&dir, &all, &found, &fail));
+    assert_int_equal(found.dumps.count, 0);
+    free(found.dumps.items);
+    unlinkat(dir.fd, "link.pcap", 0);
+    unlink(victim);
+    assert_true(dump_file_create(&file, &dir, "there.pcap", 1, 96, NULL));
+    struct dump_file second;
+    assert_false(dump_file_create(&second, &dir, "there.pcap", 1, 96, &fail));
+    assert_non_null(strstr(fail.text, "is there already"));
+    discard(&dir, &file);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return !mkdtemp(directory);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    return rmdir(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_pcap_wants_it),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(never_elsewhere),
+    };
+    return cmocka_run_group_tests_name("dump_file", tests, make_dir, remove_dir);
+}
