@@ -111,6 +111,9 @@ bool results_know(struct results *results, const struct report_row *row)
     bool known = key[REPORT_KIND] == REPORT_START   ? result->started
                  : key[REPORT_KIND] == REPORT_FINAL ? result->finished
                                                     : key[REPORT_END] <= result->logged_end;
+    /* No log has it, unless as a part of what comes at the end. */
+    for (int i = 0; known && key[REPORT_KIND] == REPORT_FINAL && i < SERIES; i++)
+        take_histogram(result, row, i);
     if (known && key[REPORT_NUMBER] >= result->next_number && key[REPORT_NUMBER] < INT64_MAX)
         count_row(result, key[REPORT_NUMBER]);
     return known;
@@ -213,12 +216,15 @@ void results_merge(const struct results *results, enum series_id series,
     for (size_t i = 0; i < results->count; i++) {
         for (int end = 0; end < ENDPOINTS; end++) {
             const struct endpoint_result *result = &results->flows[i].ends[end];
-            if (!histogram_count(result->histograms[series]))
+            const int64_t *slots = &result->final.value[series_list[series].count];
+            if (!histogram_count(result->histograms[series])) {
+                merged->without += result->finished && slots[0] > 0 && slots[1] != METRIC_ABSENT;
                 continue;
+            }
             if (!merged->histogram)
                 merged->histogram = histogram_new();
             histogram_merge(merged->histogram, result->histograms[series]);
-            merge_slots(&merged->tally, &result->final.value[series_list[series].count]);
+            merge_slots(&merged->tally, slots);
         }
     }
 }

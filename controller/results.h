@@ -45,7 +45,8 @@ void results_free(struct results *results);
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
                                      int64_t delta[METRICS], struct fail *fail);
 
-/* Whether the row is known already from a log that was replayed; its number is noted then. */
+/* Whether the row is known already from a log that was replayed; its number is noted then, and its
+ * histograms are taken. */
 bool results_know(struct results *results, const struct report_row *row);
 
 /* Notes why an endpoint has no (further) result; the first reason stays. */
@@ -58,6 +59,7 @@ void results_info(const struct endpoint_result *result, const char *name, char *
 struct results_series {
     struct tally tally;          /* minimum, maximum and sum are those of the reports */
     struct histogram *histogram; /* to be freed; NULL where there is no value */
+    size_t without;              /* endpoints that had values, but whose histogram is not there */
 };
 
 /* Takes the endpoints that have a histogram of the series. */

@@ -390,9 +390,11 @@ static void write_series(struct sinks *sinks, const struct results *results)
         results_merge(results, (enum series_id)i, &merged);
         tally_report(&merged.tally, tally);
         tally_report_percentiles(&merged.tally, merged.histogram, percentiles);
-        if (merged.histogram)
+        /* What some have measured would pass for what all have. */
+        if (merged.histogram && !merged.without)
             buffer_text(&line, line.length ? ", " : "all flows: ");
-        put_series(&line, series_labels[i], tally, percentiles);
+        if (!merged.without)
+            put_series(&line, series_labels[i], tally, percentiles);
         histogram_free(merged.histogram);
     }
     if (line.length)

@@ -280,6 +280,7 @@ FUZZ_CPPFLAGS = $(UNIT_CPPFLAGS) $(FUZZ_MODE)
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_blocks \
 	tests/fuzz/fuzz_call \
+	tests/fuzz/fuzz_file \
 	tests/fuzz/fuzz_log \
 	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_preamble \
@@ -297,6 +298,9 @@ tests_fuzz_fuzz_blocks_LDADD = $(FUZZ_DAEMON_LIBS)
 tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_call_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_call_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_file_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_file_LDADD = $(FUZZ_DAEMON_LIBS)
 tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c tests/fuzz/driver.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_log_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_log_LDADD = $(FUZZ_CONTROLLER_LIBS)

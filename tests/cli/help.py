@@ -112,6 +112,10 @@ STATUS_OPTIONS = """
    --tls-cert=FILE
    --tls-key=FILE
 """
+ATTACH_OPTIONS = """
+-h --help
+-v --version
+"""
 FETCH_OPTIONS = """
 -h --help
 -v --version
@@ -127,7 +131,7 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
-          "flowctl attach": STATUS_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
+          "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
           "flowctl plot": PLOT_OPTIONS}
 
 

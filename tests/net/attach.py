@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A flowctl that dies in mid-run loses nothing: flowctl attach goes on with the run."""
+import math
 import os
 import random
 import re
 import signal
 import stat
+import subprocess
 import time
 
 from flowrig_api import Session, prepare_flows
-from flowrig_test import (Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main, note,
+from flowrig_test import (FLOWD, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main, note,
                           start_flowctl, temp_dir, wait_for)
 
 COUNTERS = ("tx_bytes", "rx_bytes", "bytes_acked", "segs_out", "segs_in", "data_segs_out",
@@ -19,9 +21,9 @@ COUNTERS = ("tx_bytes", "rx_bytes", "bytes_acked", "segs_out", "segs_in", "data_
 class Bereft:
     """A run with a state directory of its own; its flowctl can be killed."""
 
-    def __init__(self, daemons, *options, log=True):
-        self.daemons, self.folder = daemons, temp_dir()
-        self.env = {"XDG_STATE_HOME": os.path.join(self.folder, "state")}
+    def __init__(self, daemons, *options, log=True, folder=None, env=None):
+        self.daemons, self.folder = daemons, folder or temp_dir()
+        self.env = dict(env or {}, XDG_STATE_HOME=os.path.join(self.folder, "state"))
         self.log = os.path.join(self.folder, "flow.log") if log else None
         words = list(options) + ([f"--log-file={os.path.basename(self.log)}"] if log else [])
         self.process = start_flowctl("-H", hosts(*daemons), *words, env=self.env, cwd=self.folder)
@@ -217,6 +219,78 @@ def nothing_to_attach_to():
     for daemon in run.daemons:
         expect(flowctl("stop", daemon.control))
     run.attach()
+
+
+@case
+def begun_at_a_given_time():
+    """--start-at: a relative time is that of the run, not one that begins when somebody attaches"""
+    run = Bereft(pair(), "-T", "s=2", "-i", 0.02, "--start-at=+2s")
+    wait_for(run.rows, 20, "rows")
+    run.kill()
+    run.attach()
+    run.check(100)
+    # Any time that is absolute is past by now.
+    run = Bereft(pair(), "-T", "s=2", "-i", 0.02, f"--start-at=@{int(time.time()) + 3}")
+    wait_for(run.rows, 20, "rows")
+    run.kill()
+    run.attach()
+    run.check(100)
+
+
+@case
+def killed_before_a_given_time():
+    """--start-at: while a run waits for its start there is nothing to collect, and it is closed"""
+    daemons = pair()
+    run = Bereft(daemons, "-T", "s=2", "--start-at=+60s")
+    wait_for(run.files, 20, "the state file")
+    run.kill()
+    assert "was not started: there is nothing to collect" in run.attach(2).err
+    assert not run.files()
+    assert not any(daemon.rpc().flowd.status({})["sessions"] for daemon in daemons)
+
+
+@case
+def delays_histograms_and_drawn_blocks():
+    """Clocks are compared anew, finals bring their histograms, and the seed is that of the run"""
+    run = Bereft(pair(), "-T", "s=4", "-R", "s=1M", "-A", "-I", "-G", "s=g,E,0.01", "-i", 0.02,
+                 "--histogram")
+    wait_for(run.rows, 20, "rows")
+    run.kill()
+    file, = run.files()
+    with open(file, encoding="utf-8") as opened:
+        seed = re.search(r"^seed (\d+)$", opened.read(), re.M)[1]
+    result = run.attach()
+    run.check(None)
+    log = FlowLog(run.log)
+    assert f", random seed = {seed}" in result.out, result.out
+    assert re.search(r"start skew = \S+ \[ms\] \(clocks known to ", result.out), result.out
+    assert "(ahead of S/bound)" in result.out, result.out
+    assert "after the common instant" not in result.out, "it can't know that"
+    assert re.search(r"^# histogram - - delay ", result.out, re.M), result.out
+    assert "are lost" not in result.out
+    assert any(not math.isnan(row["delay_avg"]) for row in log.of("D")[-50:]), "no delays"
+
+
+@case
+def with_a_token():
+    """The token of the run is shown again, from any directory, also where the environment named it"""
+    folder, state = temp_dir(), temp_dir()
+    config = {"XDG_CONFIG_HOME": os.path.join(folder, "config")}
+    made = subprocess.run([FLOWD, "--make-token", os.path.join(folder, "token"), "--state-dir", state],
+                          capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    for options, env in ((("--token-file", "../token"), {}),
+                         ((), {"FLOWRIG_TOKEN_FILE": "../token"})):
+        daemon = Daemon("--token-file", os.path.join(folder, "token"), "--state-dir", state)
+        where = os.path.join(folder, f"run{len(options)}")
+        os.mkdir(where)
+        run = Bereft((daemon,), "-T", "s=1.5", "-i", 0.02, *options, folder=where,
+                     env=dict(config, **env))
+        wait_for(run.rows, 20, "rows")
+        run.kill()
+        run.env.pop("FLOWRIG_TOKEN_FILE", None)
+        run.attach(cwd=temp_dir())
+        run.check(75)
 
 
 @case

@@ -52,6 +52,22 @@ def spilled_and_read_back():
 
 
 @case
+def spilled_by_another_user():
+    """--user: the file is opened where that user may not write, and takes reports all the same"""
+    need_root()
+    state = temp_dir()
+    os.chmod(state, 0o700)
+    daemon = Daemon("--report-memory", "64k", "--state-dir", state, "--user", "nobody")
+    s = Session(daemon)
+    prepare_flows(s, s, 2, source=1, settings={"interval": MS})
+    s.start()
+    wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
+    assert s.state()[0]["spilled"] > 0, s.state()
+    s.collect()
+    assert s.last["lost"] == 0 and "failure" not in s.last
+
+
+@case
 def spilled_while_it_is_read():
     """A controller that lags behind gets every row while more come"""
     daemon = Daemon("--report-memory", "64k", "--state-dir", temp_dir())
