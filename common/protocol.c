@@ -61,7 +61,9 @@ static const struct field limits_message_fields[] = {
     NUMBER(limits_message, ports, "local ports for connections to one destination"),
     NUMBER(limits_message, data_ports_low, "first port that destinations listen at; 0: any"),
     NUMBER(limits_message, data_ports_high, "last port that destinations listen at; 0: any"),
-    NUMBER(limits_message, report_memory, "bytes of reports that are kept at most"),
+    NUMBER(limits_message, report_memory, "bytes of reports that are kept in memory at most"),
+    NUMBER(limits_message, spill_size, "bytes of reports that are kept in a file besides; 0: none"),
+    NUMBER(limits_message, retain_size, "bytes of reports of ended sessions that are kept at most"),
     NUMBER(limits_message, lease_s, "lease of a session where none is asked for, in seconds"),
     NUMBER(limits_message, retain_s, "how long reports of an ended session are kept, in seconds"),
 };
@@ -129,6 +131,7 @@ static const struct field status_session_fields[] = {
     NUMBER(status_session, lease_left_ns, "time until its lease ends"),
     NUMBER(status_session, rows, "reports kept"),
     NUMBER(status_session, bytes, "their memory"),
+    NUMBER(status_session, spilled, "bytes of them that lie in a file"),
 };
 SCHEMA(status_session);
 
@@ -262,6 +265,8 @@ static const struct field reports_call_fields[] = {
         "packed size of the rows at most; one "
         "row is always given"),
     TEXT(reports_call, encoding, 0, "\"packed\" (default) or \"table\""),
+    INT(reports_call, acknowledge, 0, -1, INT64_MAX, -1,
+        "rows up to this number, at most up to `after`, are acknowledged; -1: all up to `after`"),
     LIST(reports_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX,
          "clocks of the peers, as they are known by now"),
 };
@@ -314,8 +319,9 @@ SCHEMA(close_reply);
 static const struct field schema_column_fields[] = {
     TEXT(schema_column, name, FIELD_ALWAYS, "name of the column"),
     TEXT(schema_column, unit, FIELD_ALWAYS, "its unit"),
-    TEXT(schema_column, kind, FIELD_ALWAYS, "key, counter, gauge, final, count, min, max, sum or "
-                                             "percentile"),
+    TEXT(schema_column, kind, FIELD_ALWAYS,
+         "key, counter, gauge, final, count, min, max, sum or "
+         "percentile"),
     TEXT(schema_column, help, FIELD_ALWAYS, "what it says"),
 };
 SCHEMA(schema_column);

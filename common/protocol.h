@@ -65,6 +65,7 @@ struct limits_message {
     int64_t ports;                           /* ports for outgoing connections */
     int64_t data_ports_low, data_ports_high; /* 0: the system chooses */
     int64_t report_memory;                   /* bytes of reports kept at most */
+    int64_t spill_size, retain_size;         /* bytes: in a file; of ended sessions */
     int64_t lease_s, retain_s;
 };
 
@@ -100,6 +101,7 @@ struct status_session {
     int64_t flows, running, failed; /* endpoints here */
     int64_t age_ns, lease_left_ns;
     int64_t rows, bytes; /* reports that are kept */
+    int64_t spilled;     /* bytes of them in a file */
 };
 
 struct status_reply {
@@ -186,10 +188,11 @@ struct start_reply {
 
 struct reports_call {
     char session[PROTOCOL_ID_MAX];
-    int64_t after;   /* row number: rows up to it are acknowledged and given up */
+    int64_t after;   /* row number: rows after it are asked for, those up to it acknowledged */
     int64_t wait_ms; /* for a row, if none is there */
     int64_t max_bytes;
     char encoding[16];         /* "packed" (default) or "table" */
+    int64_t acknowledge;       /* -1, or only rows up to this number are acknowledged */
     struct schema_list clocks; /* struct peer_clock: newer ones */
 };
 

@@ -64,14 +64,20 @@ static bool check_options(const struct access_options *options, struct fail *fai
            check_readable("--tls-key", options->key, fail);
 }
 
-bool access_open(const struct access_options *options, struct access **access, struct fail *fail)
+const char *access_token_file(const struct access_options *options)
 {
     const char *variable = getenv("FLOWRIG_TOKEN_FILE");
+    if (options->token_file)
+        return options->token_file;
+    return variable && *variable ? variable : NULL;
+}
+
+bool access_open(const struct access_options *options, struct access **access, struct fail *fail)
+{
     struct access_options all = *options;
     struct token_file token = {0};
     *access = NULL;
-    if (!all.token_file && variable && *variable)
-        all.token_file = variable;
+    all.token_file = access_token_file(options);
     if (!check_options(&all, fail) ||
         (all.token_file && !token_file_read(all.token_file, &token, fail)))
         return false;

@@ -65,6 +65,9 @@ enum access_option {
 bool access_take_option(struct access_options *options, enum access_option id, const char *value,
                         struct fail *fail);
 
+/* The token file that they name, or that the environment does; NULL where there is none. */
+const char *access_token_file(const struct access_options *options);
+
 struct access;
 
 /* Reads what the options name. *access becomes NULL where they ask for nothing: then daemons are

@@ -5,6 +5,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/cell.c controller/cell.h \
 	controller/clockfit.c controller/clockfit.h \
 	controller/clocksync.c controller/clocksync.h \
+	controller/command_attach.c \
 	controller/command_fetch_dumps.c \
 	controller/command_plot.c controller/commands.h \
 	controller/command_status.c \
@@ -14,13 +15,16 @@ controller_libcontroller_a_SOURCES = \
 	controller/histograms.c controller/histograms.h \
 	controller/interrupt.c controller/interrupt.h \
 	controller/known_hosts.c controller/known_hosts.h \
+	controller/log_replay.c controller/log_replay.h \
 	controller/logreader.c controller/logreader.h \
 	controller/options.c controller/options.h \
 	controller/plan.c controller/plan.h \
 	controller/plot.c controller/plot.h \
 	controller/results.c controller/results.h \
 	controller/run.c controller/run.h controller/run_state.h \
+	controller/run_attach.c \
 	controller/run_clocks.c \
+	controller/run_file.c controller/run_file.h \
 	controller/run_gather.c \
 	controller/run_prepare.c \
 	controller/run_start_at.c \

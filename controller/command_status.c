@@ -19,12 +19,12 @@ static void print_status(const char *host, const void *answer)
            seconds(reply->uptime_ns), reply->sessions.count, reply->sessions.count == 1 ? "" : "s",
            reply->flows, reply->flows == 1 ? "" : "s");
     for (size_t i = 0; i < reply->sessions.count; i++)
-        printf("  run %s of %s: %s, %" PRId64 " endpoints (%" PRId64 " running, %" PRId64
-               " failed), open for %.1f s, lease %.1f s, %" PRId64 " reports kept (%" PRId64
-               " B)\n",
-               list[i].run, list[i].controller, list[i].state, list[i].flows, list[i].running,
-               list[i].failed, seconds(list[i].age_ns), seconds(list[i].lease_left_ns),
-               list[i].rows, list[i].bytes);
+        printf(
+            "  run %s of %s: %s, %" PRId64 " endpoints (%" PRId64 " running, %" PRId64
+            " failed), open for %.1f s, lease %.1f s, %" PRId64 " reports kept (%" PRId64 " B%s)\n",
+            list[i].run, list[i].controller, list[i].state, list[i].flows, list[i].running,
+            list[i].failed, seconds(list[i].age_ns), seconds(list[i].lease_left_ns), list[i].rows,
+            list[i].bytes + list[i].spilled, list[i].spilled ? ", in part in a file" : "");
 }
 
 int command_status(int argc, char **argv)

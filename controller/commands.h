@@ -6,6 +6,7 @@
 
 int command_status(int argc, char **argv);
 int command_stop(int argc, char **argv);
+int command_attach(int argc, char **argv);
 int command_plot(int argc, char **argv);
 int command_fetch_dumps(int argc, char **argv);
 

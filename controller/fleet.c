@@ -2,6 +2,7 @@
 #include "fleet.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ struct remote {
     enum key_state key_state;
     struct lane probe; /* has no calls; connects and learns the key */
     enum fleet_outcome refusal_outcome;
+    bool refused;        /* nobody listened there */
     struct fail refusal; /* why it is not talked to */
     char url[PROTOCOL_HOST_MAX + 64];
     struct lane lanes[LANES];
@@ -409,6 +411,14 @@ static enum fleet_outcome explain_status(const struct remote *remote, long statu
     return FLEET_BROKEN;
 }
 
+/* Whether the host is there, and nobody listens. */
+static bool is_refused(const struct lane *lane, CURLcode code)
+{
+    long error = 0;
+    curl_easy_getinfo(lane->easy, CURLINFO_OS_ERRNO, &error);
+    return code == CURLE_COULDNT_CONNECT && error == ECONNREFUSED;
+}
+
 static void finish(struct lane *lane, CURLcode code)
 {
     const struct remote *remote = lane->fleet->remotes[lane->daemon];
@@ -416,6 +426,7 @@ static void finish(struct lane *lane, CURLcode code)
     long status = 0;
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(lane->fleet->multi, lane->easy);
+    result.refused = is_refused(lane, code);
     if (code != CURLE_OK)
         result.outcome = explain_transport(remote, lane, code, &result.fail);
     else if (status != 200)
@@ -441,6 +452,7 @@ static void refuse_calls(struct remote *remote)
         while (remote->key_state == KEY_REFUSED && !list_empty(&lane->calls)) {
             struct fleet_result result = result_of(lane);
             result.outcome = remote->refusal_outcome;
+            result.refused = remote->refused;
             result.fail = remote->refusal;
             deliver(lane, &result);
         }
@@ -460,6 +472,7 @@ static void finish_probe(struct remote *remote, CURLcode code)
 {
     char fingerprint[FINGERPRINT_MAX];
     enum key_state state = KEY_REFUSED;
+    remote->refused = is_refused(&remote->probe, code);
     if (code != CURLE_OK)
         remote->refusal_outcome = explain_transport(remote, &remote->probe, code, &remote->refusal);
     else if (judge_key(remote, fingerprint))

@@ -28,6 +28,7 @@ struct fleet_result {
     enum method_id method;
     enum fleet_outcome outcome;
     struct fail fail;
+    bool refused; /* the host is there, and says that nobody listens */
     void *reply;
     int64_t sent, received; /* CLOCK_MONOTONIC here; received includes no decoding */
     void *context;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "commands.h"
 #include "log.h"
 #include "options.h"
@@ -13,7 +14,7 @@ static int command_run(int argc, char **argv)
     struct run_options options;
     struct fail fail;
     int status = EXIT_WELL;
-    if (!options_read(argc, argv, &options, &fail)) {
+    if (!options_read(argc, argv, clock_wall(), &options, &fail)) {
         log_error("%s", fail.text);
         status = EXIT_USAGE;
     } else if (options.help) {
@@ -34,8 +35,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run},   {"status", command_status},           {"stop", command_stop},
-    {"plot", command_plot}, {"fetch-dumps", command_fetch_dumps},
+    {"run", command_run},   {"status", command_status}, {"stop", command_stop},
+    {"plot", command_plot}, {"attach", command_attach}, {"fetch-dumps", command_fetch_dumps},
 };
 
 /* Whether the program was called by its other name. */

@@ -64,7 +64,13 @@ void histograms_write(struct sinks *sinks, const struct results *results)
     for (int k = 0; k < SERIES; k++) {
         struct results_series merged;
         results_merge(results, (enum series_id)k, &merged);
-        write_histogram(sinks, "- -", (enum series_id)k, merged.histogram);
+        if (merged.without)
+            sinks_line(sinks,
+                       "histogram: %s: those of %zu endpoints are lost (a flowctl that died had "
+                       "them, or they could not be read), and so is that of all together",
+                       series_list[k].field, merged.without);
+        else
+            write_histogram(sinks, "- -", (enum series_id)k, merged.histogram);
         histogram_free(merged.histogram);
     }
 }

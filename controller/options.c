@@ -69,7 +69,8 @@ static const struct option_spec own_specs[] = {
      "interface, and end them after the run",
      OPT_EMBEDDED},
     {0, "histogram", OPTION_NONE, NULL, CONTROLLER,
-     "after the run, show how round-trip times, inter-arrival times and delays are distributed, for "
+     "after the run, show how round-trip times, inter-arrival times and delays are distributed, "
+     "for "
      "each flow and for all of them",
      OPT_HISTOGRAM},
     {0, "log-file", OPTION_OPTIONAL, "FILE", CONTROLLER,
@@ -465,7 +466,7 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
     case OPT_CLOCK:
         return choose_clock(options, value, fail);
     case OPT_START_AT:
-        return startat_parse(value, clock_wall(), &options->start_at, fail);
+        return startat_parse(value, options->read_at, &options->start_at, fail);
     case OPT_SELECT:
         return select_flows(reader, value, fail);
     case OPT_HOST:
@@ -661,12 +662,13 @@ static void reader_free(struct reader *reader)
     free(reader->assignments);
 }
 
-bool options_read(int argc, char **argv, struct run_options *options, struct fail *fail)
+bool options_read(int argc, char **argv, int64_t now, struct run_options *options,
+                  struct fail *fail)
 {
     struct option_spec specs[SPECS_MAX];
     struct reader reader = {.options = options, .flow_count = 1};
     int operand = argc;
-    *options = (struct run_options){0};
+    *options = (struct run_options){.argc = argc, .argv = argv, .read_at = now};
     select_all(&reader);
     bool good = option_parse(argc, argv, specs, all_specs(specs), handle, &reader, &operand, fail);
     bool runs = !options->help && !options->version;
@@ -697,6 +699,7 @@ static void help_general(void)
     printf("Usage: flowctl [run] [OPTION]...\n"
            "       flowctl status HOST[:PORT]...\n"
            "       flowctl stop HOST[:PORT]...\n"
+           "       flowctl attach [RUN]\n"
            "       flowctl fetch-dumps HOST[:PORT]... [--run RUN] [-o DIR]\n"
            "       flowctl plot LOG [-o FILE.svg] [--flows LIST] [--metrics LIST]\n"
            "Measures flows between any two hosts that run flowd.\n");

@@ -77,8 +77,9 @@ static void take_histogram(struct endpoint_result *result, const struct report_r
     result->histograms[series] = histogram;
 }
 
-/* Counters begin at 0 with the start row, whose own are the kernel's. */
-static void take_difference(struct endpoint_result *result, const struct report *report,
+/* Counters begin at 0 with the start row, whose own are the kernel's. After a gap the difference is
+ * not that of the interval, and absent. */
+static void take_difference(struct endpoint_result *result, const struct report *report, bool gap,
                             int64_t delta[METRICS])
 {
     for (int i = 0; i < METRICS; i++) {
@@ -86,10 +87,36 @@ static void take_difference(struct endpoint_result *result, const struct report 
         delta[i] = value;
         if (metrics[i].kind != METRIC_KIND_COUNTER || value == METRIC_ABSENT)
             continue;
-        if (__builtin_sub_overflow(value, result->before[i], &delta[i]))
+        if (gap || __builtin_sub_overflow(value, result->before[i], &delta[i]))
             delta[i] = METRIC_ABSENT;
         result->before[i] = value;
     }
+}
+
+static void count_row(struct endpoint_result *result, int64_t number)
+{
+    if (!result->joined)
+        result->missing += number - result->next_number;
+    result->joined = false;
+    result->next_number = number + 1;
+}
+
+bool results_know(struct results *results, const struct report_row *row)
+{
+    const int64_t *key = row->report.key;
+    if (key[REPORT_FLOW] < 0 || key[REPORT_FLOW] >= (int64_t)results->count ||
+        key[REPORT_ENDPOINT] < 0 || key[REPORT_ENDPOINT] >= ENDPOINTS)
+        return false;
+    struct endpoint_result *result = &results->flows[key[REPORT_FLOW]].ends[key[REPORT_ENDPOINT]];
+    bool known = key[REPORT_KIND] == REPORT_START   ? result->started
+                 : key[REPORT_KIND] == REPORT_FINAL ? result->finished
+                                                    : key[REPORT_END] <= result->logged_end;
+    /* No log has it, unless as a part of what comes at the end. */
+    for (int i = 0; known && key[REPORT_KIND] == REPORT_FINAL && i < SERIES; i++)
+        take_histogram(result, row, i);
+    if (known && key[REPORT_NUMBER] >= result->next_number && key[REPORT_NUMBER] < INT64_MAX)
+        count_row(result, key[REPORT_NUMBER]);
+    return known;
 }
 
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
@@ -112,8 +139,8 @@ struct endpoint_result *results_take(struct results *results, const struct repor
                  flow, number, kind);
         return NULL;
     }
-    result->missing += number - result->next_number;
-    result->next_number = number + 1;
+    bool gap = number != result->next_number;
+    count_row(result, number);
     replace_text(&result->info, section_text(row, REPORT_SECTION_INFO));
     switch (report->key[REPORT_KIND]) {
     case REPORT_START:
@@ -123,7 +150,7 @@ struct endpoint_result *results_take(struct results *results, const struct repor
         break;
     case REPORT_INTERVAL:
         result->intervals++;
-        take_difference(result, report, delta);
+        take_difference(result, report, gap, delta);
         break;
     case REPORT_FINAL:
         result->finished = true;
@@ -189,12 +216,15 @@ void results_merge(const struct results *results, enum series_id series,
     for (size_t i = 0; i < results->count; i++) {
         for (int end = 0; end < ENDPOINTS; end++) {
             const struct endpoint_result *result = &results->flows[i].ends[end];
-            if (!histogram_count(result->histograms[series]))
+            const int64_t *slots = &result->final.value[series_list[series].count];
+            if (!histogram_count(result->histograms[series])) {
+                merged->without += result->finished && slots[0] > 0 && slots[1] != METRIC_ABSENT;
                 continue;
+            }
             if (!merged->histogram)
                 merged->histogram = histogram_new();
             histogram_merge(merged->histogram, result->histograms[series]);
-            merge_slots(&merged->tally, &result->final.value[series_list[series].count]);
+            merge_slots(&merged->tally, slots);
         }
     }
 }

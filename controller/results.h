@@ -18,6 +18,8 @@ struct endpoint_result {
     int64_t intervals;       /* rows of intervals so far */
     int64_t next_number;     /* of the next row */
     int64_t missing;         /* rows whose numbers never came */
+    int64_t logged_end;      /* end of the last interval that was replayed from a log, ns */
+    bool joined;             /* the rows up to the first one that comes were somebody else's */
     bool finished;           /* the final row is here */
     struct report final;
     struct histogram *histograms[SERIES]; /* of the final report; NULL: without values */
@@ -43,6 +45,10 @@ void results_free(struct results *results);
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
                                      int64_t delta[METRICS], struct fail *fail);
 
+/* Whether the row is known already from a log that was replayed; its number is noted then, and its
+ * histograms are taken. */
+bool results_know(struct results *results, const struct report_row *row);
+
 /* Notes why an endpoint has no (further) result; the first reason stays. */
 void results_set_error(struct endpoint_result *result, const char *text);
 
@@ -53,6 +59,7 @@ void results_info(const struct endpoint_result *result, const char *name, char *
 struct results_series {
     struct tally tally;          /* minimum, maximum and sum are those of the reports */
     struct histogram *histogram; /* to be freed; NULL where there is no value */
+    size_t without;              /* endpoints that had values, but whose histogram is not there */
 };
 
 /* Takes the endpoints that have a histogram of the series. */

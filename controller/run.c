@@ -11,6 +11,7 @@
 #include "embedded.h"
 #include "histograms.h"
 #include "log.h"
+#include "log_replay.h"
 #include "mem.h"
 #include "run_state.h"
 #include "summary.h"
@@ -51,18 +52,30 @@ bool run_wait(struct run *run)
 static void on_result(void *owner, struct fleet_result *result)
 {
     struct run *run = owner;
+    if (run->attached && run_rejoin_result(run, result))
+        return;
     if (!run_prepare_result(run, result))
         run_gather_result(run, result);
 }
 
-static void set_up(struct run *run, struct run_options *options)
+/* What is drawn at random for a new run is, where `before` is not NULL, as it was then. */
+static void set_up(struct run *run, struct run_options *options, const struct run_file *before)
 {
     uint8_t random[SECRET_SIZE];
-    *run = (struct run){.options = options, .plan = options->plan, .status = EXIT_WELL};
+    *run = (struct run){
+        .options = options, .plan = options->plan, .status = EXIT_WELL, .file = {.fd = -1}};
+    if (options->log && !options->log_file)
+        options->log_file = run->log_name = flowlog_default_path();
     secret_make(random);
     secret_format(random, run->id);
     /* For people to type again, so not 64 bits. */
-    plan_set_seed(run->plan, 1 + (random[0] | random[1] << 8 | random[2] << 16));
+    run->seed = 1 + (random[0] | random[1] << 8 | random[2] << 16);
+    if (before) {
+        run->attached = true;
+        run->seed = before->seed;
+        memcpy(run->id, before->id, sizeof run->id);
+    }
+    plan_set_seed(run->plan, run->seed);
     if (gethostname(run->controller, sizeof run->controller - 1))
         snprintf(run->controller, sizeof run->controller, "unknown");
     run->results = results_new(run->plan->count);
@@ -144,6 +157,7 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
                 "127.0.0.1:%u for this run\n",
                 daemons[SOURCE].port);
     point_at_embedded(run->plan, daemons);
+    run->private = true;
     return true;
 }
 
@@ -168,28 +182,23 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     return run_contact(run);
 }
 
-static bool measure(struct run *run)
+/* From the first row, or from the first that nobody has taken yet, to the summary. */
+static void measure(struct run *run, int64_t wall_start)
 {
-    log_info("run %.8s: preparing %zu flows on %zu daemons", run->id, run->plan->count,
-             run->plan->daemon_count);
-    if (!run_prepare(run))
-        return false;
-    log_info("run %.8s: all flows are prepared", run->id);
-    if (!run_start(run))
-        return false;
-    log_info("run %.8s: starts in %.3f s", run->id,
-             (double)(run->start - clock_now()) / NS_PER_SEC);
     struct sink_run sink_run = {
         .options = run->options,
         .daemons = run->described,
         .run_id = run->id,
         .controller = run->controller,
         .start = run->start,
-        .wall_start = clock_wall() + (run->start - clock_now()),
+        .wall_start = wall_start,
+        .start_bound = run->attached ? run->file.bound : CLOCK_NEVER,
     };
     sinks_start(&run->sinks, &sink_run);
     run_gather(run);
     run_settle_clocks(run);
+    if (!run->attached)
+        sink_run.start_bound = clocksync_bound(run->clocks, run->start);
     if (run->options->histogram)
         histograms_write(&run->sinks, run->results);
     log_info("run %.8s: all reports are here", run->id);
@@ -201,7 +210,55 @@ static bool measure(struct run *run)
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         if (run->daemons[i].lost || run->daemons[i].rows_lost)
             run->status = EXIT_PARTIAL;
+}
+
+static bool run_through(struct run *run, struct embedded daemons[ENDPOINTS])
+{
+    if (!find_daemons(run, daemons))
+        return false;
+    log_info("run %.8s: preparing %zu flows on %zu daemons", run->id, run->plan->count,
+             run->plan->daemon_count);
+    if (!run_prepare(run))
+        return false;
+    log_info("run %.8s: all flows are prepared", run->id);
+    if (!run_start(run))
+        return false;
+    log_info("run %.8s: starts in %.3f s", run->id,
+             (double)(run->start - clock_now()) / NS_PER_SEC);
+    measure(run, run->file.wall_start);
     return true;
+}
+
+static bool go_on(struct run *run)
+{
+    if (!run_rejoin(run))
+        return false;
+    measure(run, run->file.wall_start);
+    return true;
+}
+
+/* After the sinks are closed: what the daemons still keep is in the log. */
+static void leave(struct run *run)
+{
+    if (run->fleet) {
+        if (run_is_collected(run))
+            run_file_collected(&run->file);
+        close_sessions(run);
+        run_forget(run);
+    }
+    if (interrupt_asked())
+        run->status = EXIT_INTERRUPTED;
+}
+
+static void take_down(struct run *run)
+{
+    if (run->fleet)
+        take_down_fleet(run);
+    access_close(run->access);
+    results_free(run->results);
+    run_file_close(&run->file);
+    free(run->links);
+    free(run->log_name);
 }
 
 int run_execute(struct run_options *options)
@@ -209,26 +266,68 @@ int run_execute(struct run_options *options)
     struct run run;
     struct fail fail;
     struct embedded daemons[ENDPOINTS] = {0};
-    set_up(&run, options);
+    set_up(&run, options, NULL);
     if (!access_open(&options->access, &run.access, &fail) ||
         !sinks_open(&run.sinks, options, &fail)) {
         log_error("%s", fail.text);
         run.status = EXIT_USAGE;
     } else {
         interrupt_catch();
-        bool measured = find_daemons(&run, daemons) && measure(&run);
+        bool measured = run_through(&run, daemons);
         sinks_close(&run.sinks, measured);
-        if (run.fleet)
-            close_sessions(&run);
+        leave(&run);
         for (int end = 0; end < ENDPOINTS; end++)
             embedded_stop(&daemons[end]);
-        if (interrupt_asked())
-            run.status = EXIT_INTERRUPTED;
     }
-    if (run.fleet)
-        take_down_fleet(&run);
-    access_close(run.access);
-    results_free(run.results);
-    free(run.links);
+    take_down(&run);
+    return run.status;
+}
+
+static bool replay(struct run *run, struct log_replay *before, struct fail *fail)
+{
+    run->options->log = run->file.log != NULL;
+    run->options->log_file = run->file.log;
+    run->options->continued_log = before;
+    if (run->file.log)
+        return log_replay(run->file.log, run->id, run->results, before, fail);
+    for (size_t i = 0; i < run->plan->count; i++)
+        for (int end = 0; end < ENDPOINTS; end++)
+            run->results->flows[i].ends[end].joined = true;
+    return true;
+}
+
+/* Its controller died when it had nothing to do any more but to close the sessions. */
+static void close_collected(struct run *run)
+{
+    log_warning("run %.8s had come to its end, and all was collected", run->id);
+    set_up_fleet(run, false);
+    run_name_sessions(run);
+    leave(run);
+    run_file_remove(&run->file);
+}
+
+int run_attach(struct run_options *options, struct run_file *file)
+{
+    struct run run;
+    struct fail fail;
+    struct log_replay before = {0};
+    set_up(&run, options, file);
+    run.file = *file;
+    *file = (struct run_file){.fd = -1};
+    bool allowed = access_open(&options->access, &run.access, &fail);
+    if (allowed && run.file.collected) {
+        close_collected(&run);
+    } else if (!allowed || !replay(&run, &before, &fail) ||
+               !sinks_open(&run.sinks, options, &fail)) {
+        log_error("%s", fail.text);
+        run.status = EXIT_USAGE;
+    } else {
+        interrupt_catch();
+        set_up_fleet(&run, false);
+        bool measured = go_on(&run);
+        sinks_close(&run.sinks, measured || before.has_head);
+        leave(&run);
+    }
+    take_down(&run);
     return run.status;
 }

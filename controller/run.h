@@ -4,6 +4,7 @@
 #define FLOWRIG_RUN_H
 
 #include "options.h"
+#include "run_file.h"
 
 /* What flowctl exits with. */
 enum {
@@ -15,5 +16,9 @@ enum {
 
 /* Carries the plan out; says on standard error what goes wrong. Gives the exit status. */
 int run_execute(struct run_options *options);
+
+/* Goes on with a run whose controller died, by its file, which it takes over; `options` are those
+ * that the file has. Gives the exit status. */
+int run_attach(struct run_options *options, struct run_file *file);
 
 #endif

@@ -38,8 +38,11 @@ void run_take_clock(struct run *run, const struct fleet_result *result)
 {
     struct run_daemon *daemon = &run->daemons[result->daemon];
     daemon->asking_clock = false;
+    int64_t took = result->received - result->sent;
     if (result->outcome == FLEET_ANSWERED)
         clocksync_add(run->clocks, result->daemon, result->sent, result->received, result->reply);
+    if (result->outcome == FLEET_ANSWERED && took > run->slowest)
+        run->slowest = took;
     daemon->tell_clocks = daemon->clocks.count > 0;
     /* On busy hosts single exchanges are slow: of a few the quickest is worth more. */
     if (run->later_clocks && result->outcome == FLEET_ANSWERED && ++daemon->clock_burst < BURST)
@@ -101,15 +104,20 @@ struct schema_list run_peer_clocks(struct run *run, size_t index)
     struct run_daemon *daemon = &run->daemons[index];
     struct peer_clock *list = daemon->clocks.items;
     int64_t now = clock_now();
+    size_t known = 0;
     if (!daemon->tell_clocks)
         return (struct schema_list){0};
     daemon->tell_clocks = false;
+    /* The known ones come to the front: of a daemon that was lost before somebody attached to the
+     * run, nothing is. */
     for (size_t i = 0; i < daemon->clocks.count; i++) {
         struct clock_map map;
-        if (!clocksync_map(run->clocks, index, (size_t)list[i].peer, now, &map))
-            return (struct schema_list){0};
-        list[i] = (struct peer_clock){
-            .peer = list[i].peer,
+        int64_t peer = list[i].peer;
+        if (!clocksync_map(run->clocks, index, (size_t)peer, now, &map))
+            continue;
+        list[i].peer = list[known].peer;
+        list[known++] = (struct peer_clock){
+            .peer = peer,
             .reference = map.reference,
             .offset = map.offset,
             .rate_ppb = map.rate_ppb,
@@ -117,19 +125,22 @@ struct schema_list run_peer_clocks(struct run *run, size_t index)
             .bound_ppb = map.bound_ppb,
         };
     }
-    return daemon->clocks;
+    return (struct schema_list){known ? list : NULL, known};
 }
 
 /* ---- after the run ---- */
 
 /* When an endpoint really began, by the common instant and all that is known of the clocks now. The
- * instants of one daemon alone are the common one by definition. */
+ * instants of one daemon alone are the common one by definition. Who attaches to a run does not
+ * know what its daemons were told: there is what they say, without a bound. */
 static void settle_start(const struct run *run, size_t daemon, struct endpoint_result *result)
 {
     int64_t late = result->start.key[REPORT_BEGIN], bound = 0;
     if (!result->started)
         return;
-    if (run->plan->daemon_count > 1)
+    if (run->plan->daemon_count > 1 && run->attached)
+        bound = CLOCK_NEVER;
+    else if (run->plan->daemon_count > 1)
         late += clocksync_local(run->clocks, daemon, run->daemons[daemon].start_at, run->start,
                                 &bound) -
                 run->start;

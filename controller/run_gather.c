@@ -25,10 +25,11 @@ enum {
 
 /* ---- clocks and the start ---- */
 
-/* Late enough for the call to reach every daemon and every daemon's flows. */
+/* Late enough for the call to reach every daemon and every daemon's flows, also where hosts are so
+ * busy that some call has waited. */
 static int64_t choose_start(const struct run *run)
 {
-    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) +
+    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) + 4 * run->slowest +
            (int64_t)run->plan->count * 20 * NS_PER_US;
 }
 
@@ -38,9 +39,13 @@ bool run_start(struct run *run)
         return false;
     run_check_synchronised(run);
     run_find_peers(run);
+    run_remember(run);
     run->start = choose_start(run);
     if (run->options->start_at && !run_await_start(run, run->start - clock_now()))
         return false;
+    run->file.wall_start = clock_wall() + (run->start - clock_now());
+    run->file.bound = clocksync_bound(run->clocks, run->start);
+    run_file_started(&run->file);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         struct start_call call = {
             .at = clocksync_remote(run->clocks, i, run->start),
@@ -73,14 +78,29 @@ static int64_t poll_timeout_ms(const struct run *run, size_t index)
     return left < POLL_WAIT_MS + CALL_TIMEOUT_MS ? left : POLL_WAIT_MS + CALL_TIMEOUT_MS;
 }
 
+/* What a daemon gives up has to be in the log first: it is there for whoever comes after us. */
+static void note_written(const struct run *run, struct run_daemon *daemon)
+{
+    if (!daemon->marked && daemon->after > daemon->acknowledged) {
+        daemon->marked = daemon->after;
+        sinks_mark(&run->sinks, &daemon->mark);
+    }
+    if (daemon->marked && sinks_reached(&run->sinks, &daemon->mark)) {
+        daemon->acknowledged = daemon->marked;
+        daemon->marked = 0;
+    }
+}
+
 static void poll_reports(struct run *run, size_t index)
 {
     struct run_daemon *daemon = &run->daemons[index];
     int64_t timeout = poll_timeout_ms(run, index);
+    note_written(run, daemon);
     struct reports_call call = {
         .after = daemon->after,
         .wait_ms = timeout / 2 < POLL_WAIT_MS ? timeout / 2 : POLL_WAIT_MS,
         .max_bytes = 4 << 20,
+        .acknowledge = daemon->acknowledged,
         .clocks = run_peer_clocks(run, index),
     };
     /* What is learned of the clocks goes with the next call. */
@@ -122,6 +142,8 @@ static void take_row(struct run *run, const struct report_row *row)
 {
     int64_t delta[METRICS];
     struct fail fail;
+    if (run->attached && results_know(run->results, row))
+        return;
     struct endpoint_result *result = results_take(run->results, row, delta, &fail);
     if (!result)
         log_warning("%s", fail.text);
@@ -196,7 +218,7 @@ static void stop_peers(struct run *run, size_t lost)
     free(flows);
 }
 
-static void lose_daemon(struct run *run, size_t index, const char *why)
+void run_lose_daemon(struct run *run, size_t index, const char *why)
 {
     struct run_daemon *daemon = &run->daemons[index];
     char text[2 * FAIL_TEXT_MAX];
@@ -220,16 +242,19 @@ static void take_trouble(struct run *run, const struct fleet_result *result)
     struct run_daemon *daemon = &run->daemons[result->daemon];
     int64_t now = clock_now();
     if (result->outcome == FLEET_FAULT) {
-        lose_daemon(run, result->daemon, result->fail.text);
+        daemon->gone = result->fail.code == FAULT_GONE;
+        run_lose_daemon(run, result->daemon, result->fail.text);
         return;
     }
-    if (result->outcome != FLEET_NOT_REACHED)
+    /* A network that is cut off answers nothing, and may come back. */
+    if (!result->refused)
         daemon->refused_since = 0;
     else if (!daemon->refused_since)
         daemon->refused_since = now;
     bool refused = daemon->refused_since && now - daemon->refused_since >= REFUSED_TIME;
+    daemon->gone = refused; /* what ended has kept nothing */
     if (refused || now - daemon->last_contact >= lease_of(run, result->daemon))
-        lose_daemon(run, result->daemon, result->fail.text);
+        run_lose_daemon(run, result->daemon, result->fail.text);
     else
         daemon->retry_at = now + RETRY_PAUSE;
 }
@@ -248,6 +273,8 @@ static void take_reports(struct run *run, const struct fleet_result *result)
     take_rows(run, result->daemon, reply);
     note_lost_rows(run, result->daemon, reply);
     daemon->finished = reply->finished;
+    if (run->attached && !strcmp(reply->state, "preparing"))
+        run_lose_daemon(run, result->daemon, "its flows were not started");
 }
 
 /* ---- the loop ---- */
@@ -292,7 +319,7 @@ static void give_up(struct run *run)
 {
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         if (!run->daemons[i].finished && !run->daemons[i].lost)
-            lose_daemon(run, i, "it did not finish its flows in time");
+            run_lose_daemon(run, i, "it did not finish its flows in time");
 }
 
 void run_gather(struct run *run)
@@ -327,8 +354,11 @@ bool run_gather_result(struct run *run, const struct fleet_result *result)
     case METHOD_REPORTS:
         take_reports(run, result);
         return true;
-    case METHOD_STOP:
     case METHOD_CLOSE:
+        run->daemons[result->daemon].gone |=
+            result->outcome == FLEET_ANSWERED || result->outcome == FLEET_FAULT;
+        return true;
+    case METHOD_STOP:
         return true; /* the reports say how it went */
     default:
         return false;

@@ -8,6 +8,7 @@
 #include "fleet.h"
 #include "interrupt.h"
 #include "run.h"
+#include "run_file.h"
 #include "sink.h"
 
 /* A daemon during the run. */
@@ -15,10 +16,14 @@ struct run_daemon {
     bool described, has_layout;
     struct report_layout layout; /* of its reports */
     char session[PROTOCOL_ID_MAX];
-    bool prepared; /* all its endpoints are ready */
-    int64_t after; /* number of the last row that was taken */
+    bool prepared;        /* all its endpoints are ready */
+    int64_t after;        /* number of the last row that was taken */
+    int64_t acknowledged; /* of the last one that is known to be written, too */
+    int64_t marked;       /* of one that is on its way to the disk; 0: none is */
+    struct sinks_mark mark;
     bool finished; /* it has no further rows */
     bool lost;     /* it does not answer any more */
+    bool gone;     /* it has nothing of this run any more */
     bool polling;
     int64_t last_contact, retry_at; /* CLOCK_MONOTONIC */
     int64_t refused_since;          /* since when connections are refused, 0: they are not */
@@ -49,9 +54,15 @@ struct run {
     struct describe_reply *described; /* likewise */
     struct run_link *links;           /* one per flow */
     char id[PROTOCOL_ID_MAX], controller[PROTOCOL_LABEL_MAX];
-    int64_t start;     /* the common instant, local CLOCK_MONOTONIC */
-    bool failed;       /* the run can't go on: its sentence was printed */
-    int status;        /* the exit status that failure has */
+    struct run_file file; /* for the case that this process dies */
+    bool attached;        /* another controller began the run, and died */
+    bool private;         /* the daemons end with this process */
+    char *log_name;       /* where the options named no log */
+    int64_t seed;         /* of flows that draw and were given none */
+    int64_t start;        /* the common instant, local CLOCK_MONOTONIC */
+    int64_t slowest;      /* of the calls that read clocks before the start, ns */
+    bool failed;          /* the run can't go on: its sentence was printed */
+    int status;           /* the exit status that failure has */
     bool later_clocks; /* they have begun: an exchange of times that fails is no failure any more */
     bool stopping;     /* all flows were told to stop */
     bool not_reached;  /* while looking for daemons: one was not */
@@ -96,7 +107,21 @@ void run_check_synchronised(const struct run *run);
  * list is the daemon's. */
 struct schema_list run_peer_clocks(struct run *run, size_t daemon);
 
+/* Before the start: writes down what it takes to attach to the run. */
+void run_remember(struct run *run);
+/* Nothing of the run is left at the daemons: there is nothing to attach to. */
+void run_forget(struct run *run);
+/* Whether every daemon has given its last row. */
+bool run_is_collected(const struct run *run);
+/* Takes daemons and sessions from run->file. */
+void run_name_sessions(struct run *run);
+/* Goes on with a run whose sessions are in run->file: finds its daemons and renews its leases. */
+bool run_rejoin(struct run *run);
+/* Gives a daemon up: its flows end here. */
+void run_lose_daemon(struct run *run, size_t index, const char *why);
+
 /* What comes back: each takes the results of its stage's methods, and says if it did. */
+bool run_rejoin_result(struct run *run, const struct fleet_result *result);
 bool run_prepare_result(struct run *run, const struct fleet_result *result);
 bool run_gather_result(struct run *run, const struct fleet_result *result);
 

@@ -12,8 +12,9 @@ struct sink_run {
     const struct run_options *options;
     const struct describe_reply *daemons; /* as many as the plan has */
     const char *run_id, *controller;
-    int64_t start;      /* the common instant, local CLOCK_MONOTONIC */
-    int64_t wall_start; /* of the common instant, ns since 1970 by the controller's clock */
+    int64_t start;       /* the common instant, local CLOCK_MONOTONIC */
+    int64_t wall_start;  /* of the common instant, ns since 1970 by the controller's clock */
+    int64_t start_bound; /* how well the clocks are known then, ns; CLOCK_NEVER: not at all */
 };
 
 struct sink;
@@ -33,6 +34,9 @@ struct sink_ops {
     void (*line)(struct sink *sink, const char *text);
     /* A batch is complete. */
     void (*flush)(struct sink *sink);
+    /* Bytes that it took so far, and how many of them outlive this process; NULL where none does.
+     */
+    void (*progress)(struct sink *sink, uint64_t *put, uint64_t *written);
     /* Frees it. `used` is false if the run never began. */
     void (*close)(struct sink *sink, bool used);
 };
@@ -44,6 +48,9 @@ struct sink {
 };
 
 extern const struct sink_ops sink_screen, sink_flowlog;
+
+/* The name of a log that the options do not name, in new memory. */
+char *flowlog_default_path(void);
 
 enum { SINKS_MAX = 8 };
 
@@ -61,6 +68,13 @@ void sinks_event(struct sinks *sinks, const struct report *report,
 void sinks_line(struct sinks *sinks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sinks_flush(struct sinks *sinks);
 void sinks_close(struct sinks *sinks, bool used);
+/* What the sinks have taken, to be asked about later. */
+struct sinks_mark {
+    uint64_t put[SINKS_MAX];
+};
+void sinks_mark(const struct sinks *sinks, struct sinks_mark *mark);
+/* Whether all that was taken until then is written; a sink that is broken holds nothing up. */
+bool sinks_reached(const struct sinks *sinks, const struct sinks_mark *mark);
 /* Whether nobody takes the results any more: all are broken, and the reader of one is gone. */
 bool sinks_deserted(const struct sinks *sinks);
 

@@ -12,6 +12,7 @@
 #include "cell.h"
 #include "clock.h"
 #include "log.h"
+#include "log_replay.h"
 #include "mem.h"
 #include "number.h"
 #include "sink.h"
@@ -23,7 +24,8 @@ struct flowlog {
     struct sink sink;
     int fd;
     char *path;
-    bool is_new; /* the file was not there before */
+    bool is_new;   /* the file was not there before */
+    bool has_head; /* it is continued after its last row */
     struct buffer out;
     struct writer *writer;
 };
@@ -33,7 +35,7 @@ static struct flowlog *of(struct sink *sink)
     return (struct flowlog *)sink;
 }
 
-static char *default_path(void)
+char *flowlog_default_path(void)
 {
     char date[64];
     time_t now = clock_wall() / NS_PER_SEC;
@@ -43,11 +45,40 @@ static char *default_path(void)
     return mem_printf("flowctl-%s.log", date);
 }
 
+static struct flowlog *flowlog_new(char *path, int fd, bool is_new)
+{
+    struct flowlog *log = mem_new(1, sizeof *log);
+    log->fd = fd;
+    log->path = path;
+    log->is_new = is_new;
+    log->writer = writer_new(fd);
+    return log;
+}
+
+/* The log of a run that somebody else began: what it lacks comes after its last whole line. */
+static struct sink *continue_log(const struct run_options *options, struct fail *fail)
+{
+    const struct log_replay *before = options->continued_log;
+    int fd = open(options->log_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || ftruncate(fd, before->length) || lseek(fd, 0, SEEK_END) < 0) {
+        fail_set(fail, 0, "the log file %s can't be continued: %s", options->log_file,
+                 fail_errno(errno));
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    struct flowlog *log = flowlog_new(mem_strdup(options->log_file), fd, false);
+    log->has_head = before->has_head;
+    return &log->sink;
+}
+
 static struct sink *flowlog_open(const struct run_options *options, struct fail *fail)
 {
     if (!options->log)
         return NULL;
-    char *path = options->log_file ? mem_strdup(options->log_file) : default_path();
+    if (options->continued_log)
+        return continue_log(options, fail);
+    char *path = options->log_file ? mem_strdup(options->log_file) : flowlog_default_path();
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0666);
     bool is_new = fd >= 0;
     /* An old log goes only when there is something to put into its place. */
@@ -61,12 +92,7 @@ static struct sink *flowlog_open(const struct run_options *options, struct fail 
         free(path);
         return NULL;
     }
-    struct flowlog *log = mem_new(1, sizeof *log);
-    log->fd = fd;
-    log->path = path;
-    log->is_new = is_new;
-    log->writer = writer_new(fd);
-    return &log->sink;
+    return &flowlog_new(path, fd, is_new)->sink;
 }
 
 static void complain(const struct flowlog *log, int error)
@@ -99,6 +125,8 @@ static void flowlog_start(struct sink *sink, const struct sink_run *run)
 {
     struct buffer *out = &of(sink)->out;
     const struct plan *plan = run->options->plan;
+    if (of(sink)->has_head)
+        return;
     if (!of(sink)->is_new && ftruncate(of(sink)->fd, 0) && errno != EINVAL)
         complain(of(sink), errno);
     char date[64];
@@ -179,6 +207,15 @@ static void flowlog_event(struct sink *sink, const struct report *report,
         line += length + (line[length] == '\n');
     }
     buffer_text(out, "\n");
+    if (report->key[REPORT_KIND] == REPORT_FINAL && result->error)
+        buffer_printf(out, "# failed %c %" PRId64 " %s\n",
+                      report->key[REPORT_ENDPOINT] == SOURCE ? 'S' : 'D', report->key[REPORT_FLOW],
+                      result->error);
+}
+
+static void flowlog_progress(struct sink *sink, uint64_t *put, uint64_t *written)
+{
+    writer_progress(of(sink)->writer, put, written);
 }
 
 static void flowlog_line(struct sink *sink, const char *text)
@@ -211,5 +248,6 @@ const struct sink_ops sink_flowlog = {
     .event = flowlog_event,
     .line = flowlog_line,
     .flush = flowlog_flush,
+    .progress = flowlog_progress,
     .close = flowlog_close,
 };

@@ -81,6 +81,29 @@ void sinks_close(struct sinks *sinks, bool used)
     sinks->count = 0;
 }
 
+void sinks_mark(const struct sinks *sinks, struct sinks_mark *mark)
+{
+    uint64_t written;
+    *mark = (struct sinks_mark){0};
+    for (size_t i = 0; i < sinks->count; i++)
+        if (sinks->list[i]->ops->progress)
+            sinks->list[i]->ops->progress(sinks->list[i], &mark->put[i], &written);
+}
+
+bool sinks_reached(const struct sinks *sinks, const struct sinks_mark *mark)
+{
+    for (size_t i = 0; i < sinks->count; i++) {
+        struct sink *sink = sinks->list[i];
+        uint64_t put, written;
+        if (!sink->ops->progress || sink->broken)
+            continue;
+        sink->ops->progress(sink, &put, &written);
+        if (written < mark->put[i])
+            return false;
+    }
+    return true;
+}
+
 bool sinks_deserted(const struct sinks *sinks)
 {
     bool deserted = false;

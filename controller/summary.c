@@ -152,8 +152,9 @@ static double milliseconds(int64_t ns)
 }
 
 static const char *const series_labels[SERIES] = {
-    [SERIES_rtt] = "RTT",   [SERIES_rtt_due] = "RTT from when due", [SERIES_hold] = "hold",
-    [SERIES_iat] = "IAT",   [SERIES_delay] = "delay",
+    [SERIES_rtt] = "RTT",     [SERIES_rtt_due] = "RTT from when due",
+    [SERIES_hold] = "hold",   [SERIES_iat] = "IAT",
+    [SERIES_delay] = "delay",
 };
 
 /* `tally` is count, min, max, sum; `percentiles` are p50, p90, p99, p99.9; absent where they are.
@@ -389,9 +390,11 @@ static void write_series(struct sinks *sinks, const struct results *results)
         results_merge(results, (enum series_id)i, &merged);
         tally_report(&merged.tally, tally);
         tally_report_percentiles(&merged.tally, merged.histogram, percentiles);
-        if (merged.histogram)
+        /* What some have measured would pass for what all have. */
+        if (merged.histogram && !merged.without)
             buffer_text(&line, line.length ? ", " : "all flows: ");
-        put_series(&line, series_labels[i], tally, percentiles);
+        if (!merged.without)
+            put_series(&line, series_labels[i], tally, percentiles);
         histogram_free(merged.histogram);
     }
     if (line.length)
@@ -439,6 +442,8 @@ static void write_synchronised(struct sinks *sinks, const struct sink_run *run,
     for (size_t i = 0; clocks->mode == CLOCK_MODE_SYNC && i < clocks->count; i++) {
         const struct clock_reply *last = &clocks->daemons[i].last;
         char text[PROTOCOL_HOST_MAX + 16];
+        if (!clocks->daemons[i].known)
+            continue;
         plan_daemon_text(&run->options->plan->daemons[i], text);
         sinks_line(sinks,
                    "clock of %s: synchronised = %s, status = 0x%04" PRIx64
@@ -466,5 +471,5 @@ void summary_write(struct sinks *sinks, const struct sink_run *run, const struct
     sinks_line(sinks, "%s", "");
     write_series(sinks, results);
     write_synchronised(sinks, run, clocks);
-    write_total(sinks, run, results, clocksync_bound(clocks, run->start));
+    write_total(sinks, run, results, run->start_bound);
 }

@@ -15,6 +15,7 @@ struct writer {
     struct buffer waiting;
     bool closing;
     int error;
+    uint64_t put, written; /* bytes */
 };
 
 static int write_all(int fd, const char *data, size_t length)
@@ -54,6 +55,7 @@ static void *writer_main(void *argument)
         int error = write_all(writer->fd, taken.data, taken.length);
         pthread_mutex_lock(&writer->lock);
         writer->error = error;
+        writer->written += error ? 0 : taken.length;
     }
     pthread_mutex_unlock(&writer->lock);
     buffer_free(&taken);
@@ -77,11 +79,20 @@ bool writer_put(struct writer *writer, struct buffer *buffer)
     bool good = !writer->error;
     if (good && buffer->length) {
         buffer_add(&writer->waiting, buffer->data, buffer->length);
+        writer->put += buffer->length;
         pthread_cond_signal(&writer->changed);
     }
     pthread_mutex_unlock(&writer->lock);
     buffer->length = 0;
     return good;
+}
+
+void writer_progress(struct writer *writer, uint64_t *put, uint64_t *written)
+{
+    pthread_mutex_lock(&writer->lock);
+    *put = writer->put;
+    *written = writer->written;
+    pthread_mutex_unlock(&writer->lock);
 }
 
 int writer_error(struct writer *writer)

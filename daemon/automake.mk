@@ -35,6 +35,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session_clocks.c \
 	daemon/session_prepare.c \
 	daemon/session_reports.c \
+	daemon/spill.c daemon/spill.h \
 	daemon/splitter.c daemon/splitter.h \
 	daemon/state_dir.c daemon/state_dir.h \
 	daemon/store.c daemon/store.h \

@@ -28,6 +28,8 @@ enum {
     OPT_MAX_FLOWS,
     OPT_MAX_SESSIONS,
     OPT_REPORT_MEMORY,
+    OPT_SPILL_SIZE,
+    OPT_RETAIN_SIZE,
     OPT_LEASE,
     OPT_RETAIN,
     OPT_PID_FILE,
@@ -70,7 +72,10 @@ static const struct option_spec specs[] = {
     {0, "pid-file", OPTION_REQUIRED, "FILE", GENERAL,
      "write the number of the process to FILE once the daemon listens", OPT_PID_FILE},
     {0, "state-dir", OPTION_REQUIRED, "DIR", GENERAL,
-     "keep in DIR what shall outlive the daemon: its identity, key and certificate", OPT_STATE_DIR},
+     "keep in DIR what shall outlive the daemon: its identity, key and certificate, and reports "
+     "that "
+     "find no room in memory",
+     OPT_STATE_DIR},
     {0, "config", OPTION_REQUIRED, "FILE", GENERAL,
      "take options from FILE, one in each line, before those of the command line", OPT_CONFIG},
     {0, "user", OPTION_REQUIRED, "NAME", GENERAL,
@@ -119,6 +124,9 @@ static const struct option_spec specs[] = {
      "size of all packet dumps in the directory together, in bytes (default: 4G)", OPT_DUMP_SPACE},
     {0, "report-memory", OPTION_REQUIRED, "#", LIMITS,
      "memory for reports that were not fetched yet, in bytes (default: 256M)", OPT_REPORT_MEMORY},
+    {0, "spill-size", OPTION_REQUIRED, "#", LIMITS,
+     "space in the state directory for reports that find no room in memory, in bytes (default: 1G)",
+     OPT_SPILL_SIZE},
     {0, "lease", OPTION_REQUIRED, "#", LIMITS,
      "how long a session lives without a call of its controller, in seconds (default: 15)",
      OPT_LEASE},
@@ -126,6 +134,10 @@ static const struct option_spec specs[] = {
      "how long reports of a session that has ended wait for their controller, in seconds (default: "
      "3600)",
      OPT_RETAIN},
+    {0, "retain-size", OPTION_REQUIRED, "#", LIMITS,
+     "how much such reports may hold of memory and file, in bytes; beyond it those of the oldest "
+     "session go (default: 128M)",
+     OPT_RETAIN_SIZE},
     {0, "max-flow-rate", OPTION_REQUIRED, "#.#", LIMITS,
      "what one endpoint may ask to send per second, such as 100Mbit; no unlimited ones then",
      OPT_MAX_FLOW_RATE},
@@ -317,6 +329,10 @@ static bool set_option(struct daemon_options *options, int id, const char *value
         return int_in(value, 1, 10000, &options->max_sessions, fail);
     case OPT_REPORT_MEMORY:
         return parse_memory(value, &options->report_memory, fail);
+    case OPT_SPILL_SIZE:
+        return parse_memory(value, &options->spill_size, fail);
+    case OPT_RETAIN_SIZE:
+        return parse_memory(value, &options->retain_size, fail);
     case OPT_LEASE:
         return seconds_in(value, &options->lease_s, fail);
     case OPT_RETAIN:
@@ -363,8 +379,8 @@ static bool find_config(void *context, const struct option_spec *spec, const cha
 static bool may_be_in_file(const struct option_spec *spec)
 {
     return spec->id != OPT_HELP && spec->id != OPT_VERSION && spec->id != OPT_DEBUG &&
-           spec->id != OPT_CONFIG && spec->id != OPT_MAKE_TOKEN &&
-           spec->id != OPT_CLOCK_OFFSET && spec->id != OPT_CLOCK_SKEW;
+           spec->id != OPT_CONFIG && spec->id != OPT_MAKE_TOKEN && spec->id != OPT_CLOCK_OFFSET &&
+           spec->id != OPT_CLOCK_SKEW;
 }
 
 static bool handle_setting(void *context, const char *name, const char *value, struct fail *fail)
@@ -402,6 +418,8 @@ static const struct daemon_options defaults = {
     .max_flows = 20000,
     .max_sessions = 256,
     .report_memory = 256 << 20,
+    .spill_size = 1 << 30,
+    .retain_size = 128 << 20,
     .dump_file_size = INT64_C(1) << 30,
     .dump_space = INT64_C(4) << 30,
     .lease_s = 15,

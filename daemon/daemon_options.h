@@ -21,6 +21,7 @@ struct daemon_options {
     int64_t workers; /* 0: one per CPU */
     int64_t data_port_low, data_port_high;
     int64_t max_flows, max_sessions, report_memory, lease_s, retain_s;
+    int64_t spill_size, retain_size;
     int64_t dump_file_size, dump_space; /* bytes */
     enum log_level log_level;
     bool log_level_given;

@@ -21,6 +21,7 @@
 #include "gate.h"
 #include "http.h"
 #include "privileges.h"
+#include "spill.h"
 #include "sock.h"
 #include "state_dir.h"
 #include "sysinfo.h"
@@ -47,6 +48,7 @@ struct parts {
     struct dump_dir dump_dir;
     struct captures *captures;
     struct gate gate;
+    int spill_fd; /* until the sessions have it; -1: there is none */
     bool pid_file_written;
     struct rpc_server *rpc;
     struct http *http;
@@ -200,6 +202,13 @@ static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struc
     return good;
 }
 
+/* Its thread comes later, as all threads: each has privileges of its own. */
+static bool open_spill(struct parts *parts, const char *state_dir, struct fail *fail)
+{
+    parts->spill_fd = spill_open(state_dir, fail);
+    return parts->spill_fd >= 0;
+}
+
 static bool check_directory(const char *option, const char *path, struct fail *fail)
 {
     struct stat status;
@@ -275,12 +284,18 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
         .max_flows = options->max_flows,
         .max_sessions = options->max_sessions,
         .report_memory = options->report_memory,
+        .spill_size = options->spill_size,
+        .retain_size = options->retain_size,
         .quotas = options->quotas,
         .lease_s = options->lease_s,
         .retain_s = options->retain_s,
     };
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
     parts->sessions = sessions_new(&config);
+    int spill_fd = parts->spill_fd;
+    parts->spill_fd = -1;
+    if (spill_fd >= 0 && !sessions_spill(parts->sessions, spill_fd, fail))
+        return false;
     parts->collector = collector_start(sessions_take, sessions_idle, parts->sessions, fail);
     return parts->collector != NULL;
 }
@@ -318,7 +333,8 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
             return false;
     }
     return check_directory("--state-dir", options->state_dir, fail) &&
-           (!options->state_dir || read_identity(options->state_dir, parts->daemon_id, fail)) &&
+           (!options->state_dir || (read_identity(options->state_dir, parts->daemon_id, fail) &&
+                                    open_spill(parts, options->state_dir, fail))) &&
            gate_open(&parts->gate, options, options->state_dir, fail) &&
            open_listeners(parts, options, fail) && write_pid_file(parts, options->pid_file, fail);
 }
@@ -494,7 +510,7 @@ static bool shift_clock(const struct daemon_options *options, struct fail *fail)
 
 static int serve(struct daemon_options *options)
 {
-    static struct parts parts = {.dump_dir = {.fd = -1}};
+    static struct parts parts = {.dump_dir = {.fd = -1}, .spill_fd = -1};
     struct fail fail = {0};
     if (!shift_clock(options, &fail)) {
         log_error("%s", fail.text);

@@ -29,10 +29,17 @@ void sessions_set_parts(struct sessions *sessions, const struct sessions_parts *
     sessions->parts = *parts;
 }
 
+bool sessions_spill(struct sessions *sessions, int fd, struct fail *fail)
+{
+    sessions->spill = spill_new(fd, sessions->config.spill_size, &sessions->memory, fail);
+    return sessions->spill != NULL;
+}
+
 void sessions_free(struct sessions *sessions)
 {
     if (!sessions)
         return;
+    spill_free(sessions->spill);
     pthread_mutex_destroy(&sessions->lock);
     free(sessions);
 }
@@ -144,6 +151,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     pthread_mutex_init(&session->lock, NULL);
     waitlist_init(&session->waitlist);
     store_init(&session->store, &session->budget);
+    session->store.spill = sessions->spill;
     renew(session, session->opened_at);
     list_append(&sessions->all, &session->link);
     sessions->count++;
@@ -395,6 +403,7 @@ static void describe_session(struct session *session, int64_t now, struct status
     status->lease_left_ns = left > 0 ? left : 0;
     status->rows = store_rows(&session->store);
     status->bytes = session->store.bytes;
+    status->spilled = session->store.spilled;
     pthread_mutex_unlock(&session->lock);
 }
 
@@ -423,6 +432,8 @@ void sessions_limits(struct sessions *sessions, struct limits_message *limits)
     limits->max_flows = sessions->config.max_flows;
     limits->flows = sessions->flows;
     limits->report_memory = sessions->config.report_memory;
+    limits->spill_size = sessions->spill ? sessions->config.spill_size : 0;
+    limits->retain_size = sessions->config.retain_size;
     limits->lease_s = sessions->config.lease_s;
     limits->retain_s = sessions->config.retain_s;
 }

@@ -20,6 +20,7 @@ struct sessions;
 struct sessions_config {
     int64_t max_flows, max_sessions;
     int64_t report_memory; /* bytes */
+    int64_t spill_size, retain_size;
     struct quotas quotas;
     int64_t lease_s, retain_s;
     char boot_id[PROTOCOL_ID_MAX];
@@ -39,6 +40,9 @@ struct sessions_parts {
 
 struct sessions *sessions_new(const struct sessions_config *config);
 void sessions_set_parts(struct sessions *sessions, const struct sessions_parts *parts);
+/* Lets reports that find no room in memory go to a file of spill_open(), which is taken over;
+ * before the first session. */
+bool sessions_spill(struct sessions *sessions, int fd, struct fail *fail);
 void sessions_free(struct sessions *sessions);
 
 /* For the collector: takes an entry of a ring; looks after leases and what waits, and gives when
@@ -62,7 +66,7 @@ void sessions_limits(struct sessions *sessions, struct limits_message *limits);
 /* Who calls, and how the call may wait. `allowed` is false while nobody could be woken yet. */
 struct call_wait {
     bool allowed;
-    bool never; /* the call is one of several in a system.multicall: it does not wait */
+    bool never;       /* the call is one of several in a system.multicall: it does not wait */
     const char *user; /* who calls; NULL: nobody has to say */
     struct waiter *waiter;
     int64_t arrived;           /* when the call came, CLOCK_MONOTONIC */
@@ -78,8 +82,8 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
                               const char *user, struct open_reply *reply, struct fail *fail);
 /* The session with a new reference and a lease that counts from `heard`, when its controller's call
  * came; or NULL with a sentence. That of another user is not found. */
-struct session *session_get(struct sessions *sessions, const char *id, const char *user, int64_t heard,
-                            struct fail *fail);
+struct session *session_get(struct sessions *sessions, const char *id, const char *user,
+                            int64_t heard, struct fail *fail);
 void session_put(struct session *session);
 
 enum call_result session_prepare(struct session *session, const struct prepare_call *call,

@@ -65,8 +65,8 @@ static bool check_endpoint(const struct session *session, const struct prepare_e
         fail->code = FAULT_BAD_CALL;
         return refuse(endpoint, fail);
     }
-    return traffic_check(&request->ends[is_source(endpoint) ? SOURCE : DESTINATION], session->table_count,
-                         fail) ||
+    return traffic_check(&request->ends[is_source(endpoint) ? SOURCE : DESTINATION],
+                         session->table_count, fail) ||
            refuse(endpoint, fail);
 }
 
@@ -465,8 +465,7 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         return CALL_FAULT;
     for (size_t i = 0; i < count; i++)
         if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
-            !check_cpu(session, &endpoints[i], fail) ||
-            !check_quotas(session, &requests[i], fail))
+            !check_cpu(session, &endpoints[i], fail) || !check_quotas(session, &requests[i], fail))
             return CALL_FAULT;
     if (!check_new(session, call, fail) || !check_room(session, count, fail))
         return CALL_FAULT;

@@ -21,6 +21,16 @@ bool session_is_finished(const struct session *session)
     return session->state != PREPARING && session->done == session->count;
 }
 
+static void explain_loss(struct session *session, struct reports_reply *reply)
+{
+    char spill[FAIL_TEXT_MAX / 2];
+    spill_explain(session->store.spill, spill, sizeof spill);
+    snprintf(reply->failure, sizeof reply->failure,
+             "%" PRId64 " reports found no room in the daemon's report memory of %" PRId64
+             " bytes (--report-memory)%s, and the flows were stopped",
+             reply->lost, session->owner->config.report_memory, spill);
+}
+
 static void fill_reports(struct session *session, const struct reports_call *call,
                          struct reports_reply *reply)
 {
@@ -30,13 +40,14 @@ static void fill_reports(struct session *session, const struct reports_call *cal
     reply->rows = (struct schema_bytes){rows.data, rows.length};
     reply->more = reply->first + reply->count < session->store.next;
     reply->finished = session_is_finished(session) && !reply->more;
-    reply->lost = session->lost;
+    reply->lost = session->lost + session->store.unreadable;
     snprintf(reply->state, sizeof reply->state, "%s", session_state_names[session->state]);
-    if (reply->lost)
+    if (session->lost)
+        explain_loss(session, reply);
+    else if (reply->lost)
         snprintf(reply->failure, sizeof reply->failure,
-                 "%" PRId64 " reports found no room in the daemon's report memory of %" PRId64
-                 " bytes (--report-memory), and the flows were stopped",
-                 reply->lost, session->owner->config.report_memory);
+                 "%" PRId64 " reports could not be read back from the daemon's state directory",
+                 reply->lost);
 }
 
 enum call_result session_reports(struct session *session, const struct reports_call *call,
@@ -50,8 +61,10 @@ enum call_result session_reports(struct session *session, const struct reports_c
         pthread_mutex_unlock(&session->lock);
         return CALL_FAULT;
     }
-    store_acknowledge(&session->store, call->after);
-    bool rows = session->store.next - 1 > session->store.acknowledged;
+    bool all = call->acknowledge < 0 || call->acknowledge > call->after;
+    store_acknowledge(&session->store, all ? call->after : call->acknowledge);
+    bool rows = session->store.next - 1 > session->store.acknowledged &&
+                session->store.next - 1 > call->after;
     int64_t now = clock_now();
     bool gathering = rows && now < session->wake_at && session->wake_at != CLOCK_NEVER;
     if ((!rows || gathering) && !session_is_finished(session) && session->state != CLOSED &&
@@ -69,14 +82,28 @@ static void fail_session(struct session *session)
 {
     if (session->state >= FAILED)
         return;
-    log_error("session %.8s: the report memory is used up; its flows are stopped", session->id);
+    log_error("session %.8s: reports find no room any more; its flows are stopped", session->id);
     session->state = FAILED;
     session_stop_members(session, NULL, DRAIN_AS_SET);
 }
 
+/* Where memory is used up, waits until the spill has made room; the session's lock is let go
+ * meanwhile. The workers go on: their rings hold what comes. */
+static bool keep_row(struct session *session, const struct ring_entry *entry)
+{
+    while (session->state != CLOSED && !store_add(&session->store, entry->data, entry->size)) {
+        pthread_mutex_unlock(&session->lock);
+        bool hope = spill_wait(session->store.spill, entry->size);
+        pthread_mutex_lock(&session->lock);
+        if (!hope)
+            return false;
+    }
+    return true;
+}
+
 static void take_row(struct session *session, const struct ring_entry *entry)
 {
-    if (session->state != CLOSED && !store_add(&session->store, entry->data, entry->size)) {
+    if (!keep_row(session, entry)) {
         session->lost++;
         fail_session(session);
     }
@@ -95,6 +122,7 @@ static void take_done(struct session *session, struct member *member)
     if (session->done < session->count)
         return;
     session->ended_at = clock_now();
+    store_seal(&session->store);
     session->wake_at = 0;
     if (session->state < ENDED)
         session->state = ENDED;
@@ -210,12 +238,44 @@ static int64_t look_after_lease(struct session *session, int64_t now)
     return 0;
 }
 
+static bool is_retained(struct session *session, int64_t now)
+{
+    pthread_mutex_lock(&session->lock);
+    bool retained =
+        session->state != CLOSED && session_is_finished(session) && now >= session->lease_end;
+    pthread_mutex_unlock(&session->lock);
+    return retained;
+}
+
+/* What ended sessions keep is bounded: beyond it, those that ended first go. */
+static void bound_retained(struct session **all, size_t count, int64_t most, int64_t now)
+{
+    for (;;) {
+        struct session *oldest = NULL;
+        int64_t bytes = 0;
+        for (size_t i = 0; i < count; i++) {
+            if (!is_retained(all[i], now))
+                continue;
+            bytes += all[i]->store.bytes + all[i]->store.spilled;
+            if (!oldest || all[i]->ended_at < oldest->ended_at)
+                oldest = all[i];
+        }
+        if (bytes <= most)
+            return;
+        log_warning("session %.8s: its reports were not fetched, and are given up: those of ended "
+                    "sessions hold more than %" PRId64 " bytes (--retain-size)",
+                    oldest->id, most);
+        session_remove(oldest);
+    }
+}
+
 int64_t sessions_idle(void *context, int64_t now)
 {
     struct sessions *sessions = context;
     int64_t next = CLOCK_NEVER;
     size_t count;
     struct session **all = sessions_snapshot(sessions, &count);
+    bound_retained(all, count, sessions->config.retain_size, now);
     for (size_t i = 0; i < count; i++) {
         struct session *session = all[i];
         pthread_mutex_lock(&session->lock);

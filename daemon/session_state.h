@@ -79,7 +79,8 @@ struct sessions {
     struct sessions_config config;
     struct sessions_parts parts;
     struct budget memory;
-    struct budget rate; /* bit/s that endpoints have asked to send */
+    struct spill *spill; /* NULL without a state directory */
+    struct budget rate;  /* bit/s that endpoints have asked to send */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;

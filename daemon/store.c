@@ -5,16 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 64 * 1024 };
-
-/* Rows that lie behind each other. */
-struct block {
-    struct list link;
-    int64_t first; /* number of its first row */
-    int64_t rows;
-    size_t used, size;
-    uint8_t data[];
-};
+/* The first block of a store is small: many sessions may have but a few rows. */
+enum { BLOCK_BYTES = 64 * 1024, FIRST_BYTES = 4 * 1024 };
 
 void store_init(struct store *store, struct budget *budget)
 {
@@ -22,37 +14,69 @@ void store_init(struct store *store, struct budget *budget)
     list_init(&store->blocks);
 }
 
-static void drop_block(struct store *store, struct block *block)
+static void drop_block(struct store *store, struct spill_block *block)
 {
     list_remove(&block->link);
-    budget_give(store->budget, (int64_t)block->size);
-    store->bytes -= (int64_t)block->size;
-    free(block);
+    spill_drop(store->spill, block);
 }
 
 void store_free(struct store *store)
 {
     list_for_each_safe (link, &store->blocks)
-        drop_block(store, list_item(link, struct block, link));
+        drop_block(store, list_item(link, struct spill_block, link));
 }
 
-static struct block *last_block(struct store *store)
+static struct spill_block *last_block(struct store *store)
 {
-    return list_empty(&store->blocks) ? NULL : list_item(store->blocks.prev, struct block, link);
+    return list_empty(&store->blocks) ? NULL
+                                      : list_item(store->blocks.prev, struct spill_block, link);
+}
+
+void store_seal(struct store *store)
+{
+    struct spill_block *last = last_block(store);
+    if (!last || !store->spill)
+        return;
+    last->offered = true;
+    spill_offer(store->spill, last);
+}
+
+/* A new last block with room for `length` bytes; the one before is complete. */
+static struct spill_block *add_block(struct store *store, size_t length)
+{
+    size_t usual = store->spill ? spill_block_size(store->spill) : BLOCK_BYTES;
+    struct spill_block *full = last_block(store);
+    size_t size = full ? 2 * full->size : FIRST_BYTES;
+    size = size > usual ? usual : size;
+    size = size < length ? length : size;
+    store_seal(store);
+    while (!budget_take(store->budget, (int64_t)size)) {
+        /* Places of the file are of one size, and too good for small blocks. */
+        if (store->spill || size / 2 < length || size / 2 < FIRST_BYTES)
+            return NULL;
+        size /= 2;
+    }
+    struct spill_block *block = mem_new(1, sizeof *block);
+    *block = (struct spill_block){.first = store->next,
+                                  .size = size,
+                                  .data = mem_grow(NULL, size, 1),
+                                  .budget = store->budget,
+                                  .bytes = &store->bytes,
+                                  .spilled = &store->spilled};
+    store->bytes += (int64_t)size;
+    list_init(&block->waiting);
+    list_append(&store->blocks, &block->link);
+    return block;
 }
 
 bool store_add(struct store *store, const void *row, size_t length)
 {
-    struct block *block = last_block(store);
-    if (!block || block->size - block->used < length) {
-        size_t size = length > BLOCK_BYTES ? length : BLOCK_BYTES;
-        if (!budget_take(store->budget, (int64_t)size))
-            return false;
-        block = mem_grow(NULL, 1, sizeof *block + size);
-        *block = (struct block){.first = store->next, .size = size};
-        store->bytes += (int64_t)size;
-        list_append(&store->blocks, &block->link);
-    }
+    struct spill_block *block = last_block(store);
+    /* One that was offered is complete, even where a shorter row would fit. */
+    if (!block || block->offered || block->size - block->used < length)
+        block = add_block(store, length);
+    if (!block)
+        return false;
     memcpy(block->data + block->used, row, length);
     block->used += length;
     block->rows++;
@@ -67,7 +91,7 @@ void store_acknowledge(struct store *store, int64_t number)
     if (number > store->acknowledged)
         store->acknowledged = number;
     while (!list_empty(&store->blocks)) {
-        struct block *block = list_item(store->blocks.next, struct block, link);
+        struct spill_block *block = list_item(store->blocks.next, struct spill_block, link);
         if (block->first + block->rows - 1 > store->acknowledged)
             break;
         drop_block(store, block);
@@ -87,17 +111,18 @@ static size_t row_length(const uint8_t *row)
     return le32toh(length);
 }
 
-/* Appends the block's rows from number `from` on; gives false when `most` is reached. */
-static bool read_block(const struct block *block, int64_t from, size_t most, struct buffer *rows,
-                       int64_t *count)
+/* Appends the block's rows, which lie at `data`, from number `from` on; gives false when `most` is
+ * reached. */
+static bool read_rows(const struct spill_block *block, const uint8_t *data, int64_t from,
+                      size_t most, struct buffer *rows, int64_t *count)
 {
     size_t at = 0;
     for (int64_t number = block->first; number < block->first + block->rows; number++) {
-        size_t length = row_length(block->data + at);
+        size_t length = row_length(data + at);
         if (number >= from) {
             if (*count && rows->length + length > most)
                 return false;
-            buffer_add(rows, block->data + at, length);
+            buffer_add(rows, data + at, length);
             ++*count;
         }
         at += length;
@@ -105,18 +130,37 @@ static bool read_block(const struct block *block, int64_t from, size_t most, str
     return true;
 }
 
-int64_t store_read(const struct store *store, int64_t after, size_t most, struct buffer *rows,
+/* The same for a block wherever it is; one that can't be read is given up. */
+static bool read_block(struct store *store, struct spill_block *block, int64_t from, size_t most,
+                       struct buffer *rows, int64_t *count)
+{
+    if (!store->spill)
+        return read_rows(block, block->data, from, most, rows, count);
+    uint8_t *data = mem_grow(NULL, block->used, 1);
+    bool readable = spill_read(store->spill, block, data);
+    bool go_on = readable && read_rows(block, data, from, most, rows, count);
+    free(data);
+    if (readable)
+        return go_on;
+    store->unreadable += block->rows;
+    drop_block(store, block);
+    return *count == 0; /* rows that are given together have no gap */
+}
+
+int64_t store_read(struct store *store, int64_t after, size_t most, struct buffer *rows,
                    int64_t *first)
 {
     int64_t last = store->next - 1, count = 0;
     int64_t from = (after > store->acknowledged ? after : store->acknowledged);
     from = (from < last ? from : last) + 1; /* `after` may be any number */
     *first = from;
-    list_for_each (link, &store->blocks) {
-        const struct block *block = list_item(link, struct block, link);
+    list_for_each_safe (link, &store->blocks) {
+        struct spill_block *block = list_item(link, struct spill_block, link);
         if (block->first + block->rows <= from)
             continue;
-        if (!read_block(block, from, most, rows, &count))
+        if (!count && block->first > from)
+            *first = block->first;
+        if (!read_block(store, block, from, most, rows, &count))
             break;
     }
     return count;

@@ -166,6 +166,9 @@ tests_unit_test_resolver_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_ring
 tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ring_LDADD = $(DAEMON_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_spill
+tests_unit_test_spill_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_spill_LDADD = $(DAEMON_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_splitter
 tests_unit_test_splitter_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_splitter_LDADD = $(DAEMON_UNIT_LIBS)
@@ -199,6 +202,9 @@ tests_unit_test_command_plot_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_fleet
 tests_unit_test_fleet_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_fleet_LDADD = $(CONTROLLER_UNIT_LIBS)
+UNIT_TESTS += tests/unit/test_log_replay
+tests_unit_test_log_replay_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_log_replay_LDADD = $(CONTROLLER_UNIT_LIBS)
 UNIT_TESTS += tests/unit/test_known_hosts
 tests_unit_test_known_hosts_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_known_hosts_LDADD = $(CONTROLLER_UNIT_LIBS)
@@ -246,6 +252,7 @@ SCRIPT_TESTS = \
 	tests/cli/plot.py \
 	tests/cli/screen.py \
 	tests/cli/trust.py \
+	tests/net/attach.py \
 	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
@@ -262,6 +269,59 @@ SCRIPT_TESTS = \
 	tests/net/loopback_runs.py \
 	tests/net/loopback_status.py \
 	tests/net/loopback_traffic.py \
-	tests/net/loopback_trust.py
+	tests/net/loopback_trust.py \
+	tests/net/nothing_lost.py \
+	tests/net/soak.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
+
+# ---- fuzzing: each for some seconds as a test; with libFuzzer for as long as wanted (bootstrap fuzz)
+FUZZ_CPPFLAGS = $(UNIT_CPPFLAGS) $(FUZZ_MODE)
+FUZZ_TARGETS = \
+	tests/fuzz/fuzz_blocks \
+	tests/fuzz/fuzz_call \
+	tests/fuzz/fuzz_file \
+	tests/fuzz/fuzz_log \
+	tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_preamble \
+	tests/fuzz/fuzz_reply \
+	tests/fuzz/fuzz_reports \
+	tests/fuzz/fuzz_run_file \
+	tests/fuzz/fuzz_text
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+FUZZ_CONTROLLER_LIBS = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(FUZZ_LIBS)
+FUZZ_DAEMON_LIBS = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(FUZZ_LIBS)
+tests_fuzz_fuzz_blocks_SOURCES = tests/fuzz/fuzz_blocks.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_blocks_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_blocks_LDADD = $(FUZZ_DAEMON_LIBS)
+tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_call_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_call_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_file_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_file_LDADD = $(FUZZ_DAEMON_LIBS)
+tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_log_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_log_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_options_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_options_LDADD = daemon/libdaemon.a $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_preamble_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_preamble_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_reply_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_reply_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_reports_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_reports_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_run_file_SOURCES = tests/fuzz/fuzz_run_file.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_run_file_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_run_file_LDADD = $(FUZZ_CONTROLLER_LIBS)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_text_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_text_LDADD = $(FUZZ_CONTROLLER_LIBS)
+EXTRA_DIST += tests/fuzz/seeds
+fuzz-programs: $(FUZZ_TARGETS)
+.PHONY: fuzz-programs

@@ -114,6 +114,12 @@ def at_end(function):
     _to_end.append(function)
 
 
+# What flowctl notes of its runs is none of the user's.
+_state_home = tempfile.mkdtemp(prefix="flowrig-state-")
+os.environ["XDG_STATE_HOME"] = _state_home
+atexit.register(shutil.rmtree, _state_home, True)
+
+
 def temp_dir():
     path = tempfile.mkdtemp(prefix="flowrig-test-")
     at_end(lambda: shutil.rmtree(path, ignore_errors=True))

@@ -91,8 +91,10 @@ FLOWD_OPTIONS = """
    --dump-space=#
    --max-sessions=#
    --report-memory=#
+   --spill-size=#
    --lease=#
    --retain=#
+   --retain-size=#
    --max-flow-rate=#.#
    --max-total-rate=#.#
    --max-duration=#.#
@@ -110,6 +112,10 @@ STATUS_OPTIONS = """
    --tls-cert=FILE
    --tls-key=FILE
 """
+ATTACH_OPTIONS = """
+-h --help
+-v --version
+"""
 FETCH_OPTIONS = """
 -h --help
 -v --version
@@ -125,7 +131,7 @@ PLOT_OPTIONS = """
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
-          "flowctl fetch-dumps": FETCH_OPTIONS,
+          "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
           "flowctl plot": PLOT_OPTIONS}
 
 
@@ -221,7 +227,7 @@ def usage_first():
         text = shown(command, "--help")
         assert text.splitlines()[0] == line, text
     text = shown("flowctl", "--help")
-    for word in ("flowctl status", "flowctl stop", "flowctl plot", "Exit status: 0", "130"):
+    for word in ("flowctl status", "flowctl stop", "flowctl attach", "flowctl plot", "Exit status: 0", "130"):
         assert word in text, word
 
 

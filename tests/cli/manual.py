@@ -324,7 +324,7 @@ def options_of_flowctl():
 @case
 def options_of_commands():
     """flowctl(1) lists the options of the commands."""
-    for command in ("status", "stop", "plot", "fetch-dumps"):
+    for command in ("status", "stop", "attach", "fetch-dumps", "plot"):
         compare_options([FLOWCTL, command, "--help"],
                         section("flowctl.1", f"flowctl {command}", "Ss"), f"flowctl {command}")
 

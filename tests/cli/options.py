@@ -510,6 +510,8 @@ bad_daemon("--max-flows 0", "option --max-flows: '0' is not within 1 to 1000000"
 bad_daemon("--max-flows x", "option --max-flows: 'x' is not a whole number")
 bad_daemon("--max-sessions 0", "option --max-sessions: '0' is not within 1 to 10000")
 bad_daemon("--report-memory 1k", "option --report-memory: '1k' is below 64k")
+bad_daemon("--spill-size 1k", "option --spill-size: '1k' is below 64k")
+bad_daemon("--retain-size 0", "option --retain-size: '0' is below 64k")
 bad_daemon("--report-memory x", "option --report-memory: 'x' is not a number")
 bad_daemon("--report-memory 10Q", f"option --report-memory: '10Q' has an unknown unit 'Q'; "
                                   f"{BYTES_UNITS}")

@@ -69,6 +69,10 @@ class Vanished:
         note(f"lease {lease} s: given up after {self.lost_after:.1f} s, over after "
              f"{self.over_after:.1f} s")
         cut(lab, "h4", down=0)
+        # it drains for 5 s after its lease, as the other end did after it was stopped
+        end = time.monotonic() + 3
+        while flows_at(lab, 4) and time.monotonic() < end:
+            time.sleep(0.1)
         self.flows_left = flows_at(lab, 4)
         self.next = flowctl("-H", "s=h2,d=h4", "-T", "s=0.5", netns=lab.ns(1))
         end_together(daemons)
@@ -152,11 +156,11 @@ def controller_that_vanishes():
     end_together(daemons)
 
 
-def control_goes_and_comes(seconds, ports):
+def control_goes_and_comes(seconds, ports, lease=15):
     """The control links of some hosts are dead for a while that is shorter than the lease."""
     lab = Lab(3, LINKS, control=True)
     for host in (2, 3):
-        lab.daemon(host, bind=lab.control_addr(host))
+        lab.daemon(host, "--lease", lease, bind=lab.control_addr(host))
     duration = seconds + 2
     run = Going(lab, "-H", "s=h2/c2,d=h3/c3", "-T", f"s={duration}", "-R", "s=2Mbit")
     for port in ports:
@@ -188,6 +192,12 @@ def control_link_that_comes_back():
 def control_link_that_comes_back_late():
     """control is dead for 12 of the lease's 15 s: no row is lost, status 0"""
     control_goes_and_comes(12, ["c1"])
+
+
+@long_case
+def control_link_that_comes_back_after_half_a_minute():
+    """control is dead for 30 of the lease's 60 s: the flows go on, no row is lost, status 0"""
+    control_goes_and_comes(30, ["c2", "c3"], lease=60)
 
 
 @case

@@ -29,7 +29,7 @@ static bool read_line(const char *text, struct run_options *options, struct fail
     argv[argc] = NULL;
     memset(options, 0xaa, sizeof *options);
     *fail = (struct fail){0};
-    return options_read(argc, argv, options, fail);
+    return options_read(argc, argv, clock_wall(), options, fail);
 }
 
 /* Options of a good command line; options_free() them. */

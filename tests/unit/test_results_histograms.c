@@ -101,6 +101,7 @@ static void histograms_that_do_not_fit_are_left_out(void **state)
     assert_null(*kept);
     results_merge(results, SERIES_rtt, &merged);
     assert_null(merged.histogram);
+    assert_int_equal(merged.without, 1);
     buffer_free(&bytes);
     series_free(&series);
     results_free(results);

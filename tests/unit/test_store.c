@@ -32,7 +32,7 @@ static bool is_row(const char *at, int64_t number, size_t length)
            (length <= 16 || (uint8_t)at[length - 1] == (number & 0xff));
 }
 
-static void check_read(const struct store *store, int64_t after, size_t most, int64_t first,
+static void check_read(struct store *store, int64_t after, size_t most, int64_t first,
                        int64_t count)
 {
     struct buffer rows = {0};

@@ -60,7 +60,8 @@ static void finish_all(struct scene *scene)
 
 static const char *summary(struct scene *scene)
 {
-    struct sink_run run = {.options = &scene->options, .daemons = scene->daemons};
+    struct sink_run run = {
+        .options = &scene->options, .daemons = scene->daemons, .start_bound = CLOCK_NEVER};
     struct sinks sinks = {.list = {&scene->keeper.sink}, .count = 1};
     scene->keeper.sink.ops = &keeper_ops;
     scene->keeper.text.length = 0;

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A flow log, as plot and attach read it. */
+#include "fuzz.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log_replay.h"
+#include "logreader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int fd = -1;
+    static char path[64];
+    struct log_replay replay;
+    struct fail fail;
+    if (fd < 0) {
+        fd = memfd_create("log", MFD_CLOEXEC);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    FUZZ_CHECK(!ftruncate(fd, 0) && pwrite(fd, data, size, 0) == (ssize_t)size);
+    logreader_free(logreader_open(path, &fail));
+    struct results *results = results_new(2);
+    if (log_replay(path, "abc", results, &replay, &fail))
+        FUZZ_CHECK(replay.length >= 0 && (size_t)replay.length <= size);
+    results_free(results);
+    return 0;
+}
