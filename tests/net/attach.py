@@ -252,7 +252,7 @@ def killed_before_a_given_time():
 @case
 def delays_histograms_and_drawn_blocks():
     """Clocks are compared anew, finals bring their histograms, and the seed is that of the run"""
-    run = Bereft(pair(), "-T", "s=4", "-R", "s=1M", "-A", "-I", "-G", "s=g,E,0.01", "-i", 0.02,
+    run = Bereft(pair(), "-T", "s=4", "-A", "s", "-I", "b", "-G", "s=g:E:0.01", "-i", 0.02,
                  "--histogram")
     wait_for(run.rows, 20, "rows")
     run.kill()
