@@ -401,7 +401,8 @@ static void take_delay(struct flow *flow, int64_t sent, int64_t now)
     if (!peerclock_view(flow->peer_clock, &flow->peer_view) ||
         !clock_map_apply(&flow->peer_view.map, sent, &own, &bound) ||
         __builtin_sub_overflow(now, own, &delay) ||
-        __builtin_add_overflow(flow->delay.total.sum, delay, &sum))
+        __builtin_add_overflow(flow->delay.interval.sum, delay, &sum) ||
+        __builtin_add_overflow(flow->delay.total.sum, sum, &sum))
         return;
     series_add(&flow->delay, delay);
     flow->delay_negative += delay < 0;

@@ -170,7 +170,7 @@ static void set_delay(const struct flow *flow, const struct tally *delays, int64
 {
     if (delays->count)
         value[METRIC_delay_bound] = bound;
-    if (flow->delay.total.count)
+    if (flow->delay.total.count || flow->delay.interval.count)
         value[METRIC_delay_negative] = flow->delay_negative;
 }
 

@@ -326,14 +326,22 @@ static bool check_cpu(const struct session *session, const struct prepare_endpoi
     return refuse(endpoint, fail);
 }
 
+/* Whether the endpoint never sends while its peer has something to do. */
+static bool takes_turns(const struct endpoint_settings *end)
+{
+    return !end->duration || (settings_ask_responses(end) && end->in_flight == 1);
+}
+
 static struct worker *choose_worker(const struct sessions *sessions,
                                     const struct prepare_endpoint *endpoint)
 {
     int64_t cpu = wanted_cpu(endpoint);
     if (cpu >= 0)
         return worker_on(&sessions->parts, cpu, endpoint->flow);
-    /* Neighbours, and the two ends of one flow, go to different workers. */
-    size_t index = (size_t)endpoint->flow + !is_source(endpoint);
+    /* Neighbours, and the two ends of one flow, go to different workers; but ends that wait for each
+     * other are woken at once where they share a CPU, on one host. */
+    bool alternate = takes_turns(&endpoint->source) && takes_turns(&endpoint->destination);
+    size_t index = (size_t)endpoint->flow + (!is_source(endpoint) && !alternate);
     return sessions->parts.workers[index % sessions->parts.worker_count];
 }
 

@@ -72,7 +72,7 @@ def unpack(columns, data):
             text = data[place + 8:place + 8 + size]
             assert place + 8 + size <= at + length
             name = {1: "info", 2: "error", 16: "rtt_histogram", 17: "iat_histogram",
-                    18: "delay_histogram"}.get(kind, kind)
+                    18: "delay_histogram", 19: "rtt_due_histogram", 20: "hold_histogram"}.get(kind, kind)
             sections[name] = text.decode("utf-8") if kind < 16 else text
             place += 8 + (size + 7) // 8 * 8
         assert place == at + length, "what a row says of its length does not fit its sections"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bulk flows over an emulated path of 100 Mbit/s and 20 ms: what is reported against what tcpdump
 saw and what ss says of the same connections."""
+import json
 import re
 import time
 
@@ -331,6 +332,46 @@ def lossy_flow_equals_ss():
     assert sender["bytes_retrans"] == sum(s.length for s in sent) - stream.length
     last = drained.run.kind(1, 1)[0]
     assert last["rx_bytes"] + last["rx_tail"] == stream.length - PREAMBLE
+
+
+def namespace_counters(lab, host):
+    """The counters of all TCP connections in the host's namespace, by nstat."""
+    return json.loads(lab.run(host, "nstat", "-a", "-s", "-z", "-j"))["kernel"]
+
+
+@case
+def lossy_flow_equals_nstat():
+    """retransmissions over a lossy path: those of the namespace, where control has another path"""
+    need_program("tcpdump")
+    need_program("nstat")
+
+    def measure(_):
+        lab = Lab(3, LINKS, control=True)
+        for host in (2, 3):
+            lab.daemon(host, bind=lab.control_addr(host))
+        before = [namespace_counters(lab, host) for host in (2, 3)]
+
+        def lose():
+            lab.set("path", "h2", "h3", "loss=1%")
+            time.sleep(2)
+            lab.set("path", "h2", "h3", "loss=0")
+
+        run = Observed(lab, "-n", 2, "-T", "s=4", "-i", 0.5, hosts="s=h2/c2,d=h3/c3", meanwhile=lose)
+        after = [namespace_counters(lab, host) for host in (2, 3)]
+        return run, [{k: b[k] - a.get(k, 0) for k in b} for a, b in zip(before, after)]
+
+    def check(measured):
+        run, (source, destination) = measured
+        sent = sum(run.log.finals["S", flow]["total_retrans"] for flow in range(2))
+        note(f"{sent} segments retransmitted by flowctl, {source['TcpRetransSegs']} by nstat")
+        assert sent == source["TcpRetransSegs"] > 0
+        back = sum(run.log.finals["D", flow]["total_retrans"] for flow in range(2))
+        assert back == destination["TcpRetransSegs"]
+        for flow in range(2):
+            for row in run.log.of("S", flow):
+                assert row["total_retrans"] >= 0 and row["bytes_retrans"] >= 0, row
+
+    attempts(measure, check)
 
 
 main()

@@ -167,7 +167,7 @@ def encodings():
     for one, other in zip(packed, table):
         assert one == other, {k: (one[k], other[k]) for k in one if one[k] != other[k]}
         assert one.sections == other.sections
-    assert {"info", "rtt_histogram", "iat_histogram"} == {
+    assert {"info", "rtt_histogram", "iat_histogram", "hold_histogram"} == {
         name for row in table for name in row.sections}
     assert any(value is None for value in table[0].values())
     expect_fault(FAULT_BAD_CALL, "encoding: 'nonsense' is neither packed nor table",

@@ -4,11 +4,10 @@
 #include "clock.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
+
+#include "unit.h"
 
 /* The time, as the tests have it. */
 static int64_t now_is;
@@ -16,24 +15,6 @@ static int64_t now_is;
 static int64_t test_clock(void)
 {
     return now_is;
-}
-
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
 }
 
 /* What the socket takes of one call. */
@@ -80,7 +61,7 @@ static ssize_t test_sendmsg(int fd, const struct msghdr *message, int flags)
     if (sending.takes == AT_MOST)
         sending.most -= part;
     if (sending.takes == RANDOM)
-        part = draw() % (sending.most + 1) % (length + 1);
+        part = random_bits() % (sending.most + 1) % (length + 1);
     if (part)
         return send_part(fd, message, part, flags);
     errno = EAGAIN;
@@ -89,12 +70,12 @@ static ssize_t test_sendmsg(int fd, const struct msghdr *message, int flags)
 
 static ssize_t test_recv(int fd, void *to, size_t size, int flags)
 {
-    if (receiving.most && draw() % 8 == 0) {
+    if (receiving.most && random_bits() % 8 == 0) {
         errno = EAGAIN;
         return -1;
     }
     if (receiving.most) {
-        size_t most = 1 + draw() % receiving.most;
+        size_t most = 1 + random_bits() % receiving.most;
         size = size < most ? size : most;
     }
     return recv(fd, to, size, flags);
@@ -108,12 +89,6 @@ static ssize_t test_recv(int fd, void *to, size_t size, int flags)
 #include "framing_message.c"
 #undef sendmsg
 #undef recv
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define START        INT64_C(1000000000000)
@@ -521,7 +496,7 @@ static void test_gaps_are_kept(void **state)
         assert_int_equal(flow->framing->next_send(flow), START + (i + 1) * 8 * NS_PER_MS);
         now_is = START + (i + 1) * 8 * NS_PER_MS - 1;
         assert_false(turn_send(flow));
-        now_is += 1 + (int64_t)(draw() % (7 * NS_PER_MS)); /* late, but not for long */
+        now_is += 1 + (int64_t)(random_bits() % (7 * NS_PER_MS)); /* late, but not for long */
     }
     give_up(flow);
     close(peer);
@@ -710,7 +685,7 @@ static void test_drawn_sizes_travel(void **state)
     uint32_t heard = 0;
     while (heard < 2000) {
         sending.takes = AT_MOST;
-        sending.most = draw() % 20000;
+        sending.most = random_bits() % 20000;
         turn_send(flow);
         while (heard < flow->tx.requests) {
             struct traffic_block planned = traffic_peek(&same, 0);
@@ -1028,14 +1003,14 @@ static void test_responses_stay_in_order(void **state)
     ends[SOURCE].response_size = dist_constant(40);
     struct flow *flow = flow_and_peer(DESTINATION, &peer);
     while (asked < 3000) {
-        for (uint64_t more = draw() % 40; more; more--)
+        for (uint64_t more = random_bits() % 40; more; more--)
             say_block(peer, &(struct block){.type = BLOCK_REQUEST,
                                             .size = 40,
                                             .response_size = 40,
                                             .sequence = asked++});
         receive_blocks(flow, asked);
         sending.takes = AT_MOST;
-        sending.most = draw() % 1500;
+        sending.most = random_bits() % 1500;
         int64_t before = flow->tx.responses;
         turn_send(flow);
         for (int64_t more = flow->tx.responses - before; more; more--)
@@ -1206,9 +1181,9 @@ struct pair {
 
 static void step(struct pair *pair)
 {
-    struct flow *flow = pair->flow[draw() % 2];
-    now_is += (int64_t)(draw() % 100000);
-    if (draw() % 2)
+    struct flow *flow = pair->flow[random_bits() % 2];
+    now_is += (int64_t)(random_bits() % 100000);
+    if (random_bits() % 2)
         turn_send(flow);
     else
         turn_receive(flow);
@@ -1253,9 +1228,9 @@ static void converse(void)
     for (int i = 0; i < ENDPOINTS; i++)
         pair.flow[i] = running_flow(i, fds[i]);
     sending.takes = RANDOM;
-    sending.most = 1 + draw() % 20000;
-    receiving.most = 1 + draw() % 20000;
-    for (uint64_t steps = 200 + draw() % 500; steps; steps--)
+    sending.most = 1 + random_bits() % 20000;
+    receiving.most = 1 + random_bits() % 20000;
+    for (uint64_t steps = 200 + random_bits() % 500; steps; steps--)
         step(&pair);
     for (int i = 0; i < ENDPOINTS; i++)
         stop_sending(pair.flow[i]);
@@ -1273,13 +1248,13 @@ static void converse(void)
 
 static int64_t draw_size(void)
 {
-    switch (draw() % 4) {
+    switch (random_bits() % 4) {
     case 0:
         return BLOCK_HEADER_SIZE;
     case 1:
-        return BLOCK_HEADER_SIZE + (int64_t)(draw() % 10);
+        return BLOCK_HEADER_SIZE + (int64_t)(random_bits() % 10);
     default:
-        return BLOCK_HEADER_SIZE + (int64_t)(draw() % 5000);
+        return BLOCK_HEADER_SIZE + (int64_t)(random_bits() % 5000);
     }
 }
 
@@ -1289,12 +1264,12 @@ static void test_conversations_in_pieces(void **state)
     (void)state;
     for (int turn = 0; turn < 25; turn++) {
         for (int i = 0; i < ENDPOINTS; i++) {
-            ends[i].duration = i == SOURCE || draw() % 2 ? NS_PER_SEC : 0;
+            ends[i].duration = i == SOURCE || random_bits() % 2 ? NS_PER_SEC : 0;
             ends[i].request_size = dist_constant((double)draw_size());
-            ends[i].response_size = dist_constant(draw() % 3 ? (double)draw_size() : 0);
-            ends[i].rate = draw() % 2 ? 0 : 1000000 + (int64_t)(draw() % 1000000000);
-            ends[i].pushy = (int64_t)(draw() % 2);
-            ends[i].in_flight = draw() % 2 ? (int64_t)(draw() % 10) : 0;
+            ends[i].response_size = dist_constant(random_bits() % 3 ? (double)draw_size() : 0);
+            ends[i].rate = random_bits() % 2 ? 0 : 1000000 + (int64_t)(random_bits() % 1000000000);
+            ends[i].pushy = (int64_t)(random_bits() % 2);
+            ends[i].in_flight = random_bits() % 2 ? (int64_t)(random_bits() % 10) : 0;
         }
         converse();
     }
@@ -1375,7 +1350,7 @@ static void test_garbage(void **state)
         uint8_t bytes[400];
         struct flow *flow = flow_and_peer(turn % 2, &peer);
         for (size_t i = 0; i < sizeof bytes; i++)
-            bytes[i] = (uint8_t)draw();
+            bytes[i] = (uint8_t)random_bits();
         say(peer, bytes, sizeof bytes);
         receive_until_failed(flow);
         check_failed(flow, "what came is no block header");
@@ -1525,7 +1500,7 @@ int main(void)
         DRIVEN(test_a_response_larger_than_agreed),
         DRIVEN(test_a_peer_that_reads_no_responses),
     };
-    take_seed();
+    seed_random();
     alarm(60); /* a test that hangs fails */
     return cmocka_run_group_tests_name("framing_message", tests, NULL, NULL);
 }

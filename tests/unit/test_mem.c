@@ -2,40 +2,15 @@
 /* Tests memory: allocations, budgets with parents and threads, growing buffers, bounded copies. */
 #include "mem.c"
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
+
+#include "unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 50000, THREADS = 4, CHARGES = 1000000 };
-
-/* splitmix64 (Steele, Lea, Flood 2014): any seed will do. */
-static uint64_t random_state;
-
-static uint64_t random_bits(void)
-{
-    uint64_t bits = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ bits >> 31;
-}
-
-static uint64_t random_below(uint64_t limit)
-{
-    return random_bits() % limit;
-}
-
-static void seed_random(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-    printf("# seed %" PRIu64 "\n", random_state);
-}
 
 static void new_memory_is_zero(void **state)
 {

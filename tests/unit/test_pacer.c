@@ -3,35 +3,10 @@
  */
 #include "pacer.c"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define START        INT64_C(123456789012345) /* some time after boot */
-
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
-}
 
 /* How long `bytes` take at `rate`, to the nearest ns. */
 static int64_t time_of(__int128 bytes, int64_t rate)
@@ -114,12 +89,12 @@ static void test_exact_for_random_sizes(void **state)
 {
     (void)state;
     for (int turn = 0; turn < 200; turn++) {
-        int64_t rate = (int64_t)(draw() >> (24 + draw() % 40)) + 1;
+        int64_t rate = (int64_t)(random_bits() >> (24 + random_bits() % 40)) + 1;
         struct pacer pacer;
         __int128 sent = 0;
         pacer_start(&pacer, rate, START);
         for (int i = 0; i < 200; i++) {
-            int64_t size = (int64_t)(draw() % 100000) + 1;
+            int64_t size = (int64_t)(random_bits() % 100000) + 1;
             assert_int_equal(take_when_due(&pacer, size) - START, time_of(sent, rate));
             sent += size;
         }
@@ -324,14 +299,14 @@ static void random_sender(int64_t rate)
         int64_t before = pacer_due(&pacer), lost = pacer.lost;
         if (before > now) {
             /* on time, or late by up to twice the depth */
-            uint64_t kind = draw() % 4;
-            now = before + (int64_t)(kind == 0   ? draw() % (2 * PACER_DEPTH)
-                                     : kind == 1 ? draw() % (10 * NS_PER_MS)
+            uint64_t kind = random_bits() % 4;
+            now = before + (int64_t)(kind == 0   ? random_bits() % (2 * PACER_DEPTH)
+                                     : kind == 1 ? random_bits() % (10 * NS_PER_MS)
                                                  : 0);
         }
-        int64_t size = (int64_t)(draw() % 60000) + 40;
+        int64_t size = (int64_t)(random_bits() % 60000) + 40;
         pacer_take(&pacer, size, 0, now);
-        if (draw() % 8 == 0)
+        if (random_bits() % 8 == 0)
             pacer_return(&pacer, size, 0);
         else
             sent += size;
@@ -371,6 +346,6 @@ int main(void)
         cmocka_unit_test(test_start_forgets),
         cmocka_unit_test(test_random_sender),
     };
-    take_seed();
+    seed_random();
     return cmocka_run_group_tests_name("pacer", tests, NULL, NULL);
 }

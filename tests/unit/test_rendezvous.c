@@ -2,19 +2,12 @@
 /* Tests daemon/rendezvous.c: a connection reaches the flow whose secret it shows, once. */
 #include "rendezvous.c"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "clock.h"
 
-static uint64_t random_state;
+#include "unit.h"
 
 /* splitmix64 */
 static uint64_t draw_from(uint64_t *state)
@@ -23,18 +16,6 @@ static uint64_t draw_from(uint64_t *state)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
-}
-
-static uint64_t draw(void)
-{
-    return draw_from(&random_state);
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
 }
 
 /* What the flows were handed: in place of flow.c. */
@@ -64,7 +45,7 @@ static struct flow *flows_with_random_secrets(size_t count)
     struct flow *flows = calloc(count, sizeof *flows);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < SECRET_SIZE; k++)
-            flows[i].secret[k] = (uint8_t)draw();
+            flows[i].secret[k] = (uint8_t)random_bits();
     return flows;
 }
 
@@ -209,7 +190,7 @@ static void test_does_not_grow_without_need(void **state)
     for (int round = 0; round < 5000; round++) {
         for (int i = 0; i < 50; i++) {
             for (int k = 0; k < 8; k++)
-                flows[i].secret[k] = (uint8_t)draw();
+                flows[i].secret[k] = (uint8_t)random_bits();
             rendezvous_add(rendezvous, &flows[i]);
         }
         for (int i = 0; i < 50; i++) {
@@ -232,16 +213,16 @@ static void test_random_against_flags(void **state)
     struct flow *flows = flows_with_random_secrets(FLOWS);
     bool waits[FLOWS] = {false};
     for (int step = 0; step < 100000; step++) {
-        uint64_t i = draw() % FLOWS;
+        uint64_t i = random_bits() % FLOWS;
         /* fills up and empties, again and again */
         uint64_t adding = step / 5000 % 2 ? 3 : 1;
-        if (!waits[i] && draw() % 4 < adding) {
+        if (!waits[i] && random_bits() % 4 < adding) {
             rendezvous_add(rendezvous, &flows[i]);
             waits[i] = true;
-        } else if (draw() % 2) {
+        } else if (random_bits() % 2) {
             assert_int_equal(meet(rendezvous, &flows[i]), waits[i]);
             waits[i] = false;
-        } else if (draw() % 4 >= adding) {
+        } else if (random_bits() % 4 >= adding) {
             rendezvous_remove(rendezvous, &flows[i]);
             waits[i] = false;
         }
@@ -279,7 +260,7 @@ static void test_threads(void **state)
     pthread_t threads[2];
     struct crowd crowd = {.rendezvous = rendezvous_new(),
                           .flows = flows_with_random_secrets(THREAD_FLOWS),
-                          .random = draw()};
+                          .random = random_bits()};
     int64_t handed_over = 0;
     counts_by_id = true;
     for (int i = 0; i < 2; i++)
@@ -319,7 +300,7 @@ int main(void)
         cmocka_unit_test(test_random_against_flags),
         cmocka_unit_test(test_threads),
     };
-    take_seed();
+    seed_random();
     alarm(60); /* a test that hangs fails */
     return cmocka_run_group_tests_name("rendezvous", tests, NULL, NULL);
 }

@@ -3,18 +3,14 @@
  */
 #include "ring.c"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "clock.h"
+
+#include "unit.h"
 
 /* Sanitizers are slow, and find races without being led to them. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -25,8 +21,6 @@ enum { SANITIZED = 0 };
 
 enum { MEGABYTE = 1 << 20 };
 
-static uint64_t random_state;
-
 /* splitmix64 */
 static uint64_t draw_from(uint64_t *state)
 {
@@ -34,18 +28,6 @@ static uint64_t draw_from(uint64_t *state)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
-}
-
-static uint64_t draw(void)
-{
-    return draw_from(&random_state);
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
 }
 
 /* Most are small; some end just before, at, or behind a chunk, and some are larger than one. */
@@ -256,11 +238,11 @@ static void test_random_sizes(void **state)
 {
     (void)state;
     struct ring *ring = ring_new(INT64_MAX);
-    uint64_t into = draw(), out = into;
+    uint64_t into = random_bits(), out = into;
     uint32_t pushed = 0, popped = 0;
     while (pushed < 10000) {
-        bool filling = draw() % 2;
-        for (uint64_t n = draw() % 100; n; n--) {
+        bool filling = random_bits() % 2;
+        for (uint64_t n = random_bits() % 100; n; n--) {
             if (filling)
                 assert_true(push(ring, RING_ROW, pushed++, draw_size(&into)));
             else if (popped < pushed)
@@ -279,7 +261,7 @@ static void test_free_with_entries(void **state)
 {
     (void)state;
     struct ring *ring = ring_new(INT64_MAX);
-    uint64_t sizes = draw();
+    uint64_t sizes = random_bits();
     for (uint32_t i = 0; i < 500; i++)
         assert_true(push(ring, RING_ROW, i, draw_size(&sizes)));
     ring_free(ring);
@@ -312,7 +294,7 @@ static void *produce(void *argument)
 static void transfer_with_limit(int64_t limit)
 {
     pthread_t thread;
-    struct transfer transfer = {.ring = ring_new(limit), .sizes = draw()};
+    struct transfer transfer = {.ring = ring_new(limit), .sizes = random_bits()};
     uint64_t sizes = transfer.sizes;
     bool good = true;
     assert_int_equal(pthread_create(&thread, NULL, produce, &transfer), 0);
@@ -380,7 +362,7 @@ static void test_threads_interrupted(void **state)
     pthread_t threads[2 * PAIRS];
     struct transfer transfers[PAIRS];
     for (int i = 0; i < PAIRS; i++) {
-        transfers[i] = (struct transfer){.ring = ring_new(0), .sizes = draw()};
+        transfers[i] = (struct transfer){.ring = ring_new(0), .sizes = random_bits()};
         pthread_create(&threads[2 * i], NULL, consume_eagerly, &transfers[i]);
         pthread_create(&threads[2 * i + 1], NULL, produce_slowly, &transfers[i]);
     }
@@ -411,7 +393,7 @@ int main(void)
         cmocka_unit_test(test_threads_at_the_limit),
         cmocka_unit_test(test_threads_interrupted),
     };
-    take_seed();
+    seed_random();
     alarm(60); /* a test that hangs fails */
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
 }

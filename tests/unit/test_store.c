@@ -2,32 +2,9 @@
 /* Tests daemon/store.c: rows keep their numbers, are read in parts, and go when acknowledged. */
 #include "store.c"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
 #include "clock.h"
 
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
-}
+#include "unit.h"
 
 enum { ROW_MAX = 200 * 1024 };
 
@@ -316,7 +293,7 @@ struct model {
 
 static size_t draw_length(void)
 {
-    return 8 * (draw() % 100 ? 1 + draw() % 200 : 1 + draw() % (ROW_MAX / 8));
+    return 8 * (random_bits() % 100 ? 1 + random_bits() % 200 : 1 + random_bits() % (ROW_MAX / 8));
 }
 
 static void add_one(struct model *model)
@@ -335,9 +312,9 @@ static void add_one(struct model *model)
 static void read_some(struct model *model)
 {
     struct buffer rows = {0};
-    int64_t after = (int64_t)(draw() % (uint64_t)(model->last + 1)), first;
+    int64_t after = (int64_t)(random_bits() % (uint64_t)(model->last + 1)), first;
     int64_t from = (after > model->acknowledged ? after : model->acknowledged) + 1;
-    size_t most = draw() % 20000, at = 0;
+    size_t most = random_bits() % 20000, at = 0;
     int64_t count = store_read(&model->store, after, most, &rows, &first);
     assert_int_equal(first, from);
     for (int64_t i = from; i < from + count; i++) {
@@ -356,7 +333,7 @@ static void read_some(struct model *model)
 
 static void acknowledge_some(struct model *model)
 {
-    int64_t upto = model->acknowledged + (int64_t)(draw() % 40) - 10;
+    int64_t upto = model->acknowledged + (int64_t)(random_bits() % 40) - 10;
     store_acknowledge(&model->store, upto);
     upto = upto < model->last ? upto : model->last;
     model->acknowledged = upto > model->acknowledged ? upto : model->acknowledged;
@@ -369,7 +346,7 @@ static void test_random_against_array(void **state)
     model = (struct model){.budget = {.what = "test", .limit = 1 << 20}};
     store_init(&model.store, &model.budget);
     for (int i = 0; i < 12000; i++) {
-        uint64_t what = draw() % 16;
+        uint64_t what = random_bits() % 16;
         if (what < 12)
             add_one(&model);
         else if (what < 14)
@@ -401,6 +378,6 @@ int main(void)
         cmocka_unit_test(test_a_budget_of_nothing),
         cmocka_unit_test(test_random_against_array),
     };
-    take_seed();
+    seed_random();
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -2,19 +2,13 @@
 /* Tests daemon/tcpinfo_linux.c: every field of TCP_INFO, of older and newer kernels, and counters
  * that wrap; by a kernel made up here, and by a real connection. */
 #include <errno.h>
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 enum { KERNEL_MAX = 512 };
 
@@ -62,24 +56,6 @@ static int test_uname(struct utsname *system)
 #include "sock.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
-}
 
 enum { LINUX_6_18 = 280 };
 
@@ -469,12 +445,12 @@ static void test_counters_grow_at_random(void **state)
     struct tcpinfo info;
     pretend("6.18.0", LINUX_6_18);
     for (size_t i = 0; i < COUNT(fields); i++)
-        put(fields[i].at, fields[i].width, draw());
+        put(fields[i].at, fields[i].width, random_bits());
     assert_true(tcpinfo_baseline(3, &info, values));
     for (int turn = 0; turn < 2000; turn++) {
         for (size_t i = 0; i < COUNT(fields); i++) {
-            uint64_t by = draw() >> (fields[i].width == 2 ? 48 : fields[i].width == 4 ? 32 : 20);
-            if (draw() % 4 == 0)
+            uint64_t by = random_bits() >> (fields[i].width == 2 ? 48 : fields[i].width == 4 ? 32 : 20);
+            if (random_bits() % 4 == 0)
                 by = 0;
             put(fields[i].at, fields[i].width, get(fields[i].at, fields[i].width) + by);
             grown[i] += (int64_t)by;
@@ -690,7 +666,7 @@ int main(void)
         cmocka_unit_test(test_no_tcp_socket),
         cmocka_unit_test(test_a_real_connection),
     };
-    take_seed();
+    seed_random();
     alarm(60); /* a test that hangs fails */
     return cmocka_run_group_tests_name("tcpinfo", tests, NULL, NULL);
 }

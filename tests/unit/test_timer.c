@@ -3,33 +3,11 @@
  */
 #include "timer.c"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
-}
 
 static void test_empty(void **state)
 {
@@ -142,7 +120,7 @@ static void test_many(void **state)
     struct timers timers = {0};
     struct timer *timer = calloc(MANY, sizeof *timer);
     for (int i = 0; i < MANY; i++)
-        timers_set(&timers, &timer[i], (int64_t)(draw() % MANY));
+        timers_set(&timers, &timer[i], (int64_t)(random_bits() % MANY));
     int64_t last = -1;
     for (int i = 0; i < MANY; i++) {
         struct timer *due = timers_take_due(&timers, MANY);
@@ -192,14 +170,14 @@ static void check_due(struct model *model)
 
 static void step(struct model *model)
 {
-    uint64_t index = draw() % TIMERS;
-    switch (draw() % 8) {
+    uint64_t index = random_bits() % TIMERS;
+    switch (random_bits() % 8) {
     case 0:
         timers_cancel(&model->timers, &model->timer[index]);
         model->at[index] = CLOCK_NEVER;
         break;
     case 1:
-        model->now += (int64_t)(draw() % 30);
+        model->now += (int64_t)(random_bits() % 30);
         break;
     case 2:
     case 3:
@@ -211,7 +189,7 @@ static void step(struct model *model)
         break;
     default:
         /* so near to each other that many are equal */
-        model->at[index] = model->now + (int64_t)(draw() % 200) - 20;
+        model->at[index] = model->now + (int64_t)(random_bits() % 200) - 20;
         timers_set(&model->timers, &model->timer[index], model->at[index]);
     }
     assert_int_equal(timers_first(&model->timers), model_first(model));
@@ -258,6 +236,6 @@ int main(void)
         cmocka_unit_test(test_random_against_list),
         cmocka_unit_test(test_free_makes_empty),
     };
-    take_seed();
+    seed_random();
     return cmocka_run_group_tests_name("timer", tests, NULL, NULL);
 }

@@ -2,21 +2,13 @@
 /* Tests daemon/waitlist.c: each waiter is woken once, or cancelled, but never both. */
 #include "waitlist.c"
 
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "clock.h"
 
-static uint64_t random_state;
+#include "unit.h"
 
 /* splitmix64 */
 static uint64_t draw_from(uint64_t *state)
@@ -25,13 +17,6 @@ static uint64_t draw_from(uint64_t *state)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
-}
-
-static void take_seed(void)
-{
-    const char *given = getenv("FLOWRIG_SEED");
-    random_state = given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall();
-    printf("# seed %" PRIu64 "\n", random_state);
 }
 
 /* A waiter that counts. */
@@ -328,7 +313,7 @@ int main(void)
         cmocka_unit_test(test_wake_and_cancel_race),
         cmocka_unit_test(test_add_and_wake_race),
     };
-    take_seed();
+    seed_random();
     alarm(60); /* a test that hangs fails */
     return cmocka_run_group_tests_name("waitlist", tests, NULL, NULL);
 }
