@@ -606,8 +606,9 @@ def report_memory():
     s = Session(daemon)
     columns = len(s.rpc.reports.schema({})["columns"])
     # Flows between the daemon and itself, so many that there is room for their rows at the start,
-    # which have a text of up to 200 bytes, but not for as many at the end.
-    flows = 65536 // (8 * columns + 200) // 2
+    # which have a text of up to 200 bytes, but not for as many at the end. Each of five blocks may
+    # have room left that is too short for a row.
+    flows = (65536 // (8 * columns + 200) - 5) // 2
     prepare_flows(s, s, flows, source=0.6, settings={"summarize_only": True})
     s.start()
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")

@@ -89,7 +89,7 @@ def spilled_while_it_is_read():
 
 
 def overfill(state, *options):
-    """64 flows make 256 rows of some 850 bytes, and there is room for fewer. Gives the failure."""
+    """64 flows make 256 rows of some 1400 bytes, and there is room for fewer. Gives the failure."""
     daemon = Daemon("--report-memory", "64k", "--state-dir", state, *options)
     s = Session(daemon)
     prepare_flows(s, s, 64, source=0.6, settings={"summarize_only": True})
@@ -97,7 +97,7 @@ def overfill(state, *options):
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
     assert s.state()[0]["state"] == "failed"
     s.collect()
-    assert len(s.rows) > 100, len(s.rows)
+    assert len(s.rows) > 47, "no more than memory alone would take"
     assert s.last["lost"] == 256 - len(s.rows) > 0, (s.last["lost"], len(s.rows))
     begin = f"{s.last['lost']} reports found no room in the daemon's report memory of 65536 bytes " \
             "(--report-memory) nor in its file "
@@ -125,11 +125,11 @@ def disk_that_is_full():
 @case
 def retained_by_size():
     """Reports of ended sessions that nobody fetches: the oldest go when they hold too much"""
-    daemon = Daemon("--report-memory", "1M", "--retain-size", "200k", "--lease", 1)
+    daemon = Daemon("--report-memory", "2M", "--retain-size", "400k", "--lease", 1)
     sessions = []
     for i in range(4):
         s = Session(daemon, key=f"k{i}", run=f"run{i}")
-        prepare_flows(s, s, source=0.2, settings={"interval": 2 * MS})
+        prepare_flows(s, s, source=0.2, settings={"interval": 4 * MS})
         s.start()
         sessions.append(s)
         wait_for(lambda: s.state()[-1]["running"] == 0, 20, "the end")
@@ -139,7 +139,7 @@ def retained_by_size():
     kept = [one["run"] for one in sessions[0].state()]
     held = sum(one["bytes"] for one in sessions[0].state())
     assert kept and kept == [f"run{i}" for i in range(4)][-len(kept):] and len(kept) < 4, kept
-    assert held <= 200 * 1024, held
+    assert held <= 400 * 1024, held
     assert "(--retain-size)" in daemon.err
     sessions[-1].collect()
     assert not sessions[-1].last["lost"]
