@@ -10,7 +10,7 @@
  * 8 times the class plus 2 times the drop precedence (RFC 2597). */
 static void names_follow_their_rules(void **state)
 {
-    char text[16];
+    char text[32];
     int64_t dscp;
     (void)state;
     for (int class = 0; class < 8; class ++) {
@@ -45,7 +45,7 @@ static void what_is_shown_is_read_again(void **state)
 {
     (void)state;
     for (int64_t dscp = 0; dscp < 64; dscp++) {
-        char text[16];
+        char text[32];
         int64_t again = -1;
         dscp_format(dscp, text, sizeof text);
         assert_true(dscp_parse(text, &again, NULL));
