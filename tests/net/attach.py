@@ -104,7 +104,8 @@ def attached_after_the_end():
     run.attach()
     log = FlowLog(run.log)
     run.check(None)
-    assert log.of("S")[-1]["end"] >= 1.9
+    # The lease counts from the last call, which may have been well before the start.
+    assert log.of("S")[-1]["end"] >= 1
 
 
 @case

@@ -172,6 +172,14 @@ static void test_a_file_that_can_not_grow(void **state)
     take_down(&bench);
 }
 
+static bool is_writing(struct spill *spill)
+{
+    pthread_mutex_lock(&spill->lock);
+    bool writing = spill->writing;
+    pthread_mutex_unlock(&spill->lock);
+    return writing;
+}
+
 static void test_a_file_that_lost_its_end(void **state)
 {
     (void)state;
@@ -180,7 +188,7 @@ static void test_a_file_that_lost_its_end(void **state)
     for (int64_t i = 1; i <= 5000; i++)
         assert_true(add(&bench, i, 1000));
     assert_true(bench.store.spilled > 0);
-    while (spill_wait(bench.spill, MEMORY / 2) && bench.spill->writing)
+    while (spill_wait(bench.spill, MEMORY / 2) && is_writing(bench.spill))
         continue;
     assert_int_equal(ftruncate(bench.spill->fd, 0), 0);
     int64_t after = 0, got = 0;
