@@ -517,7 +517,7 @@ def stopped_controller():
 @case
 def stopped_controller_and_little_memory():
     """The same with too little report memory: the exact number of lost reports, exit status 2"""
-    one = Daemon("--report-memory", "128k")
+    one = Daemon("--report-memory", "1M")
     path = os.path.join(temp_dir(), "flow.log")
     process = start_flowctl("-H", hosts(one), "-T", "s=30", "-i", "0.001", f"--log-file={path}")
     rows_come(process)
@@ -527,7 +527,7 @@ def stopped_controller_and_little_memory():
     process.signal(signal.SIGCONT)
     assert process.wait(60) == 2, process.err
     form = (rf"flowd at {re.escape(one.control)}: (\d+) reports found no room in the daemon's report "
-            r"memory of 131072 bytes \(--report-memory\), and the flows were stopped")
+            r"memory of 1048576 bytes \(--report-memory\), and the flows were stopped")
     told = re.findall(form, process.err)
     assert told, process.err
     logged = re.search(rf"^# error: {form}$", "\n".join(FlowLog(path).lines), re.M)
