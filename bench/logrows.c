@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     char *file = mem_printf("--log-file=%s", argv[2]), *flows = mem_printf("-n%d", FLOWS);
     char quiet[] = "-q", overwrite[] = "-o";
     char *arguments[] = {argv[0], flows, quiet, overwrite, file, NULL};
-    if (!options_read(5, arguments, &options, &fail) || !sinks_open(&sinks, &options, &fail)) {
+    if (!options_read(5, arguments, clock_wall(), &options, &fail) || !sinks_open(&sinks, &options, &fail)) {
         log_error("%s", fail.text);
         return EXIT_FAILURE;
     }
