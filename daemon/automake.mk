@@ -13,6 +13,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/flow.c daemon/flow.h \
 	daemon/flow_command.c \
 	daemon/flow_destination.c \
+	daemon/flow_run.c \
 	daemon/flow_source.c \
 	daemon/framing_message.c \
 	daemon/framing_stream.c \

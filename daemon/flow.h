@@ -194,6 +194,15 @@ void flow_stop(struct flow *flow, int64_t drain);
 void flow_dump_ended(struct flow *flow, const struct dump_result *result);
 /* Local congestion ends the sending direction before its time: the flow goes on. */
 void flow_stop_congested(struct flow *flow);
+/* Its timer, socket and turns lead to what is due. */
+void flow_run_init(struct flow *flow);
+/* The measured time begins: the connection is there, and the start instant is reached. */
+void flow_begin(struct flow *flow);
+/* Nothing further will happen on its own. */
+void flow_rest(struct flow *flow);
+/* The flow has come to its end with `code` (0: well), and so does its dump, which belongs into the
+ * final report. */
+void flow_conclude(struct flow *flow, int code);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
 /* The flow can't be prepared, or has failed while it ran: says so, reports what there is. */

@@ -338,8 +338,8 @@ static struct worker *choose_worker(const struct sessions *sessions,
     int64_t cpu = wanted_cpu(endpoint);
     if (cpu >= 0)
         return worker_on(&sessions->parts, cpu, endpoint->flow);
-    /* Neighbours, and the two ends of one flow, go to different workers; but ends that wait for each
-     * other are woken at once where they share a CPU, on one host. */
+    /* Neighbours, and the two ends of one flow, go to different workers; but ends that wait for
+     * each other are woken at once where they share a CPU, on one host. */
     bool alternate = takes_turns(&endpoint->source) && takes_turns(&endpoint->destination);
     size_t index = (size_t)endpoint->flow + (!is_source(endpoint) && !alternate);
     return sessions->parts.workers[index % sessions->parts.worker_count];

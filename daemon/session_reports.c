@@ -138,9 +138,7 @@ static void take_failed(struct session *session, struct member *member,
     member->reason = mem_strdup((const char *)entry->data);
     member->state = MEMBER_FAILED;
     session->wake_at = 0;
-    /* It was started in the moment in which it failed. */
-    if (session->state != PREPARING)
-        take_done(session, member);
+    /* If it was started in the moment in which it failed, its final row and its end follow. */
 }
 
 /* The flow is the session's again. Called without the session's lock: it may be the last that held
