@@ -170,7 +170,15 @@ void option_help(FILE *out, const struct option_spec *specs, size_t count)
     }
 }
 
-bool option_list_given(const char *list)
+bool option_each_item(const char *list, const char *none, option_item_handler *take, void *context,
+                      struct fail *fail)
 {
-    return list[strspn(list, ",")] != '\0';
+    if (!list[strspn(list, ",")])
+        return fail_set(fail, 0, "%s", none);
+    char *copy = mem_strdup(list), *save = NULL;
+    bool good = true;
+    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save))
+        good = take(context, item, fail);
+    free(copy);
+    return good;
 }

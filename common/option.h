@@ -42,7 +42,12 @@ void option_help(FILE *out, const struct option_spec *specs, size_t count);
  * column `column` when it is called. */
 void option_wrap(FILE *out, const char *text, int indent, int column);
 
-/* Whether a list with commas has any item. */
-bool option_list_given(const char *list);
+/* Takes one item, which it may change. */
+typedef bool option_item_handler(void *context, char *item, struct fail *fail);
+
+/* Hands the items of a list with commas over, in order, until one is refused. `none` is the
+ * sentence where there is none. */
+bool option_each_item(const char *list, const char *none, option_item_handler *take, void *context,
+                      struct fail *fail);
 
 #endif

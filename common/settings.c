@@ -22,7 +22,6 @@ static const char *const transport_names[] = {"tcp", "mptcp"};
 #define FIELD_TYPE_CHOICE_TRANSPORT FIELD_INT
 #define FIELD_TYPE_INT              FIELD_INT
 #define FIELD_TYPE_DSCP             FIELD_INT
-#define FIELD_TYPE_INTEGER          FIELD_INT
 #define FIELD_TYPE_SIZE             FIELD_DIST
 #define FIELD_TYPE_GAP              FIELD_DIST
 #define FIELD_TYPE_NAME             FIELD_TEXT
@@ -36,7 +35,6 @@ static const char *const transport_names[] = {"tcp", "mptcp"};
 #define WIRE_UNIT_CHOICE_TRANSPORT "0 TCP, 1 MPTCP"
 #define WIRE_UNIT_INT              "as a number"
 #define WIRE_UNIT_DSCP             "as a number"
-#define WIRE_UNIT_INTEGER          "as a number"
 #define WIRE_UNIT_SIZE             "in bytes, as C:8192"
 #define WIRE_UNIT_GAP              "in seconds, as C:0.01"
 #define WIRE_UNIT_NAME             "by name"
@@ -155,7 +153,6 @@ static void format_number(enum setting_type type, int64_t number, char text[SETT
         break;
     case SETTING_INT:
     case SETTING_FLAG:
-    case SETTING_INTEGER:
     case SETTING_GAP:
     case SETTING_NAME:
         snprintf(text, SETTING_TEXT_MAX, "%" PRId64, number);
@@ -217,9 +214,6 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
         return number_parse_code(text, number, fail);
     case SETTING_DSCP:
         return dscp_parse(text, number, fail);
-    case SETTING_INTEGER:
-        return number_parse_int(text, number, fail) &&
-               (*number > 0 || fail_set(fail, 0, "'%s' is not above 0", text));
     case SETTING_FLAG:
     case SETTING_GAP:
     case SETTING_NAME:
@@ -282,6 +276,14 @@ void setting_format(const struct setting *setting, const void *object, char text
         format_number(setting->type, (int64_t)dist->a, text);
     else
         format_number(setting->type, *(const int64_t *)at, text);
+}
+
+bool setting_equal(const struct setting *setting, const void *one, const void *other)
+{
+    const void *a = (const char *)one + setting->offset, *b = (const char *)other + setting->offset;
+    if (setting->type == SETTING_NAME)
+        return !strcmp(a, b);
+    return is_dist(setting) ? dist_equal(a, b) : *(const int64_t *)a == *(const int64_t *)b;
 }
 
 bool setting_is_default(const struct setting *setting, const void *object)

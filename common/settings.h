@@ -34,7 +34,6 @@ const char *endpoint_name(enum endpoint endpoint);
 #define SETTING_C_DSCP(field)             int64_t field;
 #define SETTING_C_CHOICE_FRAMING(field)   int64_t field;
 #define SETTING_C_CHOICE_TRANSPORT(field) int64_t field;
-#define SETTING_C_INTEGER(field)          int64_t field;
 #define SETTING_C_SIZE(field)             struct dist field;
 #define SETTING_C_GAP(field)              struct dist field;
 #define SETTING_C_NAME(field)             char field[SETTINGS_NAME_MAX];
@@ -70,7 +69,6 @@ enum setting_type {
     SETTING_BYTES,
     SETTING_RATE,
     SETTING_FLAG,
-    SETTING_INTEGER,
     SETTING_SIZE,
     SETTING_GAP,
     SETTING_NAME,
@@ -113,6 +111,8 @@ bool setting_parse(const struct setting *setting, const char *text, void *object
 enum { SETTING_TEXT_MAX = 96 };
 /* Writes the value as people read it, with its unit: "10 s", "10000000 bit/s", "cubic". */
 void setting_format(const struct setting *setting, const void *object, char text[SETTING_TEXT_MAX]);
+/* Whether both objects have the same value. */
+bool setting_equal(const struct setting *setting, const void *one, const void *other);
 /* Whether the value is the one that a flow has without options. */
 bool setting_is_default(const struct setting *setting, const void *object);
 

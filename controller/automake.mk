@@ -2,6 +2,7 @@ noinst_LIBRARIES += controller/libcontroller.a
 controller_libcontroller_a_SOURCES = \
 	controller/access.c controller/access.h \
 	controller/ask_hosts.c controller/ask_hosts.h \
+	controller/assign.c controller/assign.h \
 	controller/cell.c controller/cell.h \
 	controller/clockfit.c controller/clockfit.h \
 	controller/clocksync.c controller/clocksync.h \

@@ -33,8 +33,9 @@ struct plot_arguments {
     bool help, version;
 };
 
-static bool take_range(struct plot_request *request, char *item, struct fail *fail)
+static bool take_range(void *context, char *item, struct fail *fail)
 {
+    struct plot_request *request = context;
     int64_t first, last;
     char *dash = strchr(item, '-');
     if (dash)
@@ -52,16 +53,6 @@ static bool take_range(struct plot_request *request, char *item, struct fail *fa
     for (; first <= last; first++)
         request->flows[first] = true;
     return true;
-}
-
-static bool take_flows(struct plot_request *request, const char *list, struct fail *fail)
-{
-    char *copy = mem_strdup(list), *save = NULL;
-    bool good = option_list_given(list) || fail_set(fail, 0, "no flow is given");
-    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save))
-        good = take_range(request, item, fail);
-    free(copy);
-    return good;
 }
 
 static bool handle(void *context, const struct option_spec *spec, const char *given,
@@ -82,30 +73,37 @@ static bool handle(void *context, const struct option_spec *spec, const char *gi
         arguments->metrics = value;
         break;
     case OPT_FLOWS:
-        return take_flows(&arguments->request, value, fail) ||
+        return option_each_item(value, "no flow is given", take_range, &arguments->request, fail) ||
                fail_prefix(fail, "option %s", given);
     }
+    return true;
+}
+
+/* The columns of a log that are to be drawn. */
+struct choice {
+    const struct logreader *log;
+    struct plot_request *request;
+};
+
+static bool choose_metric(void *context, char *item, struct fail *fail)
+{
+    const struct choice *choice = context;
+    struct plot_request *request = choice->request;
+    int column = logreader_column(choice->log, item);
+    if (column < 0)
+        return fail_set(fail, 0, "option --metrics: the log has no column '%s'", item);
+    if (request->metric_count == PLOT_METRICS_MAX)
+        return fail_set(fail, 0, "option --metrics: more than %d metrics can't be drawn at once",
+                        PLOT_METRICS_MAX);
+    request->metrics[request->metric_count++] = column;
     return true;
 }
 
 static bool choose_metrics(const struct logreader *log, const char *list,
                            struct plot_request *request, struct fail *fail)
 {
-    char *copy = mem_strdup(list), *save = NULL;
-    bool good = option_list_given(list) || fail_set(fail, 0, "no metric is given");
-    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save)) {
-        int column = logreader_column(log, item);
-        if (column < 0)
-            good = fail_set(fail, 0, "option --metrics: the log has no column '%s'", item);
-        else if (request->metric_count == PLOT_METRICS_MAX)
-            good =
-                fail_set(fail, 0, "option --metrics: more than %d metrics can't be drawn at once",
-                         PLOT_METRICS_MAX);
-        else
-            request->metrics[request->metric_count++] = column;
-    }
-    free(copy);
-    return good;
+    struct choice choice = {log, request};
+    return option_each_item(list, "no metric is given", choose_metric, &choice, fail);
 }
 
 static char *default_output(const char *path)

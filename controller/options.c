@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "options.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mem.h"
+#include "assign.h"
 #include "number.h"
 #include "option.h"
-#include "sock.h"
 #include "startat.h"
 
 enum {
@@ -116,218 +114,12 @@ static size_t all_specs(struct option_spec specs[SPECS_MAX])
     return OWN_SPECS + settings_options(specs + OWN_SPECS, OPT_SETTING, FLOW);
 }
 
-/* ---- what was given, before the number of flows is known ---- */
-
-enum { FLOWS_MAX = 1000000 };
-
-/* The flows that options apply to: what a -F says. */
-struct selection {
-    int64_t *flows; /* NULL: all */
-    size_t count;
-};
-
-/* A value for one setting of one or both endpoints of the selected flows. */
-struct assignment {
-    const struct setting *setting; /* NULL: a host */
-    bool for_endpoint[ENDPOINTS];
-    size_t selection;
-    char given[64]; /* the option as it was typed */
-    char *text;     /* the value as it was typed, NULL where there is none */
-};
-
 struct reader {
     struct run_options *options;
+    struct assignments *assignments;
     int64_t flow_count;
-    struct selection *selections;
-    size_t selection_count;
-    struct assignment *assignments;
-    size_t assignment_count;
     bool column_groups_given;
-    char *tables[PROTOCOL_TABLES_MAX]; /* files of empirical distributions */
-    size_t table_count;
 };
-
-static void add_assignment(struct reader *reader, const struct setting *setting, bool source,
-                           bool destination, const char *given, const char *text)
-{
-    reader->assignments =
-        mem_grow(reader->assignments, reader->assignment_count + 1, sizeof(struct assignment));
-    struct assignment *assignment = &reader->assignments[reader->assignment_count++];
-    *assignment = (struct assignment){
-        .setting = setting,
-        .for_endpoint = {[SOURCE] = source, [DESTINATION] = destination},
-        .selection = reader->selection_count - 1,
-        .text = text ? mem_strdup(text) : NULL,
-    };
-    snprintf(assignment->given, sizeof assignment->given, "%s", given);
-}
-
-/* Calls `take` for each "x=value" (or "x" alone) of a list with commas. */
-static bool each_endpoint(struct reader *reader, const char *given, const char *list,
-                          bool (*take)(struct reader *, const char *given, char endpoint,
-                                       const char *value, const void *context, struct fail *),
-                          const void *context, struct fail *fail)
-{
-    char *copy = mem_strdup(list), *save = NULL;
-    bool good = option_list_given(list) || fail_set(fail, 0, "nothing is given");
-    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save)) {
-        const char *value = item[0] && item[1] == '=' ? item + 2 : NULL;
-        if (!item[0] || !strchr("sdb", item[0]) || (!value && item[1]))
-            good = fail_set(fail, 0,
-                            "'%s' does not say which endpoint it is for: write s= for the "
-                            "source, d= for the destination, or b= for both",
-                            item);
-        else
-            good = take(reader, given, item[0], value, context, fail);
-    }
-    free(copy);
-    return good;
-}
-
-static bool take_setting(struct reader *reader, const char *given, char endpoint, const char *value,
-                         const void *context, struct fail *fail)
-{
-    const struct setting *setting = context;
-    bool wants_value = setting->form == SETTING_FORM_VALUE;
-    if (wants_value && (!value || !*value))
-        return fail_set(fail, 0, "endpoint '%c' has no value: write %c=VALUE", endpoint, endpoint);
-    if (!wants_value && value)
-        return fail_set(fail, 0, "takes no value, but '%s' was given", value);
-    if (setting->type == SETTING_SIZE && value && strchr(value, ':'))
-        return fail_set(fail, 0, "'%s' is no number; write -G %c=q:%s", value, endpoint, value);
-    add_assignment(reader, setting, endpoint != 'd', endpoint != 's', given, value);
-    return true;
-}
-
-static bool unknown_sockopt(const char *name, size_t length, struct fail *fail)
-{
-    return fail_set(fail, 0, "there is no socket option '%.*s'; --help=socket lists them",
-                    (int)length, name);
-}
-
-static bool take_sockopt(struct reader *reader, const char *given, char endpoint, const char *value,
-                         const void *context, struct fail *fail)
-{
-    (void)context;
-    if (!value || !*value)
-        return fail_set(fail, 0, "no socket option is named: write %c=NAME", endpoint);
-    size_t length = strcspn(value, "=");
-    const struct setting *setting = settings_find_sockopt(value, length);
-    const char *argument = value[length] ? value + length + 1 : NULL;
-    const char *refused = settings_refused_sockopt(value, length);
-    if (refused)
-        return fail_set(fail, 0, "%.*s can't be set: %s", (int)length, value, refused);
-    if (!setting)
-        return unknown_sockopt(value, length, fail);
-    if (setting->argument && (!argument || !*argument))
-        return fail_set(fail, 0, "%s needs a value: write %s=%s", setting->name, setting->name,
-                        setting->argument);
-    if (!setting->argument && argument)
-        return fail_set(fail, 0, "%s takes no value", setting->name);
-    char name[64];
-    snprintf(name, sizeof name, "%s %s", given, setting->name);
-    add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, argument);
-    return true;
-}
-
-/* The number that stands for a file of an empirical distribution from here on. */
-static int add_table(struct reader *reader, const char *path, struct fail *fail)
-{
-    for (size_t i = 0; i < reader->table_count; i++)
-        if (!strcmp(reader->tables[i], path))
-            return (int)i;
-    if (reader->table_count == PROTOCOL_TABLES_MAX) {
-        fail_set(fail, 0, "more than %d files can't be used at once", PROTOCOL_TABLES_MAX);
-        return -1;
-    }
-    reader->tables[reader->table_count] = mem_strdup(path);
-    return (int)reader->table_count++;
-}
-
-static bool take_traffic(struct reader *reader, const char *given, char endpoint, const char *value,
-                         const void *context, struct fail *fail)
-{
-    (void)context;
-    char name[32], table[32];
-    const struct setting *setting = value ? settings_find_traffic(value[0]) : NULL;
-    if (!setting || value[1] != ':')
-        return fail_set(fail, 0,
-                        "'%s' does not begin with q:, p: or g: (request size, response size, gap)",
-                        value ? value : "");
-    const char *dist = value + 2;
-    if (!strchr(dist, ':'))
-        return fail_set(fail, 0, "'%s' is no distribution; it reads like C:400", dist);
-    if (dist[0] == 'F' && dist[1] == ':') {
-        int number = add_table(reader, dist + 2, fail);
-        if (number < 0)
-            return false;
-        snprintf(table, sizeof table, "F:%d", number);
-        dist = table;
-    }
-    snprintf(name, sizeof name, "%s %c", given, value[0]);
-    add_assignment(reader, setting, endpoint != 'd', endpoint != 's', name, dist);
-    return true;
-}
-
-static bool take_host(struct reader *reader, const char *given, char endpoint, const char *value,
-                      const void *context, struct fail *fail)
-{
-    (void)context;
-    if (!value || !*value)
-        return fail_set(fail, 0, "endpoint '%c' has no host: write %c=HOST", endpoint, endpoint);
-    add_assignment(reader, NULL, endpoint != 'd', endpoint != 's', given, value);
-    return true;
-}
-
-static bool give_setting(struct reader *reader, const struct setting *setting, const char *given,
-                         const char *value, struct fail *fail)
-{
-    if (setting->scope == SCOPE_FLOW) {
-        add_assignment(reader, setting, true, false, given, value);
-        return true;
-    }
-    /* flowgrind's examples give one cap for both endpoints. */
-    bool is_plain =
-        value && !strcmp(setting->field, "block_cap") && value[0] >= '0' && value[0] <= '9';
-    if (is_plain || !value) {
-        add_assignment(reader, setting, true, true, given, value);
-        return true;
-    }
-    return each_endpoint(reader, given, value, take_setting, setting, fail);
-}
-
-/* ---- -F, -c and the like ---- */
-
-static void select_all(struct reader *reader)
-{
-    reader->selections =
-        mem_grow(reader->selections, reader->selection_count + 1, sizeof(struct selection));
-    reader->selections[reader->selection_count++] = (struct selection){0};
-}
-
-static bool select_flows(struct reader *reader, const char *list, struct fail *fail)
-{
-    char *copy = mem_strdup(list), *save = NULL;
-    struct selection selection = {0};
-    bool all = false, good = option_list_given(list) || fail_set(fail, 0, "no flow is given");
-    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save)) {
-        int64_t flow;
-        good = number_parse_int(item, &flow, fail);
-        if (good && (flow < -1 || flow >= FLOWS_MAX))
-            good = fail_set(fail, 0, "there is no flow %s", item);
-        all |= good && flow == -1;
-        selection.flows = mem_grow(selection.flows, selection.count + 1, sizeof(int64_t));
-        selection.flows[selection.count++] = good ? flow : 0;
-    }
-    free(copy);
-    if (all) {
-        free(selection.flows);
-        selection = (struct selection){0};
-    }
-    select_all(reader);
-    reader->selections[reader->selection_count - 1] = selection;
-    return good;
-}
 
 static bool is_shown(const struct run_options *options, const struct column *column)
 {
@@ -361,19 +153,18 @@ static int by_place(const void *one, const void *other)
     return *a < *b ? -1 : *a > *b;
 }
 
+static bool choose_column(void *context, char *item, struct fail *fail)
+{
+    return show_columns(context, item) ||
+           fail_set(fail, 0,
+                    "there is no column '%s'; --help lists the groups, and flowlog(5) each column",
+                    item);
+}
+
 static bool choose_columns(struct reader *reader, const char *list, struct fail *fail)
 {
-    char *copy = mem_strdup(list), *save = NULL;
-    bool good = option_list_given(list) || fail_set(fail, 0, "no column is given");
     reader->column_groups_given = true;
-    for (char *item = strtok_r(copy, ",", &save); good && item; item = strtok_r(NULL, ",", &save))
-        good = show_columns(reader->options, item) ||
-               fail_set(fail, 0,
-                        "there is no column '%s'; --help lists the groups, and flowlog(5) "
-                        "each column",
-                        item);
-    free(copy);
-    return good;
+    return option_each_item(list, "no column is given", choose_column, reader->options, fail);
 }
 
 static bool choose_help(struct run_options *options, const char *topic, struct fail *fail)
@@ -393,8 +184,8 @@ static bool count_flows(struct reader *reader, const char *value, struct fail *f
 {
     if (!number_parse_int(value, &reader->flow_count, fail))
         return false;
-    return (reader->flow_count >= 1 && reader->flow_count <= FLOWS_MAX) ||
-           fail_set(fail, 0, "'%s' is not within 1 to %d", value, FLOWS_MAX);
+    return (reader->flow_count >= 1 && reader->flow_count <= ASSIGN_FLOWS_MAX) ||
+           fail_set(fail, 0, "'%s' is not within 1 to %d", value, ASSIGN_FLOWS_MAX);
 }
 
 static bool choose_stack(struct run_options *options, const char *type, struct fail *fail)
@@ -468,13 +259,13 @@ static bool give_own(struct reader *reader, int id, const char *given, const cha
     case OPT_START_AT:
         return startat_parse(value, options->read_at, &options->start_at, fail);
     case OPT_SELECT:
-        return select_flows(reader, value, fail);
+        return assignments_select(reader->assignments, value, fail);
     case OPT_HOST:
-        return each_endpoint(reader, given, value, take_host, NULL, fail);
+        return assignments_give_host(reader->assignments, given, value, fail);
     case OPT_TRAFFIC:
-        return each_endpoint(reader, given, value, take_traffic, NULL, fail);
+        return assignments_give_traffic(reader->assignments, given, value, fail);
     case OPT_SOCKOPT:
-        return each_endpoint(reader, given, value, take_sockopt, NULL, fail);
+        return assignments_give_sockopt(reader->assignments, given, value, fail);
     default:
         return access_take_option(&options->access, (enum access_option)(id - OPT_ACCESS), value,
                                   fail);
@@ -488,145 +279,10 @@ static bool handle(void *context, const struct option_spec *spec, const char *gi
     struct reader *reader = context;
     bool good =
         spec->id >= OPT_SETTING
-            ? give_setting(reader, &settings_list[spec->id - OPT_SETTING], given, value, fail)
+            ? assignments_give_setting(reader->assignments, &settings_list[spec->id - OPT_SETTING],
+                                       given, value, fail)
             : give_own(reader, spec->id, given, value, fail);
     return good || fail_prefix(fail, "option %s", given);
-}
-
-/* ---- applied to the flows ---- */
-
-static bool parse_host(const char *text, struct plan_place *place, struct fail *fail)
-{
-    struct plan_place parsed = {.port = PROTOCOL_PORT};
-    uint16_t port = PROTOCOL_PORT;
-    const char *slash = strchr(text, '/');
-    char *host = slash ? mem_printf("%.*s", (int)(slash - text), text) : mem_strdup(text);
-    bool good = sock_split_host_port(host, parsed.host, sizeof parsed.host, &port, fail);
-    if (good && slash && port != PROTOCOL_PORT)
-        good = fail_set(fail, 0, "'%s': the port belongs to the control address, after the slash",
-                        text);
-    if (good && slash)
-        good = sock_split_host_port(slash + 1, parsed.control, sizeof parsed.control, &port, fail);
-    else
-        memcpy(parsed.control, parsed.host, sizeof parsed.control);
-    free(host);
-    parsed.port = port;
-    if (good)
-        *place = parsed;
-    return good;
-}
-
-static bool assign_to(struct plan_flow *flow, const struct assignment *assignment,
-                      enum endpoint endpoint, struct fail *fail)
-{
-    if (!assignment->setting)
-        return parse_host(assignment->text, &flow->at[endpoint], fail);
-    void *object = assignment->setting->scope == SCOPE_FLOW ? (void *)&flow->settings
-                                                            : (void *)&flow->ends[endpoint];
-    return setting_parse(assignment->setting, assignment->text, object, fail);
-}
-
-static bool assign(struct reader *reader, const struct assignment *assignment, struct fail *fail)
-{
-    struct plan *plan = reader->options->plan;
-    const struct selection *selection = &reader->selections[assignment->selection];
-    size_t count = selection->flows ? selection->count : plan->count;
-    for (size_t i = 0; i < count; i++) {
-        struct plan_flow *flow = &plan->flows[selection->flows ? (size_t)selection->flows[i] : i];
-        for (int end = 0; end < ENDPOINTS; end++)
-            if (assignment->for_endpoint[end] && !assign_to(flow, assignment, end, fail))
-                return fail_prefix(fail, "option %s", assignment->given);
-    }
-    return true;
-}
-
-/* Whether both say the same; texts that differ may still. */
-static bool same_value(const struct assignment *one, const struct assignment *other)
-{
-    struct plan_flow a, b;
-    memset(&a, 0, sizeof a);
-    memset(&b, 0, sizeof b);
-    return assign_to(&a, one, SOURCE, NULL) && assign_to(&b, other, SOURCE, NULL) &&
-           !memcmp(&a, &b, sizeof a);
-}
-
-static bool overlap(const struct selection *one, const struct selection *other, int64_t *flow)
-{
-    *flow = 0;
-    if (!one->flows || !other->flows)
-        return !one->flows && !other->flows;
-    for (size_t i = 0; i < one->count; i++) {
-        for (size_t k = 0; k < other->count; k++) {
-            *flow = one->flows[i];
-            if (*flow == other->flows[k])
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Two values for one thing are refused: else the order of options would matter. What is said of
- * single flows goes before what is said of all. */
-static bool check_twice(const struct reader *reader, const struct assignment *one,
-                        const struct assignment *other, struct fail *fail)
-{
-    int64_t flow;
-    if (one->setting != other->setting ||
-        !overlap(&reader->selections[one->selection], &reader->selections[other->selection],
-                 &flow) ||
-        same_value(one, other))
-        return true;
-    for (int end = 0; end < ENDPOINTS; end++) {
-        if (!one->for_endpoint[end] || !other->for_endpoint[end])
-            continue;
-        bool of_flow = one->setting && one->setting->scope == SCOPE_FLOW;
-        return fail_set(fail, 0, "option %s: two values for %s%sflow %" PRId64 ": '%s' and '%s'",
-                        one->given, of_flow ? "" : endpoint_name(end), of_flow ? "" : " of ", flow,
-                        one->text ? one->text : "", other->text ? other->text : "");
-    }
-    return true;
-}
-
-static bool check_flow_numbers(const struct reader *reader, struct fail *fail)
-{
-    for (size_t i = 0; i < reader->selection_count; i++) {
-        const struct selection *selection = &reader->selections[i];
-        for (size_t k = 0; k < selection->count; k++)
-            if (selection->flows[k] >= reader->flow_count)
-                return fail_set(fail, 0,
-                                "option -F: there is no flow %" PRId64 ": with -n %" PRId64
-                                " the last one is %" PRId64,
-                                selection->flows[k], reader->flow_count, reader->flow_count - 1);
-    }
-    return true;
-}
-
-static bool check_assignments(const struct reader *reader, struct fail *fail)
-{
-    for (size_t i = 0; i < reader->assignment_count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (!check_twice(reader, &reader->assignments[k], &reader->assignments[i], fail))
-                return false;
-    return true;
-}
-
-static bool apply(struct reader *reader, struct fail *fail)
-{
-    reader->options->plan = plan_new((size_t)reader->flow_count);
-    for (size_t i = 0; i < reader->table_count; i++)
-        if (plan_add_table(reader->options->plan, reader->tables[i], fail) < 0)
-            return fail_prefix(fail, "option -G");
-    for (int specific = 0; specific < 2; specific++) {
-        for (size_t i = 0; i < reader->assignment_count; i++) {
-            const struct assignment *assignment = &reader->assignments[i];
-            reader->options->plan->hosts_named |= !assignment->setting;
-            if ((reader->selections[assignment->selection].flows != NULL) == specific &&
-                !assign(reader, assignment, fail))
-                return false;
-        }
-    }
-    /* Only now: a value that is none is the better complaint than two of them. */
-    return check_assignments(reader, fail);
 }
 
 static void show_defaults(struct reader *reader)
@@ -650,40 +306,29 @@ static void show_defaults(struct reader *reader)
     qsort(options->columns, options->column_count, sizeof options->columns[0], by_place);
 }
 
-static void reader_free(struct reader *reader)
-{
-    for (size_t i = 0; i < reader->selection_count; i++)
-        free(reader->selections[i].flows);
-    for (size_t i = 0; i < reader->assignment_count; i++)
-        free(reader->assignments[i].text);
-    for (size_t i = 0; i < reader->table_count; i++)
-        free(reader->tables[i]);
-    free(reader->selections);
-    free(reader->assignments);
-}
-
 bool options_read(int argc, char **argv, int64_t now, struct run_options *options,
                   struct fail *fail)
 {
     struct option_spec specs[SPECS_MAX];
-    struct reader reader = {.options = options, .flow_count = 1};
+    struct reader reader = {.options = options, .assignments = assignments_new(), .flow_count = 1};
     int operand = argc;
     *options = (struct run_options){.argc = argc, .argv = argv, .read_at = now};
-    select_all(&reader);
     bool good = option_parse(argc, argv, specs, all_specs(specs), handle, &reader, &operand, fail);
     bool runs = !options->help && !options->version;
     if (good && runs && operand < argc)
         good = fail_set(fail, 0, "'%s' is neither an option nor a command; --help lists both",
                         argv[operand]);
     if (good && runs)
-        good = check_flow_numbers(&reader, fail) && apply(&reader, fail);
+        options->plan = plan_new((size_t)reader.flow_count);
+    if (good && runs)
+        good = assignments_apply(reader.assignments, options->plan, fail);
     if (good && runs) {
         plan_group(options->plan);
         good = plan_check(options->plan, fail);
     }
     if (good && runs)
         show_defaults(&reader);
-    reader_free(&reader);
+    assignments_free(reader.assignments);
     return good;
 }
 

@@ -31,10 +31,7 @@ void plan_free(struct plan *plan)
 {
     if (!plan)
         return;
-    for (size_t i = 0; i < plan->table_count; i++) {
-        free(plan->tables[i].path);
-        free(plan->tables[i].text);
-    }
+    plan_tables_free(&plan->tables);
     free(plan->flows);
     free(plan->daemons);
     free(plan);
@@ -54,14 +51,14 @@ static bool read_file(const char *path, struct buffer *text, struct fail *fail)
     return good;
 }
 
-int plan_add_table(struct plan *plan, const char *path, struct fail *fail)
+int plan_tables_add(struct plan_tables *tables, const char *path, struct fail *fail)
 {
     struct buffer text = {0};
     struct cdf cdf;
-    for (size_t i = 0; i < plan->table_count; i++)
-        if (!strcmp(plan->tables[i].path, path))
+    for (size_t i = 0; i < tables->count; i++)
+        if (!strcmp(tables->list[i].path, path))
             return (int)i;
-    if (plan->table_count == PROTOCOL_TABLES_MAX) {
+    if (tables->count == PROTOCOL_TABLES_MAX) {
         fail_set(fail, 0, "more than %d tables can't be used at once", PROTOCOL_TABLES_MAX);
         return -1;
     }
@@ -69,10 +66,19 @@ int plan_add_table(struct plan *plan, const char *path, struct fail *fail)
         buffer_free(&text);
         return -1;
     }
-    plan->tables[plan->table_count] = (struct plan_table){
+    tables->list[tables->count] = (struct plan_table){
         .path = mem_strdup(path), .text = text.data, .length = text.length, .points = cdf.count};
     cdf_free(&cdf);
-    return (int)plan->table_count++;
+    return (int)tables->count++;
+}
+
+void plan_tables_free(struct plan_tables *tables)
+{
+    for (size_t i = 0; i < tables->count; i++) {
+        free(tables->list[i].path);
+        free(tables->list[i].text);
+    }
+    *tables = (struct plan_tables){0};
 }
 
 void plan_set_seed(struct plan *plan, int64_t seed)
@@ -84,6 +90,12 @@ void plan_set_seed(struct plan *plan, int64_t seed)
         if (random && !flow->settings.seed)
             flow->settings.seed = seed;
     }
+}
+
+bool plan_place_equal(const struct plan_place *one, const struct plan_place *other)
+{
+    return !strcmp(one->host, other->host) && !strcmp(one->control, other->control) &&
+           one->port == other->port;
 }
 
 static size_t find_daemon(struct plan *plan, const struct plan_place *place)
@@ -184,9 +196,9 @@ void plan_print(const struct plan *plan, FILE *out)
         plan_daemon_text(&plan->daemons[i], text);
         fprintf(out, "daemon %s: %zu endpoints\n", text, plan->daemons[i].endpoints);
     }
-    for (size_t i = 0; i < plan->table_count; i++)
-        fprintf(out, "table F:%zu: %s, %zu points\n", i, plan->tables[i].path,
-                plan->tables[i].points);
+    for (size_t i = 0; i < plan->tables.count; i++)
+        fprintf(out, "table F:%zu: %s, %zu points\n", i, plan->tables.list[i].path,
+                plan->tables.list[i].points);
     for (size_t i = 0; i < plan->count; i++) {
         char *line = plan_describe_flow(plan, i, true);
         fprintf(out, "flow %zu: %s\n", i, line);

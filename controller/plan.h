@@ -25,6 +25,8 @@ struct plan_place {
     size_t daemon; /* index in the plan's daemons, after plan_group() */
 };
 
+bool plan_place_equal(const struct plan_place *one, const struct plan_place *other);
+
 struct plan_flow {
     struct plan_place at[ENDPOINTS];
     struct endpoint_settings ends[ENDPOINTS];
@@ -38,22 +40,27 @@ struct plan_table {
     size_t length, points;
 };
 
+struct plan_tables {
+    struct plan_table list[PROTOCOL_TABLES_MAX];
+    size_t count;
+};
+
+/* Reads a table, unless it was read before, and gives its number; -1 with a sentence. */
+int plan_tables_add(struct plan_tables *tables, const char *path, struct fail *fail);
+void plan_tables_free(struct plan_tables *tables);
+
 struct plan {
     struct plan_flow *flows;
     size_t count;
     struct plan_daemon *daemons;
     size_t daemon_count;
     bool hosts_named; /* -H was given */
-    struct plan_table tables[PROTOCOL_TABLES_MAX];
-    size_t table_count;
+    struct plan_tables tables;
 };
 
 /* A plan of `count` flows with their defaults, on localhost. */
 struct plan *plan_new(size_t count);
 void plan_free(struct plan *plan);
-
-/* Reads a table, unless it was read before, and gives its number; -1 with a sentence. */
-int plan_add_table(struct plan *plan, const char *path, struct fail *fail);
 
 /* Gives flows that draw at random and have no seed this one. */
 void plan_set_seed(struct plan *plan, int64_t seed);

@@ -166,9 +166,9 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
 /* The daemon keeps what comes with the first call, so the others need not carry it. */
 static size_t put_tables(const struct plan *plan, struct prepare_table tables[PROTOCOL_TABLES_MAX])
 {
-    for (size_t i = 0; i < plan->table_count; i++)
-        tables[i].text = (struct schema_bytes){plan->tables[i].text, plan->tables[i].length};
-    return plan->table_count;
+    for (size_t i = 0; i < plan->tables.count; i++)
+        tables[i].text = (struct schema_bytes){plan->tables.list[i].text, plan->tables.list[i].length};
+    return plan->tables.count;
 }
 
 static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t number,

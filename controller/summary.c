@@ -232,16 +232,26 @@ static void put_request(struct part *part, const struct setting *setting)
     buffer_printf(&part->line, ", %s = %s/%s (real/req)", setting->name, real, requested);
 }
 
-/* What an endpoint's socket was asked for, as it came out: each option that was given, the DSCP,
- * and the CPU. Buffers and congestion control stand before. */
+/* Whether the daemon tells what became of the request; those for buffers and congestion control are
+ * shown elsewhere. */
+static bool is_read_back(const struct part *part, const struct setting *setting)
+{
+    static const char *const shown[] = {"send_buffer", "receive_buffer", "congestion_control"};
+    char value[64];
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+        if (!strcmp(setting->field, shown[i]))
+            return false;
+    results_info(part->result, setting->field, value, sizeof value);
+    return *value || setting->form == SETTING_FORM_SOCKOPT;
+}
+
+/* What an endpoint was asked for, as it came out: socket options, DSCP, CPU. */
 static void put_requests(struct part *part)
 {
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_list[i];
-        bool other = setting->form != SETTING_FORM_SOCKOPT && setting->type != SETTING_INT &&
-                     setting->type != SETTING_DSCP;
-        if (setting->scope == SCOPE_ENDPOINT && !other &&
-            strcmp(setting->field, "congestion_control") && !setting_is_default(setting, own(part)))
+        if (setting->scope == SCOPE_ENDPOINT && !setting_is_default(setting, own(part)) &&
+            is_read_back(part, setting))
             put_request(part, setting);
     }
 }

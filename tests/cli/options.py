@@ -140,6 +140,8 @@ bad("-i s=1", "option -i: 's=1' is not a number")
 bad(["-i", ""], "option -i: '' is not a number")
 bad("--drain -1", "option --drain: '-1' is negative")
 bad("--drain x", "option --drain: 'x' is not a number")
+bad("-J 0", "option -J: '0' is not within 1 to 4294967295")
+bad("--in-flight s=0", "option --in-flight: '0' is not within 1 to 1000000")
 bad("--drain 3601", "option --drain: '3601' is not within 0s to 3600s")
 
 # ---- dumps

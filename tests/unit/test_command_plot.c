@@ -6,6 +6,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static bool take_flows(struct plot_request *request, const char *list, struct fail *fail)
+{
+    return option_each_item(list, "no flow is given", take_range, request, fail);
+}
+
 static void flows_are_listed(void **state)
 {
     static const struct {

@@ -420,6 +420,42 @@ static void random_lines_keep_their_order(void **state)
     }
 }
 
+static bool take_item(void *context, char *item, struct fail *fail)
+{
+    struct buffer *seen = context;
+    if (!strcmp(item, "bad"))
+        return fail_set(fail, 0, "bad is refused");
+    buffer_printf(seen, "<%s>", item);
+    *item = '\0';
+    return true;
+}
+
+static void items_of_lists_are_handed_over_in_order(void **state)
+{
+    static const struct {
+        const char *list, *seen, *sentence;
+    } cases[] = {
+        {"a", "<a>", NULL},
+        {"a,b,a", "<a><b><a>", NULL},
+        {",a,,b,", "<a><b>", NULL},
+        {"", "", "nothing given"},
+        {",,", "", "nothing given"},
+        {"a,bad,b", "<a>", "bad is refused"},
+        {"bad", "", "bad is refused"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buffer seen = {0};
+        struct fail fail = {0};
+        bool good = option_each_item(cases[i].list, "nothing given", take_item, &seen, &fail);
+        buffer_add(&seen, "", 1);
+        assert_int_equal(good, !cases[i].sentence);
+        assert_string_equal(fail.text, cases[i].sentence ? cases[i].sentence : "");
+        assert_string_equal(seen.data, cases[i].seen);
+        buffer_free(&seen);
+    }
+}
+
 static void help_lists_groups_in_order(void **state)
 {
     static const char expected[] = "\n"
@@ -553,6 +589,7 @@ int main(void)
         cmocka_unit_test(the_handler_gets_the_row),
         cmocka_unit_test(an_empty_table_knows_no_option),
         cmocka_unit_test(random_lines_keep_their_order),
+        cmocka_unit_test(items_of_lists_are_handed_over_in_order),
         cmocka_unit_test(help_lists_groups_in_order),
         cmocka_unit_test(a_line_has_80_columns),
         cmocka_unit_test(wrapping_starts_at_the_cursor),

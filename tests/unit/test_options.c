@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/options.c: every option of flowctl, whom it is for, and every sentence that
- * refuses one. */
+/* Tests controller/options.c with controller/assign.c: every option of flowctl, whom it is for, and
+ * every sentence that refuses one. */
 #include "options.c"
 
 #include <unistd.h>
 
+#include "mem.h"
 #include "unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
