@@ -326,23 +326,21 @@ static bool check_cpu(const struct session *session, const struct prepare_endpoi
     return refuse(endpoint, fail);
 }
 
-/* Whether the endpoint never sends while its peer has something to do. */
-static bool takes_turns(const struct endpoint_settings *end)
-{
-    return !end->duration || (settings_ask_responses(end) && end->in_flight == 1);
-}
-
-static struct worker *choose_worker(const struct sessions *sessions,
+/* The worker with the fewest endpoints of this kind, so that flows spread over the CPUs. Two
+ * daemons of one host count alike, and so the ends of a flow share a CPU there: what one sends is
+ * still in the other's cache, and waking it takes no interrupt. */
+static struct worker *choose_worker(const struct sessions_parts *parts,
                                     const struct prepare_endpoint *endpoint)
 {
+    enum endpoint kind = is_source(endpoint) ? SOURCE : DESTINATION;
     int64_t cpu = wanted_cpu(endpoint);
     if (cpu >= 0)
-        return worker_on(&sessions->parts, cpu, endpoint->flow);
-    /* Neighbours, and the two ends of one flow, go to different workers; but ends that wait for
-     * each other are woken at once where they share a CPU, on one host. */
-    bool alternate = takes_turns(&endpoint->source) && takes_turns(&endpoint->destination);
-    size_t index = (size_t)endpoint->flow + (!is_source(endpoint) && !alternate);
-    return sessions->parts.workers[index % sessions->parts.worker_count];
+        return worker_on(parts, cpu, endpoint->flow);
+    struct worker *best = parts->workers[0];
+    for (size_t i = 1; i < parts->worker_count; i++)
+        if (parts->workers[i]->carried[kind] < best->carried[kind])
+            best = parts->workers[i];
+    return best;
 }
 
 static bool open_dump(struct session *session, struct request *request, struct fail *fail)
@@ -389,7 +387,7 @@ static void add_member(struct session *session, const struct request *request)
         .session = session_reference(session),
         .index = session->count,
         .endpoint = endpoint,
-        .worker = choose_worker(sessions, endpoint),
+        .worker = choose_worker(&sessions->parts, endpoint),
         .tables = session->tables,
         .own = request->own,
         .peer = request->peer,
@@ -404,6 +402,7 @@ static void add_member(struct session *session, const struct request *request)
     session->members[session->count++] =
         (struct member){.flow = flow, .id = endpoint->flow, .endpoint = which};
     atomic_fetch_add(&sessions->flows, 1);
+    atomic_fetch_add(&flow->worker->carried[which], 1);
     flow_post_prepare(flow);
     if (which == DESTINATION)
         rendezvous_add(sessions->parts.rendezvous, flow);

@@ -149,6 +149,7 @@ static void free_released(struct session *session, struct flow *flow)
         return;
     listeners_release(session->owner->parts.listeners, flow->listener);
     session_give_rate(session->owner, flow->ends, flow->endpoint);
+    atomic_fetch_sub(&flow->worker->carried[flow->endpoint], 1);
     flow_free(flow);
     atomic_fetch_sub(&session->owner->flows, 1);
     session_put(session);

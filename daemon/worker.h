@@ -6,11 +6,13 @@
 #define FLOWRIG_WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "fail.h"
 #include "list.h"
 #include "ring.h"
+#include "settings.h"
 #include "timer.h"
 
 struct collector;
@@ -58,10 +60,11 @@ struct worker {
     int zeros_fd;           /* the same as a file */
     int pipe[2];            /* a reservoir of zeros on their way into sockets */
     size_t pipe_fill;
-    struct list connecting_queue; /* source flows that wait for their turn to connect */
-    int connecting;               /* that are at it */
-    struct task connect_task;     /* lets the next ones connect */
-    struct list visitors;         /* accepted connections without a flow (listener.c) */
+    struct list connecting_queue;  /* source flows that wait for their turn to connect */
+    int connecting;                /* that are at it */
+    struct task connect_task;      /* lets the next ones connect */
+    struct list visitors;          /* accepted connections without a flow (listener.c) */
+    atomic_int carried[ENDPOINTS]; /* sources and destinations that were given to it */
     /* The rest is the loop's own. */
     pthread_t thread;
     int cpu; /* -1: any */

@@ -500,20 +500,39 @@ def cpu_times(pid):
     return times
 
 
+def spent_by_workers(daemons, *arguments):
+    """What the workers of each daemon spent on a run, in ticks."""
+    before = [cpu_times(d.pid) for d in daemons]
+    result = expect(flowctl(*arguments))
+    after = [cpu_times(d.pid) for d in daemons]
+    return result, [{n: late[n] - early[n] for n in sorted(late) if n.startswith("worker-")}
+                    for early, late in zip(before, after)]
+
+
+@case
+def ends_share_a_cpu():
+    """flows spread over the workers, and their ends meet on the same CPU; the next run begins anew"""
+    pair = Daemon("--workers=2"), Daemon("--workers=2")
+    for _ in range(2):
+        _, spent = spent_by_workers(pair, "-H", hosts(*pair), "-T", "s=0.5", "-Q")
+        note(spent)
+        assert all(s["worker-0"] > 10 * s["worker-1"] for s in spent), spent
+    _, spent = spent_by_workers(pair, "-H", hosts(*pair), "-n", 2, "-T", "s=0.5", "-Q")
+    note(spent)
+    assert all(min(s.values()) > max(s.values()) / 10 for s in spent), spent
+
+
 @case
 def endpoints_on_their_cpus():
     """--cpu: the worker of that CPU carries the endpoint, and the summary shows where it really ran"""
     usable = sorted(os.sched_getaffinity(0))
     daemon = Daemon()
     for number, cpu in enumerate(usable[:4]):
-        before = cpu_times(daemon.pid)
-        result = expect(flowctl("-H", hosts(daemon), "-n", 3, "-T", "s=0.5", "-Q", "--cpu",
-                                f"b={cpu}"))
-        after = cpu_times(daemon.pid)
+        result, (spent,) = spent_by_workers([daemon], "-H", hosts(daemon), "-n", 3, "-T", "s=0.5",
+                                            "-Q", "--cpu", f"b={cpu}")
         for flow in range(3):
             for end in "SD":
                 assert f", cpu = {cpu}/{cpu} (real/req)" in summary(result, end, flow)
-        spent = {n: after[n] - before[n] for n in after if n.startswith("worker-")}
         busiest = max(spent, key=spent.get)
         note(f"CPU {cpu}: {spent}")
         assert busiest == f"worker-{number}", spent
