@@ -142,7 +142,7 @@ struct flow {
 #include "metrics.def"
         };
     };
-    struct peerclock *peer_clock;  /* borrowed of the session; NULL: the peer's is not known */
+    struct peerclock *peer_clock; /* borrowed of the session; NULL: the peer's is not known */
     struct peerclock_view peer_view;
     int64_t delay_negative;                  /* delays below 0 */
     int64_t delay_bound, delay_bound_so_far; /* the largest of the interval and of the flow */
