@@ -113,6 +113,7 @@ struct flow {
     struct list connect_link; /* source: in the worker's queue of those that wait to connect */
     int fd;
     bool readable, writable; /* until the socket says otherwise */
+    bool hung_up;            /* its end, or an error, is to be read behind what has come */
     bool counted_connecting;
     size_t peer_tried; /* addresses of the peer that were tried */
     int64_t deadline;  /* of what the state waits for */
@@ -198,6 +199,12 @@ void flow_stop_congested(struct flow *flow);
 void flow_run_init(struct flow *flow);
 /* The measured time begins: the connection is there, and the start instant is reached. */
 void flow_begin(struct flow *flow);
+/* Whether there may be more to read behind a read that had so much room and gave so much. Less than
+ * there was room for has emptied the socket: whatever comes later is an event of its own. */
+static inline bool flow_has_more(const struct flow *flow, ssize_t got, size_t room)
+{
+    return got > 0 && ((size_t)got == room || flow->hung_up);
+}
 /* Nothing further will happen on its own. */
 void flow_rest(struct flow *flow);
 /* The flow has come to its end with `code` (0: well), and so does its dump, which belongs into the

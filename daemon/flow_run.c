@@ -276,7 +276,9 @@ static void on_event(struct watch *watch, uint32_t events)
     flow_log(LOG_LEVEL_TRACE, flow, "socket events %#x", events);
     if (flow->state == FLOW_DONE)
         return;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flow->hung_up = true;
+    if (flow->hung_up || events & EPOLLIN)
         flow->readable = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         flow->writable = true;

@@ -487,14 +487,16 @@ static bool take_bytes(struct flow *flow, const uint8_t *bytes, size_t length, i
 }
 
 /* The payload of a large block is thrown away in the kernel; headers have to be read. */
-static ssize_t receive_some(struct flow *flow)
+static ssize_t receive_some(struct flow *flow, size_t *room)
 {
     const struct message_state *state = flow->message;
     bool in_payload = state->header_length == BLOCK_HEADER_SIZE;
-    size_t left = state->left < WORKER_SCRATCH_SIZE ? state->left : WORKER_SCRATCH_SIZE;
-    if (in_payload && left > WORKER_READ_SIZE && !flow->settings.touch_data)
-        return recv(flow->fd, flow->worker->scratch, left, MSG_DONTWAIT | MSG_TRUNC);
-    return recv(flow->fd, flow->worker->scratch, WORKER_READ_SIZE, MSG_DONTWAIT);
+    bool dropped = in_payload && state->left > WORKER_READ_SIZE && !flow->settings.touch_data;
+    *room = !dropped                            ? WORKER_READ_SIZE
+            : state->left < WORKER_SCRATCH_SIZE ? state->left
+                                                : WORKER_SCRATCH_SIZE;
+    return recv(flow->fd, flow->worker->scratch, *room,
+                dropped ? MSG_DONTWAIT | MSG_TRUNC : MSG_DONTWAIT);
 }
 
 static void message_eof(struct flow *flow)
@@ -511,24 +513,23 @@ static bool message_receive(struct flow *flow)
     int64_t received = 0;
     bool trusting = true;
     state_of(flow);
-    while (received < TURN_BYTES && trusting) {
-        ssize_t got = receive_some(flow);
+    while (received < TURN_BYTES && trusting && flow->readable) {
+        size_t room;
+        ssize_t got = receive_some(flow, &room);
         flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
+        flow->readable = flow_has_more(flow, got, room);
         if (got > 0) {
             received += got;
             worker_clock(flow->worker);
             direction_add_bytes(&flow->rx, got);
             trusting = take_bytes(flow, flow->worker->scratch, (size_t)got, flow->worker->now);
-            continue;
-        }
-        flow->readable = false;
-        if (got == 0)
+        } else if (got == 0) {
             message_eof(flow);
-        else if (errno != EAGAIN && errno != EINTR)
+        } else if (errno != EAGAIN && errno != EINTR) {
             flow_socket_error(flow, errno);
-        return false;
+        }
     }
-    return trusting;
+    return trusting && flow->readable;
 }
 
 static void message_release(struct flow *flow)

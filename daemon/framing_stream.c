@@ -89,33 +89,32 @@ static bool stream_send(struct flow *flow)
 
 /* The content is of no interest: the kernel counts it and throws it away, unless it is asked to
  * copy it. */
-static ssize_t receive_some(struct flow *flow)
+static ssize_t receive_some(struct flow *flow, size_t *room)
 {
     bool copied = flow->settings.touch_data;
-    return recv(flow->fd, flow->worker->scratch, copied ? COPY_BYTES : WORKER_SCRATCH_SIZE,
+    *room = copied ? COPY_BYTES : WORKER_SCRATCH_SIZE;
+    return recv(flow->fd, flow->worker->scratch, *room,
                 copied ? MSG_DONTWAIT : MSG_DONTWAIT | MSG_TRUNC);
 }
 
 static bool stream_receive(struct flow *flow)
 {
     int64_t received = 0;
-    while (received < TURN_BYTES) {
-        ssize_t got = receive_some(flow);
+    while (received < TURN_BYTES && flow->readable) {
+        size_t room;
+        ssize_t got = receive_some(flow, &room);
         flow_log(LOG_LEVEL_TRACE, flow, "read gave %zd", got);
+        flow->readable = flow_has_more(flow, got, room);
         if (got > 0) {
             received += got;
-            continue;
-        }
-        flow->readable = false;
-        direction_add_bytes(&flow->rx, received);
-        if (got == 0)
+            direction_add_bytes(&flow->rx, got);
+        } else if (got == 0) {
             flow_eof(flow);
-        else if (errno != EAGAIN && errno != EINTR)
+        } else if (errno != EAGAIN && errno != EINTR) {
             flow_socket_error(flow, errno);
-        return false;
+        }
     }
-    direction_add_bytes(&flow->rx, received);
-    return true;
+    return flow->readable;
 }
 
 static bool stream_flushed(const struct flow *flow)

@@ -894,6 +894,37 @@ static void test_an_empty_socket(void **state)
     close(peer);
 }
 
+/* What comes later is an event of its own, but the end that came before the read is not. */
+static void test_a_read_that_empties_the_socket(void **state)
+{
+    (void)state;
+    int peer;
+    struct flow *flow = flow_and_peer(DESTINATION, &peer);
+    say_block(peer, &(struct block){.type = BLOCK_REQUEST, .size = 100});
+    assert_false(turn_receive(flow));
+    assert_int_equal(flow->rx.requests, 1);
+    assert_false(flow->readable);
+    say_block(peer, &(struct block){.type = BLOCK_REQUEST, .size = 100, .sequence = 1});
+    shutdown(peer, SHUT_WR);
+    assert_false(turn_receive(flow));
+    assert_int_equal(flow->rx.requests, 2);
+    assert_false(flow->rx_eof);
+    flow->hung_up = true;
+    assert_false(turn_receive(flow));
+    assert_true(flow->rx_eof);
+    give_up(flow);
+    close(peer);
+    flow = flow_and_peer(DESTINATION, &peer);
+    say_block(peer, &(struct block){.type = BLOCK_REQUEST, .size = 100});
+    shutdown(peer, SHUT_WR);
+    flow->hung_up = true;
+    assert_false(turn_receive(flow));
+    assert_int_equal(flow->rx.requests, 1);
+    assert_true(flow->rx_eof);
+    give_up(flow);
+    close(peer);
+}
+
 /* Inter-arrival times are those of last bytes. */
 static void test_inter_arrival_times(void **state)
 {
@@ -1482,6 +1513,7 @@ int main(void)
         DRIVEN(test_requests_are_counted),
         DRIVEN(test_counted_after_the_time_is_over),
         DRIVEN(test_an_empty_socket),
+        DRIVEN(test_a_read_that_empties_the_socket),
         DRIVEN(test_inter_arrival_times),
         DRIVEN(test_end_of_the_stream),
         DRIVEN(test_end_within_a_block),
