@@ -101,6 +101,22 @@ bool number_parse_int(const char *text, int64_t *value, struct fail *fail)
     return true;
 }
 
+bool number_parse_range(const char *text, int64_t least, int64_t most, int64_t *first,
+                        int64_t *last, struct fail *fail)
+{
+    char low[32];
+    const char *high = strchr(text, '-');
+    size_t length = high ? (size_t)(high - text) : strlen(text);
+    snprintf(low, sizeof low, "%.*s", (int)length, text);
+    if (!number_parse_int(low, first, fail) || !number_parse_int(high ? high + 1 : low, last, fail))
+        return false;
+    if (*first > *last)
+        return fail_set(fail, 0, "'%s' ends before it begins", text);
+    return (*first >= least && *last <= most) ||
+           fail_set(fail, 0, "'%s' is not within %lld to %lld", text, (long long)least,
+                    (long long)most);
+}
+
 /* A word behind a number, and what it multiplies by. */
 struct unit {
     const char *name;

@@ -11,7 +11,10 @@
 
 /* A whole number, "-3". */
 bool number_parse_int(const char *text, int64_t *value, struct fail *fail);
-/* The same, or hexadecimal digits behind 0x. */
+/* A range of whole numbers, "3-5", or one alone, from `least` (0 or more) to `most`. */
+bool number_parse_range(const char *text, int64_t least, int64_t most, int64_t *first,
+                        int64_t *last, struct fail *fail);
+/* A whole number, or hexadecimal digits behind 0x. */
 bool number_parse_code(const char *text, int64_t *value, struct fail *fail);
 /* Bytes: "8192", "64k", "1.5M"; k, M, G and T are powers of 1024; a whole number of them. */
 bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail);

@@ -37,14 +37,8 @@ static bool take_range(void *context, char *item, struct fail *fail)
 {
     struct plot_request *request = context;
     int64_t first, last;
-    char *dash = strchr(item, '-');
-    if (dash)
-        *dash++ = '\0';
-    if (!number_parse_int(item, &first, fail) || !number_parse_int(dash ? dash : item, &last, fail))
+    if (!number_parse_range(item, 0, FLOWS_MAX - 1, &first, &last, fail))
         return false;
-    if (first < 0 || last < first || last >= FLOWS_MAX)
-        return fail_set(fail, 0, "%s%s%s is no range of flows", item, dash ? "-" : "",
-                        dash ? dash : "");
     if (last >= (int64_t)request->flow_count) {
         request->flows = mem_grow(request->flows, (size_t)last + 1, sizeof(bool));
         memset(request->flows + request->flow_count, 0, (size_t)last + 1 - request->flow_count);

@@ -57,9 +57,9 @@ static void lists_of_flows_that_are_refused(void **state)
         {"1,x", "'x' is not a whole number"},
         {"1-", "'' is not a whole number"},
         {"-1", "'' is not a whole number"},
-        {"3-2", "3-2 is no range of flows"},
-        {"1000000", "1000000 is no range of flows"},
-        {"0-1000000", "0-1000000 is no range of flows"},
+        {"3-2", "'3-2' ends before it begins"},
+        {"1000000", "'1000000' is not within 0 to 999999"},
+        {"0-1000000", "'0-1000000' is not within 0 to 999999"},
         {"1-2-3", "'2-3' is not a whole number"},
         {"1 ", "'1 ' is not a whole number"},
     };

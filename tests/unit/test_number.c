@@ -74,6 +74,46 @@ static void whole_numbers(void **state)
     assert_taken(number_parse_int, cases, COUNT(cases));
 }
 
+static void ranges(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t first, last;
+        const char *sentence;
+    } cases[] = {
+        {"1", 1, 1, NULL},
+        {"1-99", 1, 99, NULL},
+        {"7-7", 7, 7, NULL},
+        {"007-8", 7, 8, NULL},
+        {"8-7", 0, 0, "'8-7' ends before it begins"},
+        {"0", 0, 0, "'0' is not within 1 to 99"},
+        {"0-5", 0, 0, "'0-5' is not within 1 to 99"},
+        {"99-100", 0, 0, "'99-100' is not within 1 to 99"},
+        {"", 0, 0, "'' is not a whole number"},
+        {"-", 0, 0, "'' is not a whole number"},
+        {"-5", 0, 0, "'' is not a whole number"},
+        {"5-", 0, 0, "'' is not a whole number"},
+        {"5--6", 0, 0, "'5--6' ends before it begins"},
+        {"1-2-3", 0, 0, "'2-3' is not a whole number"},
+        {"1 -2", 0, 0, "'1 ' is not a whole number"},
+        {"1-99999999999999999999", 0, 0, "'99999999999999999999' is too large"},
+        {"99999999999999999999999999999999999999-1", 0, 0,
+         "'9999999999999999999999999999999' is too large"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int64_t first, last;
+        struct fail fail = {0};
+        bool good = number_parse_range(cases[i].text, 1, 99, &first, &last, &fail);
+        assert_int_equal(good, !cases[i].sentence);
+        assert_string_equal(fail.text, cases[i].sentence ? cases[i].sentence : "");
+        if (good) {
+            assert_int_equal(first, cases[i].first);
+            assert_int_equal(last, cases[i].last);
+        }
+    }
+}
+
 static void whole_numbers_that_are_none(void **state)
 {
     static const struct bad cases[] = {
@@ -567,6 +607,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(ranges),
         cmocka_unit_test(whole_numbers_that_are_none),
         cmocka_unit_test(codes_may_be_hexadecimal),
         cmocka_unit_test(whole_numbers_forget_errno),
