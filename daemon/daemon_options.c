@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "conf.h"
+#include "cpus.h"
 #include "number.h"
 #include "option.h"
 #include "protocol.h"
@@ -106,7 +107,9 @@ static const struct option_spec specs[] = {
      "serve controllers only that show a certificate of this CA, besides a token if there is a "
      "token file",
      OPT_TLS_CLIENT_CA},
-    {'c', "cpu", OPTION_REQUIRED, "#", FLOWS, "bind the daemon to this CPU, counted from 0",
+    {'c', "cpu", OPTION_REQUIRED, "LIST", FLOWS,
+     "bind the daemon to these CPUs, counted from 0, as in 0-3,8, or to those of a NUMA node, as in "
+     "node:1",
      OPT_CPU},
     {0, "workers", OPTION_REQUIRED, "#", FLOWS,
      "threads that carry flows (default: one for each CPU that may be used)", OPT_WORKERS},
@@ -186,17 +189,10 @@ static bool seconds_in(const char *value, int64_t *seconds, struct fail *fail)
 
 static bool parse_ports(const char *value, struct daemon_options *options, struct fail *fail)
 {
-    char low[8];
-    size_t length = strcspn(value, "-");
-    if (length >= sizeof low || value[length] != '-')
+    if (!strchr(value, '-'))
         return fail_set(fail, 0, "'%s' is no range of ports such as 6000-6100", value);
-    memcpy(low, value, length);
-    low[length] = '\0';
-    if (!int_in(low, 1, 65535, &options->data_port_low, fail) ||
-        !int_in(value + length + 1, 1, 65535, &options->data_port_high, fail))
-        return false;
-    return options->data_port_low <= options->data_port_high ||
-           fail_set(fail, 0, "'%s' ends before it begins", value);
+    return number_parse_range(value, 1, 65535, &options->data_port_low, &options->data_port_high,
+                              fail);
 }
 
 static bool add_bind(const char *value, struct daemon_options *options, struct fail *fail)
@@ -302,7 +298,8 @@ static bool set_option(struct daemon_options *options, int id, const char *value
     case OPT_PORT:
         return int_in(value, 0, 65535, &options->port, fail);
     case OPT_CPU:
-        return int_in(value, 0, 1023, &options->cpu, fail);
+        CPU_ZERO(&options->cpus);
+        return cpus_parse(value, &options->cpus, fail);
     case OPT_DEBUG:
         options->verbosity++;
         break;
@@ -414,7 +411,6 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
 
 static const struct daemon_options defaults = {
     .port = PROTOCOL_PORT,
-    .cpu = -1,
     .max_flows = 20000,
     .max_sessions = 256,
     .report_memory = 256 << 20,

@@ -3,6 +3,7 @@
 #ifndef FLOWRIG_DAEMON_OPTIONS_H
 #define FLOWRIG_DAEMON_OPTIONS_H
 
+#include <sched.h>
 #include <stdint.h>
 
 #include "fail.h"
@@ -15,8 +16,8 @@ struct daemon_options {
     const char *binds[BINDS_MAX]; /* as they were given */
     int bind_count;
     int64_t port;
-    int64_t cpu;   /* -1: any */
-    int verbosity; /* how often -d was given; 0: go to the background */
+    cpu_set_t cpus; /* empty: any */
+    int verbosity;  /* how often -d was given; 0: go to the background */
     const char *dump_dir, *pid_file, *state_dir;
     int64_t workers; /* 0: one per CPU */
     int64_t data_port_low, data_port_high;

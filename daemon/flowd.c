@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "cpus.h"
 #include "daemon_options.h"
 #include "gate.h"
 #include "http.h"
@@ -249,16 +250,9 @@ static void raise_file_limit(void)
 }
 
 /* Before any thread is started: all of them inherit it. */
-static bool bind_to_cpu(int64_t cpu, struct fail *fail)
+static bool bind_to_cpus(const cpu_set_t *cpus, struct fail *fail)
 {
-    cpu_set_t set;
-    if (cpu < 0)
-        return true;
-    CPU_ZERO(&set);
-    CPU_SET((int)cpu, &set);
-    return sched_setaffinity(0, sizeof set, &set) == 0 ||
-           fail_set(fail, 0, "option -c: CPU %" PRId64 " can't be used: %s", cpu,
-                    fail_errno(errno));
+    return !CPU_COUNT(cpus) || cpus_bind(cpus, fail) || fail_prefix(fail, "option -c");
 }
 
 static bool start_workers(struct parts *parts, const struct daemon_options *options,
@@ -355,7 +349,7 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
     raise_file_limit();
     make_id(parts->boot_id);
     make_id(parts->daemon_id);
-    if (!bind_to_cpu(options->cpu, fail) || !set_up_privileged(parts, options, fail) ||
+    if (!bind_to_cpus(&options->cpus, fail) || !set_up_privileged(parts, options, fail) ||
         !drop_privileges(options, fail) || !check_directory("-w", options->dump_dir, fail) ||
         !dump_dir_open(&parts->dump_dir, options->dump_dir, options->dump_space,
                        options->dump_file_size, fail) ||

@@ -407,11 +407,11 @@ bad("plot", "plot: one flow log is to be named, not 0")
 bad("plot a b", "plot: one flow log is to be named, not 2")
 bad("plot missing.log", "plot: missing.log: No such file or directory")
 bad("plot --flows x a", "plot: option --flows: 'x' is not a whole number")
-bad("plot --flows 3-1 a", "plot: option --flows: 3-1 is no range of flows")
+bad("plot --flows 3-1 a", "plot: option --flows: '3-1' ends before it begins")
 bad("plot --flows 1- a", "plot: option --flows: '' is not a whole number")
 bad(["plot", "--flows", "", "a"], "plot: option --flows: no flow is given")
 bad("plot --flows , a", "plot: option --flows: no flow is given")
-bad("plot --flows 1000000 a", "plot: option --flows: 1000000 is no range of flows")
+bad("plot --flows 1000000 a", "plot: option --flows: '1000000' is not within 0 to 999999")
 bad("plot -o", "plot: option -o needs an argument")
 bad("plot --metrics", "plot: option --metrics needs an argument")
 bad("plot -n 1 a", "plot: unknown option -n; --help lists the options")
@@ -491,9 +491,14 @@ bad_daemon("-b 192.0.2.1 --no-auth",
 bad_daemon(f"-b {NO_NAME}", f"option -b: the host name '{NO_NAME}' is not known: Name or service "
                             "not known")
 bad_daemon("-c x", "option -c: 'x' is not a whole number")
-bad_daemon("-c -1", "option -c: '-1' is not within 0 to 1023")
-bad_daemon("-c 1024", "option -c: '1024' is not within 0 to 1023")
-bad_daemon("-p 0 -c 1023", "option -c: CPU 1023 can't be used: Invalid argument")
+bad_daemon("-c -1", "option -c: '' is not a whole number")
+bad_daemon("-c 0,1024", "option -c: '1024' is not within 0 to 1023")
+bad_daemon("-c 0-1-2", "option -c: '1-2' is not a whole number")
+bad_daemon("-c 3-2", "option -c: '3-2' ends before it begins")
+bad_daemon(["-c", ","], "option -c: no CPU is given")
+bad_daemon("-c node:x", "option -c: 'x' is not a whole number")
+bad_daemon("-c 0,node:9999", "option -c: this machine has no NUMA node 9999")
+bad_daemon("-p 0 -c 1023", "option -c: CPU 1023 is not there, or not for this process")
 for option in ("-w", "--state-dir"):
     bad_daemon([option, "missing"], f"option {option}: missing: No such file or directory")
 bad_daemon("-p 0 --pid-file /missing/pid",
@@ -506,8 +511,8 @@ bad_daemon(["--data-ports", ""], "option --data-ports: '' is no range of ports s
 bad_daemon("--data-ports x-y", "option --data-ports: 'x' is not a whole number")
 bad_daemon("--data-ports 6000-", "option --data-ports: '' is not a whole number")
 bad_daemon("--data-ports 7000-6000", "option --data-ports: '7000-6000' ends before it begins")
-bad_daemon("--data-ports 0-10", "option --data-ports: '0' is not within 1 to 65535")
-bad_daemon("--data-ports 1-65536", "option --data-ports: '65536' is not within 1 to 65535")
+bad_daemon("--data-ports 0-10", "option --data-ports: '0-10' is not within 1 to 65535")
+bad_daemon("--data-ports 1-65536", "option --data-ports: '1-65536' is not within 1 to 65535")
 bad_daemon("--max-flows 0", "option --max-flows: '0' is not within 1 to 1000000")
 bad_daemon("--max-flows x", "option --max-flows: 'x' is not a whole number")
 bad_daemon("--max-sessions 0", "option --max-sessions: '0' is not within 1 to 10000")
@@ -618,7 +623,7 @@ def background_complaints():
             ("-w /missing", "option -w: /missing: No such file or directory"),
             ("-p 0 --pid-file /missing/pid",
              "option --pid-file: /missing/pid can't be written: No such file or directory"),
-            ("-p 0 -c 1023", "option -c: CPU 1023 can't be used: Invalid argument")):
+            ("-p 0 -c 1023", "option -c: CPU 1023 is not there, or not for this process")):
         complain(FLOWD, "flowd", words.split(), sentence)
 
 
