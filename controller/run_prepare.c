@@ -88,7 +88,26 @@ static bool check_files(struct run *run, size_t daemon)
 }
 
 /* Connections from one source host to one destination differ in the source's port only. */
-static bool check_ports(struct run *run)
+static void check_ports(struct run *run, size_t source, size_t connections)
+{
+    const struct limits_message *limits = &run->described[source].limits;
+    if ((int64_t)connections > limits->ports)
+        run_fail(run, EXIT_PARTIAL,
+                 "%zu flows go from %s to one host, which has %" PRId64
+                 " local ports for them: raise net.ipv4.ip_local_port_range there",
+                 connections, run_daemon_name(run, source), limits->ports);
+}
+
+static void warn_backlog(struct run *run, size_t destination, size_t connections)
+{
+    const struct limits_message *limits = &run->described[destination].limits;
+    if (limits->somaxconn < 256 && (int64_t)connections > limits->somaxconn)
+        log_warning("net.core.somaxconn of %s is %" PRId64
+                    ": connections of %zu flows may be slow to set up; 4096 is a good value",
+                    run_daemon_name(run, destination), limits->somaxconn, connections);
+}
+
+static bool check_connections(struct run *run)
 {
     size_t count = run->plan->daemon_count;
     size_t *connections = mem_new(count * count, sizeof *connections);
@@ -96,36 +115,26 @@ static bool check_ports(struct run *run)
         const struct plan_flow *flow = &run->plan->flows[i];
         connections[flow->at[SOURCE].daemon * count + flow->at[DESTINATION].daemon]++;
     }
-    for (size_t i = 0; i < count * count && !run->failed; i++) {
-        const struct limits_message *limits = &run->described[i / count].limits;
-        if ((int64_t)connections[i] > limits->ports)
-            run_fail(run, EXIT_PARTIAL,
-                     "%zu flows go from %s to one host, which has %" PRId64
-                     " local ports for them: raise net.ipv4.ip_local_port_range there",
-                     connections[i], run_daemon_name(run, i / count), limits->ports);
+    for (size_t destination = 0; destination < count; destination++) {
+        size_t sum = 0;
+        for (size_t source = 0; source < count; source++) {
+            size_t some = connections[source * count + destination];
+            check_ports(run, source, some);
+            sum += some;
+        }
+        if (!run->failed)
+            warn_backlog(run, destination, sum);
     }
     free(connections);
     return !run->failed;
 }
 
-static void warn_backlog(struct run *run, size_t daemon)
-{
-    const struct limits_message *limits = &run->described[daemon].limits;
-    int64_t endpoints = (int64_t)run->plan->daemons[daemon].endpoints;
-    if (limits->somaxconn < 256 && endpoints > limits->somaxconn)
-        log_warning("net.core.somaxconn of %s is %" PRId64 ": connections of %" PRId64
-                    " flows may be slow to set up; 4096 is a good value",
-                    run_daemon_name(run, daemon), limits->somaxconn, endpoints);
-}
-
 static bool check_limits(struct run *run)
 {
-    for (size_t i = 0; i < run->plan->daemon_count; i++) {
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
         if (!check_files(run, i))
             return false;
-        warn_backlog(run, i);
-    }
-    return check_ports(run);
+    return check_connections(run);
 }
 
 /* ---- sessions and endpoints ---- */
@@ -167,7 +176,8 @@ static void fill_endpoint(const struct run *run, size_t index, enum endpoint end
 static size_t put_tables(const struct plan *plan, struct prepare_table tables[PROTOCOL_TABLES_MAX])
 {
     for (size_t i = 0; i < plan->tables.count; i++)
-        tables[i].text = (struct schema_bytes){plan->tables.list[i].text, plan->tables.list[i].length};
+        tables[i].text =
+            (struct schema_bytes){plan->tables.list[i].text, plan->tables.list[i].length};
     return plan->tables.count;
 }
 

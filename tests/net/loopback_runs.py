@@ -844,6 +844,27 @@ def too_many_open_files():
 
 
 @case
+def few_ports_and_a_short_backlog():
+    """Local ports and somaxconn: looked at before the run, and counted in flows"""
+    need_root()
+    name = f"fr{os.getpid()}.ports"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    at_end(lambda: subprocess.run(["ip", "netns", "del", name], check=True))
+    inside = ["ip", "netns", "exec", name]
+    subprocess.run(inside + ["ip", "link", "set", "lo", "up"], check=True)
+    for path, value in ("ipv4/ip_local_port_range", "60000 60039"), ("core/somaxconn", "16"):
+        subprocess.run(inside + ["sh", "-c", f"echo {value} > /proc/sys/net/{path}"], check=True)
+    one, other = Daemon(netns=name), Daemon(netns=name)
+    refused(f"41 flows go from {one.control} to one host, which has 40 local ports for them: raise "
+            "net.ipv4.ip_local_port_range there", 2, "-H", hosts(one, other), "-n", 41, netns=name)
+    result = expect(flowctl("-H", hosts(one, other), "-n", 17, "-T", "s=0.1", "-q", netns=name))
+    assert result.err == (f"flowctl: net.core.somaxconn of {other.control} is 16: connections of 17 flows "
+                          "may be slow to set up; 4096 is a good value\n"), result.err
+    result = expect(flowctl("-H", hosts(one, other), "-n", 16, "-T", "s=0.1", "-q", netns=name))
+    assert not result.err, result.err
+
+
+@case
 def not_a_flowd():
     """Something else answers where flowd should be"""
 
