@@ -16,11 +16,10 @@ enum {
 /* Keeps the worker's pipe filled with zeros; what one flow leaves there serves the next. */
 static bool fill_pipe(struct worker *worker)
 {
-    loff_t offset = 0;
     if (worker->pipe_fill)
         return true;
-    ssize_t moved = splice(worker->zeros_fd, &offset, worker->pipe[1], NULL, WORKER_ZEROS_SIZE,
-                           SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    ssize_t moved =
+        tee(worker->reservoir[0], worker->pipe[1], WORKER_ZEROS_SIZE, SPLICE_F_NONBLOCK);
     if (moved > 0)
         worker->pipe_fill += (size_t)moved;
     return moved > 0;

@@ -57,8 +57,8 @@ struct worker {
     uint8_t *scratch;       /* WORKER_SCRATCH_SIZE, of which what is thrown away takes no memory */
     const uint8_t *zeros;   /* WORKER_ZEROS_SIZE, shared by all workers */
     const uint8_t *numbers; /* as many bytes and 256 more, each one above the one before */
-    int zeros_fd;           /* the same as a file */
-    int pipe[2];            /* a reservoir of zeros on their way into sockets */
+    int reservoir[2];       /* a pipe full of the same, to be copied by tee() */
+    int pipe[2];            /* zeros on their way into sockets */
     size_t pipe_fill;
     struct list connecting_queue;  /* source flows that wait for their turn to connect */
     int connecting;                /* that are at it */

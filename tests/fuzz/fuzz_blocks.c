@@ -50,7 +50,7 @@ static struct worker worker;
 static void set_up(void)
 {
     pthread_once(&zeros.once, make_zeros);
-    worker = (struct worker){.zeros = zeros.memory, .zeros_fd = zeros.fd, .epoll = -1};
+    worker = (struct worker){.zeros = zeros.memory, .epoll = -1};
     worker.scratch = malloc(WORKER_SCRATCH_SIZE);
     worker.ring = ring_new(1 << 24);
     list_init(&worker.runnable);

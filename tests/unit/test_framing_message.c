@@ -126,8 +126,7 @@ static int set_up(void **state)
     sending.takes = ALL;
     receiving.most = 0;
     pthread_once(&zeros.once, make_zeros);
-    worker = (struct worker){
-        .zeros = zeros.memory, .numbers = zeros.numbers, .zeros_fd = zeros.fd, .epoll = -1};
+    worker = (struct worker){.zeros = zeros.memory, .numbers = zeros.numbers, .epoll = -1};
     worker.scratch = malloc(WORKER_SCRATCH_SIZE);
     worker.ring = ring_new(1 << 24);
     list_init(&worker.runnable);
