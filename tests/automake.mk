@@ -271,6 +271,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_traffic.py \
 	tests/net/loopback_trust.py \
 	tests/net/nothing_lost.py \
+	tests/net/page_examples.py \
 	tests/net/soak.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

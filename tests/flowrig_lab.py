@@ -384,9 +384,9 @@ def ping(lab, host, address, count=10, interval=0.1):
 class Observed:
     """A run of flowctl on h1 with a flow log, and what tcpdump saw of it on other hosts."""
 
-    def __init__(self, lab, *options, hosts="s=h2,d=h3", at=(2, 3), snaplen=120, status=0,
-                 meanwhile=None):
-        captures = {host: Capture(lab, host, "tcp and not port 5999", snaplen=snaplen)
+    def __init__(self, lab, *options, hosts="s=h2,d=h3", at=(2, 3), interface="eth0", snaplen=120,
+                 status=0, meanwhile=None):
+        captures = {host: Capture(lab, host, "tcp and not port 5999", interface, snaplen)
                     for host in at}
         folder = temp_dir()
         host_options = ["-H", hosts] if hosts else []
@@ -446,7 +446,8 @@ class Observed:
 
 def stop_all(captures):
     """Ends captures (a dict) together; gives their files by the same keys."""
-    time.sleep(0.3)
+    if captures:
+        time.sleep(0.3)
     return {key: capture.stop(settle=0) for key, capture in captures.items()}
 
 

@@ -4,6 +4,7 @@
 A test file defines functions marked with @case and ends with main(). Each case passes, raises
 AssertionError (or anything else) to fail, or raises Skip with the reason."""
 import atexit
+import functools
 import json
 import math
 import os
@@ -78,7 +79,9 @@ def main():
             trouble.append(traceback.format_exc())
         finally:
             # What ends badly at the end of a case (a daemon with a sanitizer's complaint) fails it.
-            trouble += _clean_up()
+            trouble += _clean_up(_to_end)
+            if number == len(cases):
+                trouble += _clean_up(_to_end_at_last)
             if trouble:
                 failed += 1
                 verdict, skipped = "not ok", ""
@@ -91,14 +94,16 @@ def main():
 
 # ---- things that have to be ended
 
-_to_end = []
+_to_end = []  # with the case
+_to_end_at_last = []  # with the last case
+_ending = [_to_end]  # which of both at_end() adds to
 
 
-def _clean_up():
+def _clean_up(things):
     """Ends what is to be ended, the latest first, and gives what went wrong."""
     trouble = []
-    while _to_end:
-        thing = _to_end.pop()
+    while things:
+        thing = things.pop()
         try:
             thing()
         except Exception:
@@ -106,12 +111,27 @@ def _clean_up():
     return trouble
 
 
-atexit.register(_clean_up)
+atexit.register(_clean_up, _to_end_at_last)
+atexit.register(_clean_up, _to_end)
 
 
 def at_end(function):
-    """Calls the function when the case is over."""
-    _to_end.append(function)
+    """Calls the function when the case is over, or the last one for what shared() makes."""
+    _ending[-1].append(function)
+
+
+def shared(make):
+    """For what all cases of a file can use: made when it is first asked for, ended after the last
+    case."""
+    @functools.cache
+    def get():
+        _ending.append(_to_end_at_last)
+        try:
+            return make()
+        finally:
+            _ending.pop()
+
+    return get
 
 
 # What flowctl notes of its runs is none of the user's.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stochastic and paced traffic over loopback: flowgrind's scenarios, senders and receivers that stand
-still, and what a rate costs."""
+"""Stochastic and paced traffic over loopback: tables, seeds, rates that vary, senders and receivers
+that stand still, and what a rate costs."""
 import os
 import re
 import signal
@@ -43,44 +43,7 @@ def still(process, after, length):
     return thread
 
 
-# ---- flowgrind's page
-
-
-@case
-def streaming():
-    """-G s=q:C:800 -G s=g:N:0.008:0.001 is a stream of about 800 kbit/s, as the page says"""
-    _, log = run_logged("-H", hosts(*pair()), "-T", "s=5", "-i", 1, "-G", "s=q:C:800",
-                        "-G", "s=g:N:0.008:0.001")
-    near(rate(log.finals["D", 0]), 800e3, share=0.03, what="rate")
-    iat = log.finals["D", 0]
-    near(iat["iat_sum"] / iat["iat_count"], 8e6, share=0.03, what="mean IAT")
-
-
-@case
-def requests_and_responses():
-    """-G s=q:C:400 -G s=p:N:2000:50 -G s=g:U:0.005:0.01 -U 32000: sizes and gaps have those means"""
-    _, log = run_logged("-H", hosts(*pair()), "-T", "s=5", "-i", 1, "-G", "s=q:C:400",
-                        "-G", "s=p:N:2000:50", "-G", "s=g:U:0.005:0.01", "-U", 32000)
-    source = log.finals["S", 0]
-    count = source["rx_responses"] + source["rx_responses_tail"]
-    assert count == source["rtt_count"] == source["tx_requests"] + source["tx_requests_tail"]
-    size = (source["rx_bytes"] + source["rx_tail"]) / count
-    near(size, 2000, amount=4 * 50 / count ** 0.5, what="mean size of responses")
-    assert source["tx_bytes"] + source["tx_tail"] == 400 * count
-    near(source["tx_time"] / NS / count, 0.0075, amount=4 * 0.00145 / count ** 0.5 + 0.00001,
-         what="mean gap")
-
-
-@case
-def web_pages():
-    """-G s=q:C:350 -G s=p:L:9055:115.17 -U 100000: responses have that mean, and that spread"""
-    _, log = run_logged("-H", hosts(*pair()), "-T", "s=2", "-i", 1, "-G", "s=q:C:350",
-                        "-G", "s=p:L:9055:115.17", "-U", 100000)
-    source = log.finals["S", 0]
-    count = source["rx_responses"] + source["rx_responses_tail"]
-    assert count > 100
-    size = (source["rx_bytes"] + source["rx_tail"]) / count
-    near(size, 9055, amount=4 * 115.17 / count ** 0.5, what="mean size of responses")
+# ---- tables and seeds
 
 
 @case
