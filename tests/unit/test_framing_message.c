@@ -82,11 +82,11 @@ static ssize_t test_recv(int fd, void *to, size_t size, int flags)
 }
 
 #define clock_now test_clock
-#include "worker.c"
+#include "daemon/worker.c"
 #undef clock_now
 #define sendmsg test_sendmsg
 #define recv    test_recv
-#include "framing_message.c"
+#include "daemon/framing_message.c"
 #undef sendmsg
 #undef recv
 

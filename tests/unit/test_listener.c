@@ -30,8 +30,8 @@ static int test_accept(int fd, struct sockaddr *address, socklen_t *length, int 
 
 #define clock_now test_clock
 #define accept4   test_accept
-#include "worker.c"
-#include "listener.c"
+#include "daemon/worker.c"
+#include "daemon/listener.c"
 #undef clock_now
 #undef accept4
 
@@ -46,7 +46,7 @@ static int test_accept(int fd, struct sockaddr *address, socklen_t *length, int 
 
 #include <cmocka.h>
 
-#include "flow.h"
+#include "daemon/flow.h"
 
 enum { WORKERS = 2, ADOPTED_MAX = 1000 };
 
