@@ -107,6 +107,35 @@ check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
 
+# ---- fuzzing: each for some seconds as a test; with libFuzzer for as long as wanted (bootstrap fuzz)
+FUZZ_TARGETS = \
+	tests/fuzz/fuzz_blocks \
+	tests/fuzz/fuzz_call \
+	tests/fuzz/fuzz_file \
+	tests/fuzz/fuzz_log \
+	tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_preamble \
+	tests/fuzz/fuzz_reply \
+	tests/fuzz/fuzz_reports \
+	tests/fuzz/fuzz_run_file \
+	tests/fuzz/fuzz_text
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += $(FUZZ_TARGETS)
+FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_blocks_SOURCES = tests/fuzz/fuzz_blocks.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_run_file_SOURCES = tests/fuzz/fuzz_run_file.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c $(FUZZ_DRIVER)
+EXTRA_DIST += tests/fuzz/seeds
+fuzz-programs: $(FUZZ_TARGETS)
+.PHONY: fuzz-programs
+
 # ---- programs as wholes
 SCRIPT_TESTS = \
 	tests/lab/selftest.sh \
@@ -143,32 +172,3 @@ SCRIPT_TESTS = \
 	tests/net/soak.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
-
-# ---- fuzzing: each for some seconds as a test; with libFuzzer for as long as wanted (bootstrap fuzz)
-FUZZ_TARGETS = \
-	tests/fuzz/fuzz_blocks \
-	tests/fuzz/fuzz_call \
-	tests/fuzz/fuzz_file \
-	tests/fuzz/fuzz_log \
-	tests/fuzz/fuzz_options \
-	tests/fuzz/fuzz_preamble \
-	tests/fuzz/fuzz_reply \
-	tests/fuzz/fuzz_reports \
-	tests/fuzz/fuzz_run_file \
-	tests/fuzz/fuzz_text
-check_PROGRAMS += $(FUZZ_TARGETS)
-TESTS += $(FUZZ_TARGETS)
-FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
-tests_fuzz_fuzz_blocks_SOURCES = tests/fuzz/fuzz_blocks.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_run_file_SOURCES = tests/fuzz/fuzz_run_file.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c $(FUZZ_DRIVER)
-EXTRA_DIST += tests/fuzz/seeds
-fuzz-programs: $(FUZZ_TARGETS)
-.PHONY: fuzz-programs
