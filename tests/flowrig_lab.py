@@ -397,6 +397,12 @@ class Observed:
         ends = self.ends(flow)
         return self.streams[at][ends if sender == "S" else ends[::-1]]
 
+    def first_data(self, flow, sender="S", at=3):
+        """When the first byte after the preamble passed, by the wall clock in ns."""
+        stream = self.stream(flow, sender, at)
+        return next(time for time, reached in zip(stream.times, stream.reached)
+                    if reached > PREAMBLE)
+
     def blocks(self, flow, sender, at=2):
         return blocks(self.stream(flow, sender, at).content())
 

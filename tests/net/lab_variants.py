@@ -29,9 +29,7 @@ def lab_with(*hosts, links=LINKS, **keywords):
 
 def first_data(run, flow, sender="S", at=3):
     """When the first byte after the preamble passed, in s after the start."""
-    stream = run.stream(flow, sender, at)
-    index = next(i for i, reached in enumerate(stream.reached) if reached > PREAMBLE)
-    return (stream.times[index] - run.start) / NS
+    return (run.first_data(flow, sender, at) - run.start) / NS
 
 
 # ---- addresses
