@@ -34,9 +34,12 @@ tests_lab_labwire_SOURCES = \
 	tests/lab/tap.c tests/lab/tap.h \
 	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
-EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/flowrig_api.py tests/flowrig_lab.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
+EXTRA_DIST += \
+	tests/flowrig_api.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
+	tests/lab/README.md tests/lab/lab.sh \
+	tests/unit/framing_message.h tests/unit/sock_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
-# ---- units: one program a module, from a file of its name, which includes the .c that it tests
+# ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) \
 	$(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
@@ -59,11 +62,15 @@ UNIT_TESTS = \
 	tests/unit/test_fifo \
 	tests/unit/test_fingerprint \
 	tests/unit/test_fleet \
-	tests/unit/test_framing_message \
+	tests/unit/test_framing_message_pace \
+	tests/unit/test_framing_message_peers \
+	tests/unit/test_framing_message_receiving \
+	tests/unit/test_framing_message_sending \
 	tests/unit/test_histogram \
 	tests/unit/test_known_hosts \
 	tests/unit/test_list \
-	tests/unit/test_listener \
+	tests/unit/test_listener_shared \
+	tests/unit/test_listener_visitors \
 	tests/unit/test_log \
 	tests/unit/test_log_replay \
 	tests/unit/test_logreader \
@@ -86,7 +93,9 @@ UNIT_TESTS = \
 	tests/unit/test_results_histograms \
 	tests/unit/test_ring \
 	tests/unit/test_settings \
-	tests/unit/test_sock \
+	tests/unit/test_sock_addresses \
+	tests/unit/test_sock_options \
+	tests/unit/test_sock_system \
 	tests/unit/test_sockopt \
 	tests/unit/test_spill \
 	tests/unit/test_splitter \
@@ -99,7 +108,9 @@ UNIT_TESTS = \
 	tests/unit/test_token \
 	tests/unit/test_traffic \
 	tests/unit/test_waitlist \
-	tests/unit/test_wire \
+	tests/unit/test_wire_refusals \
+	tests/unit/test_wire_round_trips \
+	tests/unit/test_wire_types \
 	tests/unit/test_writer \
 	tests/unit/test_xmlguard
 if HAVE_CMOCKA
