@@ -206,10 +206,11 @@ def start_at_a_time():
         wanted = time.time() + 4
         text = datetime.datetime.fromtimestamp(wanted, datetime.timezone.utc).isoformat()
         result, log = run_logged("-H", hosts(*pair(400)), "-T", "b=0.5", f"--start-at={text}", *BLOCKS)
-        return wanted, result, log
+        return wanted, result, log, time.time()
 
     def check(run):
-        wanted, result, log = run
+        wanted, result, log, over = run
+        assert over >= wanted + 0.5, "it was over too early, by the clock of this test"
         begin = int(log.comment("start_ns")[0].split()[2]) / 1e9
         assert abs(begin - wanted) < 0.001, begin - wanted
         assert re.search(r"^flowctl: ready, waiting for the start at ", result.err, re.M), result.err
