@@ -432,7 +432,8 @@ class Observed:
             for row, following in zip(rows, rows[1:]):
                 assert row["end"] == following["begin"], (row["end"], following["begin"])
             assert rows[0]["begin"] == self.log.begins[end, flow]["begin"] >= end_begin
-            assert end_s <= rows[-1]["end"] < end_s + 0.5, rows[-1]["end"]
+            # A stalled machine may be late; one that drained for nothing would take 5 s.
+            assert end_s <= rows[-1]["end"] < end_s + 2, rows[-1]["end"]
             assert self.log.finals[end, flow]["rows_skipped"] == 0
 
 
