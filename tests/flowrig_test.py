@@ -8,8 +8,6 @@ import contextlib
 import ctypes
 import fcntl
 import functools
-import json
-import math
 import os
 import pty
 import re
