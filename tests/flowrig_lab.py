@@ -3,7 +3,6 @@
 API driven by Python's own XML-RPC client. Nothing here uses flowrig's code."""
 import bisect
 import contextlib
-import ctypes
 import glob
 import http.client
 import ipaddress
@@ -15,8 +14,8 @@ import threading
 import time
 import xmlrpc.client
 
-from flowrig_test import (Capture, FlowLog, Result, expect, note, start_flowctl, temp_dir,
-                          wait_for)
+from flowrig_test import (Capture, FlowLog, Result, alone, enter_netns, expect, note,
+                          start_flowctl, temp_dir, wait_for)
 
 NS = 1_000_000_000
 PREAMBLE = 24  # bytes that each end sends before the first block
@@ -24,29 +23,15 @@ HEADER = 40  # bytes of a block's header
 
 # ---- in a namespace, without a process of its own
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_CLONE_NEWNET = 0x40000000
-
-
-def _enter(path):
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if _libc.setns(fd, _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), f"setns {path}")
-    finally:
-        os.close(fd)
-
-
 @contextlib.contextmanager
 def inside(netns):
     """What this thread opens or starts meanwhile belongs to the namespace."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _enter(f"/run/netns/{netns}")
+        enter_netns(f"/run/netns/{netns}")
         yield
     finally:
-        if _libc.setns(home, _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns back")
+        enter_netns(f"/proc/self/fd/{home}")
         os.close(home)
 
 
@@ -57,10 +42,11 @@ ATTEMPTS = 3
 
 def attempts(measure, check):
     """For what depends on time on a busy machine: a check that fails measures anew, up to three
-    times in all. `measure` gets the attempt's number from 0."""
+    times in all, and then while no other test runs. `measure` gets the attempt's number from 0."""
     for attempt in range(ATTEMPTS):
         try:
-            return check(measure(attempt))
+            with alone() if attempt else contextlib.nullcontext():
+                return check(measure(attempt))
         except AssertionError as error:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -384,9 +370,9 @@ def ping(lab, host, address, count=10, interval=0.1):
 class Observed:
     """A run of flowctl on h1 with a flow log, and what tcpdump saw of it on other hosts."""
 
-    def __init__(self, lab, *options, hosts="s=h2,d=h3", at=(2, 3), snaplen=120, status=0,
-                 meanwhile=None):
-        captures = {host: Capture(lab, host, "tcp and not port 5999", snaplen=snaplen)
+    def __init__(self, lab, *options, hosts="s=h2,d=h3", at=(2, 3), interface="eth0", snaplen=120,
+                 status=0, meanwhile=None):
+        captures = {host: Capture(lab, host, "tcp and not port 5999", interface, snaplen)
                     for host in at}
         folder = temp_dir()
         host_options = ["-H", hosts] if hosts else []
@@ -410,6 +396,12 @@ class Observed:
         """What an endpoint sent, as it was seen at a host."""
         ends = self.ends(flow)
         return self.streams[at][ends if sender == "S" else ends[::-1]]
+
+    def first_data(self, flow, sender="S", at=3):
+        """When the first byte after the preamble passed, by the wall clock in ns."""
+        stream = self.stream(flow, sender, at)
+        return next(time for time, reached in zip(stream.times, stream.reached)
+                    if reached > PREAMBLE)
 
     def blocks(self, flow, sender, at=2):
         return blocks(self.stream(flow, sender, at).content())
@@ -440,13 +432,15 @@ class Observed:
             for row, following in zip(rows, rows[1:]):
                 assert row["end"] == following["begin"], (row["end"], following["begin"])
             assert rows[0]["begin"] == self.log.begins[end, flow]["begin"] >= end_begin
-            assert end_s <= rows[-1]["end"] < end_s + 0.5, rows[-1]["end"]
+            # A stalled machine may be late; one that drained for nothing would take 5 s.
+            assert end_s <= rows[-1]["end"] < end_s + 2, rows[-1]["end"]
             assert self.log.finals[end, flow]["rows_skipped"] == 0
 
 
 def stop_all(captures):
     """Ends captures (a dict) together; gives their files by the same keys."""
-    time.sleep(0.3)
+    if captures:
+        time.sleep(0.3)
     return {key: capture.stop(settle=0) for key, capture in captures.items()}
 
 

@@ -4,11 +4,14 @@
 A test file defines functions marked with @case and ends with main(). Each case passes, raises
 AssertionError (or anything else) to fail, or raises Skip with the reason."""
 import atexit
-import json
-import math
+import contextlib
+import ctypes
+import fcntl
+import functools
 import os
 import pty
 import re
+import secrets
 import select
 import shutil
 import signal
@@ -27,6 +30,30 @@ FLOWCTL = os.environ.get("FLOWCTL", os.path.join(BUILD, "controller", "flowctl")
 LABWIRE = os.environ.get("LABWIRE", os.path.join(BUILD, "tests", "lab", "labwire"))
 LONG = bool(os.environ.get("FLOWRIG_LONG"))
 SANITIZED = bool(os.environ.get("FLOWRIG_SANITIZED"))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+
+
+def enter_netns(path):
+    """Puts this thread, and what it starts, into the network namespace behind a path."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {path}")
+    finally:
+        os.close(fd)
+
+
+def _have_own_network():
+    """Where that is allowed, each test file has a loopback interface of its own: no port there is
+    anybody else's."""
+    if os.geteuid() == 0 and shutil.which("ip") and not _libc.unshare(CLONE_NEWNET):
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+_have_own_network()
 
 
 class Skip(Exception):
@@ -68,8 +95,9 @@ def main():
     for number, function in enumerate(cases, 1):
         name = (function.__doc__ or function.__name__).strip().split("\n")[0].rstrip(".")
         name = name.replace("#", "no.")
-        began = time.monotonic()
         verdict, skipped, trouble = "ok", "", []
+        _room.enter(fcntl.LOCK_SH)
+        began = time.monotonic()
         try:
             function()
         except Skip as reason:
@@ -78,7 +106,10 @@ def main():
             trouble.append(traceback.format_exc())
         finally:
             # What ends badly at the end of a case (a daemon with a sanitizer's complaint) fails it.
-            trouble += _clean_up()
+            trouble += _clean_up(_to_end)
+            if number == len(cases):
+                trouble += _clean_up(_to_end_at_last)
+            _room.leave()
             if trouble:
                 failed += 1
                 verdict, skipped = "not ok", ""
@@ -89,16 +120,53 @@ def main():
     sys.exit(1 if failed else 0)
 
 
+# ---- several test files at once
+
+
+class _Room:
+    """All cases that run now are in it. Who wants to be alone there waits at the gate until the
+    others have left, and nobody passes him."""
+
+    def __init__(self):
+        folder = os.path.join(BUILD, "tests") if os.path.isdir(BUILD) else tempfile.gettempdir()
+        self.gate, self.room = (open(os.path.join(folder, name), "a", encoding="ascii")
+                                for name in (".gate", ".room"))
+
+    def enter(self, kind):
+        self.leave()
+        fcntl.flock(self.gate, fcntl.LOCK_EX)
+        fcntl.flock(self.room, kind)
+        fcntl.flock(self.gate, fcntl.LOCK_UN)
+
+    def leave(self):
+        fcntl.flock(self.room, fcntl.LOCK_UN)
+
+
+_room = _Room()
+
+
+@contextlib.contextmanager
+def alone():
+    """No case of another file runs meanwhile."""
+    _room.enter(fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        _room.enter(fcntl.LOCK_SH)
+
+
 # ---- things that have to be ended
 
-_to_end = []
+_to_end = []  # with the case
+_to_end_at_last = []  # with the last case
+_ending = [_to_end]  # which of both at_end() adds to
 
 
-def _clean_up():
+def _clean_up(things):
     """Ends what is to be ended, the latest first, and gives what went wrong."""
     trouble = []
-    while _to_end:
-        thing = _to_end.pop()
+    while things:
+        thing = things.pop()
         try:
             thing()
         except Exception:
@@ -106,12 +174,27 @@ def _clean_up():
     return trouble
 
 
-atexit.register(_clean_up)
+atexit.register(_clean_up, _to_end_at_last)
+atexit.register(_clean_up, _to_end)
 
 
 def at_end(function):
-    """Calls the function when the case is over."""
-    _to_end.append(function)
+    """Calls the function when the case is over, or the last one for what shared() makes."""
+    _ending[-1].append(function)
+
+
+def shared(make):
+    """For what all cases of a file can use: made when it is first asked for, ended after the last
+    case."""
+    @functools.cache
+    def get():
+        _ending.append(_to_end_at_last)
+        try:
+            return make()
+        finally:
+            _ending.pop()
+
+    return get
 
 
 # What flowctl notes of its runs is none of the user's.
@@ -387,7 +470,7 @@ class Lab:
         need_root()
         self.script = os.path.join(HERE, "lab", "lab.sh")
         Lab.made += 1
-        self.prefix = f"fr{os.getpid() % 100000}.{Lab.made}"
+        self.prefix = f"fr{os.getpid()}.{secrets.token_hex(2)}.{Lab.made}"
         self.env = dict(LABDIR=os.path.join(temp_dir(), "lab"), LABPFX=self.prefix,
                         LABWIRE=LABWIRE, LABCTL="1" if control else "")
         if mtu:

@@ -7,7 +7,6 @@ with what the programs say of themselves.
 pasted there after a change."""
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap

@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 
-from flowrig_test import (FLOWCTL, FLOWD, Daemon, Skip, at_end, case, main, temp_dir)
+from flowrig_test import (FLOWCTL, FLOWD, Daemon, Skip, case, main, temp_dir)
 
 LONG_NAME = "a" * 300
 # Names that the resolver refuses without asking anybody: a label has 63 characters at most.

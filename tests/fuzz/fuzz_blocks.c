@@ -34,10 +34,10 @@ static ssize_t fuzz_sendmsg(int fd, const struct msghdr *message, int flags)
     return -1;
 }
 
-#include "worker.c"
+#include "daemon/worker.c"
 #define sendmsg fuzz_sendmsg
 #define recv    fuzz_recv
-#include "framing_message.c"
+#include "daemon/framing_message.c"
 #undef sendmsg
 #undef recv
 

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "log_replay.h"
-#include "logreader.h"
+#include "controller/log_replay.h"
+#include "controller/logreader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "clock.h"
-#include "daemon_options.h"
+#include "daemon/daemon_options.h"
 #include "mem.h"
-#include "options.h"
+#include "controller/options.h"
 
 enum { WORDS_MAX = 64, DIGITS_MAX = 3 };
 

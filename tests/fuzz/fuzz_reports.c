@@ -3,8 +3,8 @@
  * far as the results and the cells of screen and log. */
 #include "fuzz.h"
 
-#include "cell.h"
-#include "results.h"
+#include "controller/cell.h"
+#include "controller/results.h"
 
 static size_t take_layout(const uint8_t *data, size_t size, struct report_layout *layout)
 {

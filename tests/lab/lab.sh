@@ -98,8 +98,9 @@ add_host() {
     local i=$1 name=${prefix}h$1
 
     add_namespace "$name"
-    # `ip netns exec` shows a process the files of this directory in /etc
-    mkdir -p "/etc/netns/$name"
+    # `ip netns exec` shows a process the files of this directory in /etc. A lab that goes down at
+    # this moment may take /etc/netns away.
+    mkdir -p "/etc/netns/$name" 2>/dev/null || mkdir -p "/etc/netns/$name"
     cp "$state/names" "/etc/netns/$name/hosts"
     ip netns exec "$name" bash -ec "$settings"
     {

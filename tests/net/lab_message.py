@@ -229,6 +229,14 @@ def both_directions_ask_and_answer():
             final = run.log.finals[sender, 0]
             assert final["rtt_min"] / 1e6 >= RTT_MS
             assert len(run.log.of(sender)) == 6
+            # An end that knows both keeps the times between the peer's blocks and its own round
+            # trips apart; a receiver that stood still finds two blocks at once.
+            stream = run.stream(0, sender, 3 if sender == "S" else 2)
+            times = [t / 1e6 for t, b in ends_of_blocks(stream) if b.type == Block.REQUEST]
+            least = min(b - a for a, b in zip(times, times[1:]))
+            shown = [run.log.finals[receiver, 0]["iat_min"] / 1e6,
+                     min(row["minIAT"] for row in run.log.of(receiver))]
+            assert max(shown) <= least + 2, f"min IAT {shown} ms, by tcpdump {least} ms"
         run.check_bytes(0)
         for sender, receiver, size, gap in (("S", "D", 500, 4), ("D", "S", 2000, 40)):
             final = run.log.finals[sender, 0]

@@ -8,7 +8,7 @@ import subprocess
 import xmlrpc.client
 
 from flowrig_test import (Capture, Daemon, Lab, Skip, case, expect, flowctl, hosts, main,
-                          need_program, note, run_logged)
+                          need_program, note, run_logged, shared)
 
 LINKS = "delay=1ms rate=100m"
 SHORT = ("-T", "s=0.3,d=0.3", "-i", 0.1)
@@ -101,13 +101,16 @@ def lab_with_daemons(links=LINKS, **keywords):
     return lab
 
 
+plain_lab = shared(lab_with_daemons)  # for cases that leave it as it is
+
+
 # ---- marks, hops, segments
 
 
 @case
 def dscp_in_every_packet():
     """-D marks every packet of each end, SYN and SYN-ACK included, over IPv4 and IPv6"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     for version in (4, 6):
         run = Run(lab, "-D", "s=ef,d=0x0a", version=version)
         run.first("S"), run.first("D")
@@ -144,7 +147,7 @@ def dscp_of_a_listener_of_both_families():
 @case
 def hops_in_every_packet():
     """IP_TTL is the time to live, or the hop limit, of every packet from the SYN on"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     for version in (4, 6):
         run = Run(lab, "-O", "s=IP_TTL=7,d=IPV6_UNICAST_HOPS=99", version=version)
         run.check("S", "hops", 7)
@@ -156,7 +159,7 @@ def hops_in_every_packet():
 @case
 def segment_size_in_the_handshake():
     """TCP_MAXSEG is announced in SYN and SYN-ACK, and no segment is larger"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     for version in (4, 6):
         run = Run(lab, "-O", "s=TCP_MAXSEG=1000,d=TCP_MAXSEG=800", version=version)
         assert run.first("S")["options.mss_val"] == 1000
@@ -185,7 +188,7 @@ def fragmentation_is_forbidden():
 @case
 def route_is_recorded():
     """ROUTE_RECORD puts its option into the packets of IPv4; IPv6 has none, and says so"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     run = Run(lab, "-O", "b=ROUTE_RECORD")
     run.check("S", "hdr_len", 60)
     assert {p["hdr_len"] for p in run.of("D") if p["len"]} == {60}
@@ -203,7 +206,7 @@ def route_is_recorded():
 @case
 def buffers_before_the_handshake():
     """-W shapes the window scale of SYN and SYN-ACK, -B is doubled: both are real at both ends"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     plain = Run(lab)
     for end in "SD":
         assert plain.first(end)["options.wscale.shift"] > 2, "too small a default to compare with"
@@ -222,7 +225,7 @@ def buffers_before_the_handshake():
 @case
 def window_is_clamped():
     """TCP_WINDOW_CLAMP holds from the SYN on, though the kernel lifts it time and again"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     for options in ([], ["-W", "b=256k"]):
         run = Run(lab, "-O", "b=TCP_WINDOW_CLAMP=16k", *options, duration=("-T", "b=1"))
         for end in "SD":
@@ -240,7 +243,7 @@ def window_is_clamped():
 @case
 def every_option_is_read_back():
     """every option, asked for at both ends at once, is in force there"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     options = {"TCP_NODELAY": "1", "TCP_CORK": "1", "TCP_NOTSENT_LOWAT=16384": "16384B",
                "TCP_QUICKACK": "1", "TCP_USER_TIMEOUT=3000": "3000", "IP_MTU_DISCOVER": "1",
                "SO_DEBUG": "1", "SO_PRIORITY=5": "5", "SO_MARK=0x55": "85",
@@ -256,7 +259,7 @@ def every_option_is_read_back():
 @case
 def log_has_what_is_real():
     """the flow log's begin and final lines name each option with its real value"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     _, log = run_logged("-H", "s=h2,d=h3", *SHORT, "-O", "s=IP_TTL=9,d=SO_MARK=7", "-D", "b=cs1",
                         netns=lab.ns(1))
     for events in (log.begins, log.finals):
@@ -304,7 +307,7 @@ def values_over_the_wire():
 @case
 def corked_exchange_is_not_held_back():
     """TCP_CORK does not delay the exchange of preambles by its 200 ms"""
-    lab = lab_with_daemons()
+    lab = plain_lab()
     _, log = run_logged("-H", "s=h2,d=h3", *SHORT, "-O", "b=TCP_CORK", netns=lab.ns(1))
     assert log.finals["S", 0]["exchange_time"] < 150e6, log.finals["S", 0]["exchange_time"]
 
@@ -378,7 +381,7 @@ def need_mptcp():
 def multipath():
     """--mptcp: the SYN offers it, it is in force, all bytes arrive, and TCP_INFO is there"""
     need_mptcp()
-    lab = lab_with_daemons()
+    lab = plain_lab()
     for version in (4, 6):
         run = Run(lab, "--mptcp", version=version)
         for end in "SD":
@@ -440,7 +443,7 @@ def multipath_falls_back():
 def options_of_multipath():
     """--mptcp: options that such connections have not got are a sentence, the others are in force"""
     need_mptcp()
-    lab = lab_with_daemons()
+    lab = plain_lab()
     run = Run(lab, "--mptcp", "-D", "b=ef", "-O", "b=TCP_NODELAY", "-O", "b=SO_MARK=3")
     for end in "SD":
         run.check(end, "dscp", 46)

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+from flowrig_lab import attempts
 from flowrig_test import (Daemon, FlowLog, case, hosts, main, note, run_logged,
                           start_flowctl, temp_dir, wait_for)
 
@@ -31,8 +32,14 @@ def letters(log, flow=0):
     return found
 
 
-def check(log, source, destination):
-    """`source` is [(until, sending, receiving)] of the source's rows; the destination's likewise."""
+def run_and_check(options, source, destination):
+    """Runs a flow with these options. `source` is [(until, sending, receiving)] of the source's
+    rows; the destination's likewise."""
+    return attempts(lambda _: run_logged("--embedded", "-i", "0.1", *options)[1],
+                    lambda log: check_phases(log, source, destination))
+
+
+def check_phases(log, source, destination):
     found = letters(log)
     for end, expected in (("S", source), ("D", destination)):
         for at, *seen in found[end]:
@@ -42,22 +49,22 @@ def check(log, source, destination):
         assert found[end][-1][1:] == expected[-1][1:], (end, found[end])
         shown = {tuple(row[1:]) for row in found[end]}
         assert shown == {phase[1:] for phase in expected}, (end, shown)
+    return log
 
 
 @case
 def one_direction():
     """n while data moves, c when it is over, o for the direction without a duration"""
-    _, log = run_logged("--embedded", "-T", "s=0.5", "-i", "0.1", *STEADY)
-    check(log, [(0.47, "n", "o"), (9, "c", "o")], [(0.47, "o", "n"), (9, "o", "c")])
+    log = run_and_check(("-T", "s=0.5", *STEADY), [(0.47, "n", "o"), (9, "c", "o")],
+                [(0.47, "o", "n"), (9, "o", "c")])
     assert [log.finals[end, 0]["status"] for end in "SD"] == ["c/o", "o/c"]
 
 
 @case
 def delayed():
     """d until the initial delay is over, at both ends; each direction by itself"""
-    _, log = run_logged("--embedded", "-T", "s=0.6,d=0.5", "-Y", "s=0.25,d=0.55", "-i", "0.1",
-                        *STEADY)
-    check(log, [(0.25, "d", "d"), (0.55, "n", "d"), (0.85, "n", "n"), (1.02, "c", "n"),
+    run_and_check(("-T", "s=0.6,d=0.5", "-Y", "s=0.25,d=0.55", *STEADY),
+          [(0.25, "d", "d"), (0.55, "n", "d"), (0.85, "n", "n"), (1.02, "c", "n"),
                 (9, "c", "c")],
           [(0.25, "d", "d"), (0.55, "d", "n"), (0.85, "n", "n"), (1.02, "n", "c"), (9, "c", "c")])
 
@@ -65,8 +72,7 @@ def delayed():
 @case
 def half_closed():
     """c for the direction that is over, n for the one that goes on"""
-    _, log = run_logged("--embedded", "-T", "s=0.25,d=0.65", "-i", "0.1", *STEADY)
-    check(log, [(0.25, "n", "n"), (0.62, "c", "n"), (9, "c", "c")],
+    run_and_check(("-T", "s=0.25,d=0.65", *STEADY), [(0.25, "n", "n"), (0.62, "c", "n"), (9, "c", "c")],
           [(0.25, "n", "n"), (0.62, "n", "c"), (9, "c", "c")])
 
 
@@ -85,9 +91,8 @@ def low_rate():
 @case
 def responses():
     """A direction in which only responses travel is at work as long as the peer asks"""
-    _, log = run_logged("--embedded", "-T", "s=0.6", "-Y", "s=0.25", "-i", "0.1", "-A", "s", "-R",
-                        "s=2Mbit", "-S", "s=200")
-    check(log, [(0.25, "d", "d"), (0.83, "n", "n"), (9, "c", "c")],
+    run_and_check(("-T", "s=0.6", "-Y", "s=0.25", "-A", "s", "-R", "s=2Mbit", "-S", "s=200"),
+          [(0.25, "d", "d"), (0.83, "n", "n"), (9, "c", "c")],
           [(0.25, "d", "d"), (0.83, "n", "n"), (9, "c", "c")])
 
 
@@ -95,24 +100,31 @@ def responses():
 def no_room_at_the_peer():
     """l while the peer's window is closed: a destination that is held up, and goes on later"""
     one, two = Daemon(), Daemon()
-    path = os.path.join(temp_dir(), "flow.log")
-    process = start_flowctl("-H", hosts(one, two), "-q", f"--log-file={path}", "-T", "s=3", "-i",
-                            "0.05", "-B", "s=50000", "-W", "d=20000")
-    wait_for(lambda: os.path.exists(path) and "\nS 0 " in open(path, encoding="utf-8").read(), 20,
-             "rows")
-    two.signal(signal.SIGSTOP)
-    time.sleep(1)
-    two.signal(signal.SIGCONT)
-    assert process.wait(60) == 0, process.err
-    log = FlowLog(path)
-    letters(log)
-    closed = [row for row in log.of("S") if row["status"] == "l/o"]
-    assert len(closed) >= 10, [row["status"] for row in log.of("S")]
-    # what the kernel says of these rows: all is sent and waits for the peer
-    assert all(row["tx_bytes"] == 0 and row["tcp_state"] == "established" for row in closed)
-    assert [row for row in closed if row["rwnd_limited"] > 0], "not limited by the window"
-    assert [row["status"] for row in log.of("S")].count("n/o") >= 10
-    note(f"{len(closed)} rows of l, {sum(row['rwnd_limited'] for row in closed):.0f} ms without room")
+
+    def measure(_):
+        path = os.path.join(temp_dir(), "flow.log")
+        process = start_flowctl("-H", hosts(one, two), "-q", f"--log-file={path}", "-T", "s=3", "-i",
+                                "0.05", "-B", "s=50000", "-W", "d=20000")
+        wait_for(lambda: os.path.exists(path) and "\nS 0 " in open(path, encoding="utf-8").read(),
+                 20, "rows")
+        two.signal(signal.SIGSTOP)
+        time.sleep(1)
+        two.signal(signal.SIGCONT)
+        assert process.wait(60) == 0, process.err
+        return FlowLog(path)
+
+    def check(log):
+        letters(log)
+        closed = [row for row in log.of("S") if row["status"] == "l/o"]
+        assert len(closed) >= 10, [row["status"] for row in log.of("S")]
+        # what the kernel says of these rows: all is sent and waits for the peer
+        assert all(row["tx_bytes"] == 0 and row["tcp_state"] == "established" for row in closed)
+        assert [row for row in closed if row["rwnd_limited"] > 0], "not limited by the window"
+        assert [row["status"] for row in log.of("S")].count("n/o") >= 10
+        note(f"{len(closed)} rows of l, {sum(row['rwnd_limited'] for row in closed):.0f} ms without "
+             "room")
+
+    attempts(measure, check)
 
 
 @case

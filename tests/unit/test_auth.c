@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/auth.c: who is let in, and how long those wait who are not. */
-#include "auth.c"
+#include "daemon/auth.c"
 
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/clockfit.c: in simulated exchanges with noise, asymmetric paths, drift and
  * wander the true clock is within the bound, and the bound is no wider than it has to be. */
-#include "clockfit.c"
+#include "controller/clockfit.c"
 
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/clocksync.c: how one simulated daemon sees the clock of another, by exchanges of
  * each with the controller. */
-#include "clocksync.c"
+#include "controller/clocksync.c"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/command_plot.c: lists of flows and metrics, and the name of the picture. */
-#include "command_plot.c"
+#include "controller/command_plot.c"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/conf.c: how lines are read. */
-#include "conf.c"
+#include "daemon/conf.c"
 
 #include <unistd.h>
 

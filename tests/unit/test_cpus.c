@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/cpus.c: lists of CPUs and NUMA nodes, and binding to them. */
-#include "cpus.c"
+#include "daemon/cpus.c"
 
 #include "unit.h"
 

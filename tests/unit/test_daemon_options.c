@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/daemon_options.c: every option of flowd, and every sentence that refuses one. */
-#include "daemon_options.c"
+#include "daemon/daemon_options.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

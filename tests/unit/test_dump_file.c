@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/dump_file.c and dump_dir.c: what is written can be read back, limits end a dump with
  * whole packets, and nothing outside the directory is touched. */
-#include "dump_file.c"
+#include "daemon/dump_file.c"
 
 #include <sys/stat.h>
 

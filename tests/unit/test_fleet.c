@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/fleet.c as far as no network is needed: addresses, the order of calls, what an
  * answer means, and the sentences about those that do not come. */
-#include "fleet.c"
+#include "controller/fleet.c"
 
 #include "unit.h"
 

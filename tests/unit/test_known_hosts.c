@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/known_hosts.c. */
-#include "known_hosts.c"
+#include "controller/known_hosts.c"
 
 #include "unit.h"
 

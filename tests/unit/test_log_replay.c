@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/log_replay.c: what a log says of a run is what its rows said. */
-#include "log_replay.c"
+#include "controller/log_replay.c"
 
 #include <unistd.h>
 

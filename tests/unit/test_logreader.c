@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/logreader.c: good logs to the last value, and a sentence for every bad one. */
-#include "logreader.c"
+#include "controller/logreader.c"
 
 #include <unistd.h>
 

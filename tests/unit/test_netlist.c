@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/netlist.c: which networks are read, and which addresses lie in them. */
-#include "netlist.c"
+#include "daemon/netlist.c"
 
 #include "unit.h"
 

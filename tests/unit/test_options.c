@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/options.c with controller/assign.c: every option of flowctl, whom it is for, and
  * every sentence that refuses one. */
-#include "options.c"
+#include "controller/options.c"
 
 #include <unistd.h>
 

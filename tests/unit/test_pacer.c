@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/pacer.c: rates are exact in the long run, and only so much lateness is made up for.
  */
-#include "pacer.c"
+#include "daemon/pacer.c"
 
 #include "unit.h"
 

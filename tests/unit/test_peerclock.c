@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/peerclock.c: the newest map is seen, and never half of one. */
-#include "peerclock.c"
+#include "daemon/peerclock.c"
 
 #include "unit.h"
 

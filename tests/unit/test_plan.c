@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/plan.c: defaults, which daemons a plan has, its checks, and how it is told. */
-#include "plan.c"
+#include "controller/plan.c"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/plot.c: what is drawn, where in time, and the script that gnuplot gets. */
-#include "plot.c"
+#include "controller/plot.c"
 
 #include <sys/stat.h>
 

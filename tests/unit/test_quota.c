@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/quota.c: what an endpoint will send, and what is refused. */
-#include "quota.c"
+#include "daemon/quota.c"
 
 #include <string.h>
 

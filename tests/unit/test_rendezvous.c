@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/rendezvous.c: a connection reaches the flow whose secret it shows, once. */
-#include "rendezvous.c"
+#include "daemon/rendezvous.c"
 
 #include <stdatomic.h>
 #include <unistd.h>

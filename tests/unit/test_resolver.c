@@ -23,7 +23,7 @@ static int test_join(pthread_t thread, void **result, const struct timespec *unt
 
 #define clock_now            test_clock
 #define pthread_timedjoin_np test_join
-#include "resolver.c"
+#include "daemon/resolver.c"
 #undef clock_now
 #undef pthread_timedjoin_np
 

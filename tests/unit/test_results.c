@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/results.c: rows taken in order, and every figure that is computed over flows. */
-#include "results.c"
+#include "controller/results.c"
 
 #include "unit.h"
 

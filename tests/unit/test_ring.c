@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/ring.c: entries of any length arrive whole and in order, rows are held to a limit.
  */
-#include "ring.c"
+#include "daemon/ring.c"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/spill.c under a store: rows come back in order from memory and file, space is given
  * back, and what finds no room is refused exactly. */
-#include "spill.c"
+#include "daemon/spill.c"
 
 #include <endian.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "store.h"
+#include "daemon/store.h"
 #include "unit.h"
 
 enum { MEMORY = 1 << 20, ROW_MAX = 6000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/startat.c: every way to write an instant, in a zone with summer time, and every
  * sentence that refuses one. */
-#include "startat.c"
+#include "controller/startat.c"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/store.c: rows keep their numbers, are read in parts, and go when acknowledged. */
-#include "store.c"
+#include "daemon/store.c"
 
 #include "clock.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests controller/summary.c: the lines of a run's summary, to the last character. */
-#include "summary.c"
+#include "controller/summary.c"
 
 #include "unit.h"
 

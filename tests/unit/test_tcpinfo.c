@@ -47,7 +47,7 @@ static int test_uname(struct utsname *system)
 
 #define getsockopt test_getsockopt
 #define uname      test_uname
-#include "tcpinfo_linux.c"
+#include "daemon/tcpinfo_linux.c"
 #undef getsockopt
 #undef uname
 

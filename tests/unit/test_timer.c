@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/timer.c: deadlines come out in order, whatever was set, moved and cancelled before.
  */
-#include "timer.c"
+#include "daemon/timer.c"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/traffic.c: that what is drawn has the distribution that the manual names. The
  * distribution functions here are written with the C library alone, from their definitions. */
-#include "traffic.c"
+#include "daemon/traffic.c"
 
 #include <stdio.h>
 #include <string.h>
