@@ -33,7 +33,7 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
                                  struct call_wait *wait, struct fail *fail)
 {
     struct describe_reply *reply = reply_memory;
-    (void)call, (void)wait, (void)fail;
+    (void)call, (void)fail;
     snprintf(reply->product, sizeof reply->product, "%s", PACKAGE_NAME);
     snprintf(reply->version, sizeof reply->version, "%s", PACKAGE_VERSION);
     snprintf(reply->features, sizeof reply->features, "tcp%s%s%s",
@@ -43,7 +43,8 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
     memcpy(reply->boot_id, server->config.boot_id, sizeof reply->boot_id);
     reply->workers = server->config.workers;
     sysinfo_describe(reply);
-    sessions_limits(server->config.sessions, &reply->limits);
+    sessions_describe(server->config.sessions, wait->user, reply);
+    dump_dir_describe(server->config.dumps, &reply->quotas);
     reply->limits.data_ports_low = server->config.data_ports_low;
     reply->limits.data_ports_high = server->config.data_ports_high;
     return CALL_DONE;

@@ -148,9 +148,9 @@ static void free_released(struct session *session, struct flow *flow)
     if (!flow)
         return;
     listeners_release(session->owner->parts.listeners, flow->listener);
-    session_give_rate(session->owner, flow->ends, flow->endpoint);
+    session_give_rate(session, flow->ends, flow->endpoint);
+    session_give_flows(session, 1);
     flow_free(flow);
-    atomic_fetch_sub(&session->owner->flows, 1);
     session_put(session);
 }
 
