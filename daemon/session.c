@@ -164,7 +164,9 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
     pthread_mutex_lock(&sessions->lock);
     struct user *owner = sessions_user(sessions, user ? user : "");
     struct session *session = find_by_key(sessions, call->key, user);
-    if (!session && sessions_have_room(sessions, owner, fail)) {
+    /* The same call may have come again while room was made. */
+    if (!session && sessions_make_room(sessions, owner, fail) &&
+        !(session = find_by_key(sessions, call->key, user))) {
         session = session_new(sessions, call, owner);
         log_info("session %.8s opened for %s%s%s, run %s", session->id, owner->name,
                  owner->name[0] ? " at " : "", session->controller, session->run);

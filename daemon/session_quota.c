@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "session_state.h"
 
 static int64_t limit_or_none(int64_t limit)
@@ -49,19 +50,55 @@ struct user *sessions_user(struct sessions *sessions, const char *name)
     return user;
 }
 
-bool sessions_have_room(const struct sessions *sessions, const struct user *user, struct fail *fail)
+/* The session that ended first of those whose controller is gone: of `user`, or of all. */
+static struct session *oldest_retained(struct sessions *sessions, const struct user *user)
+{
+    struct session *oldest = NULL;
+    int64_t now = clock_now();
+    list_for_each (link, &sessions->all) {
+        struct session *session = list_item(link, struct session, link);
+        if ((!user || session->user == user) && session_is_retained(session, now) &&
+            (!oldest || session->ended_at < oldest->ended_at))
+            oldest = session;
+    }
+    return oldest;
+}
+
+/* Reports that nobody may ever fetch do not keep others from running. The lock is let go. */
+static void give_up(struct sessions *sessions, struct session *session)
+{
+    session_reference(session);
+    pthread_mutex_unlock(&sessions->lock);
+    log_warning("session %.8s: its reports were not fetched, and are given up: a new session needs "
+                "its place",
+                session->id);
+    session_remove(session);
+    session_put(session);
+    pthread_mutex_lock(&sessions->lock);
+}
+
+bool sessions_make_room(struct sessions *sessions, const struct user *user, struct fail *fail)
 {
     int64_t most = sessions->config.max_sessions, own = user->quota->sessions;
-    if (own && user->sessions >= own)
+    for (;;) {
+        bool user_full = own && user->sessions >= own;
+        if (!user_full && (int64_t)sessions->count < most)
+            return true;
+        struct session *retained = oldest_retained(sessions, user_full ? user : NULL);
+        if (retained) {
+            give_up(sessions, retained);
+            continue;
+        }
+        if (user_full)
+            return fail_set(fail, FAULT_TOO_MANY,
+                            "user '%s' has %" PRId64
+                            " sessions already, and may have no more (--user-quota)",
+                            user->name, own);
         return fail_set(fail, FAULT_TOO_MANY,
-                        "user '%s' has %" PRId64
-                        " sessions already, and may have no more (--user-quota)",
-                        user->name, own);
-    return (int64_t)sessions->count < most ||
-           fail_set(fail, FAULT_TOO_MANY,
-                    "the daemon has %" PRId64
-                    " sessions already, and takes no more (--max-sessions)",
-                    most);
+                        "the daemon has %" PRId64
+                        " sessions already, and takes no more (--max-sessions)",
+                        most);
+    }
 }
 
 /* ---- endpoints ---- */

@@ -236,7 +236,7 @@ static int64_t look_after_lease(struct session *session, int64_t now)
     return 0;
 }
 
-static bool is_retained(struct session *session, int64_t now)
+bool session_is_retained(struct session *session, int64_t now)
 {
     pthread_mutex_lock(&session->lock);
     bool retained =
@@ -252,7 +252,7 @@ static void bound_retained(struct session **all, size_t count, int64_t most, int
         struct session *oldest = NULL;
         int64_t bytes = 0;
         for (size_t i = 0; i < count; i++) {
-            if (!is_retained(all[i], now))
+            if (!session_is_retained(all[i], now))
                 continue;
             bytes += all[i]->store.bytes + all[i]->store.spilled;
             if (!oldest || all[i]->ended_at < oldest->ended_at)

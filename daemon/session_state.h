@@ -127,15 +127,18 @@ struct peerclock *session_peer_clock(struct session *session, int64_t number);
 bool session_take_clocks(struct session *session, const struct schema_list *clocks,
                          struct fail *fail);
 void session_free_clocks(struct session *session);
+/* Whether it ended and its controller is gone: only its reports are left. */
+bool session_is_retained(struct session *session, int64_t now);
+
 /* ---- quotas ---- */
 
 void sessions_init_quotas(struct sessions *sessions);
 void sessions_free_users(struct sessions *sessions);
 /* With the lock of all sessions: the user of this name. */
 struct user *sessions_user(struct sessions *sessions, const char *name);
-/* With the lock of all sessions: whether one more session of the user has room. */
-bool sessions_have_room(const struct sessions *sessions, const struct user *user,
-                        struct fail *fail);
+/* With the lock of all sessions, which may be let go meanwhile: whether one more session has room.
+ * Where it has none, those are given up that only wait for somebody to fetch their reports. */
+bool sessions_make_room(struct sessions *sessions, const struct user *user, struct fail *fail);
 
 /* Takes so many endpoints, or what an endpoint will send, from the quotas of the user and of the
  * daemon; else FAULT_TOO_MANY and a sentence that says which quota is used up. Gives it back. */

@@ -748,6 +748,29 @@ def quotas_hold_in_a_rush():
     assert sum(had) == 40 == daemon.rpc().flowd.status()["flows"], had
 
 
+@case
+def retained_sessions_make_room():
+    """Sessions that only wait for somebody to fetch their reports do not keep others out"""
+    daemon = Daemon("--max-sessions", 3, "--lease", 1)
+    live = Session(daemon, key="live", lease_s=600)
+
+    def listed():
+        return {s["run"]: s for s in daemon.rpc().flowd.status()["sessions"]}
+    for number in range(5):  # nobody asks for the rows of any of these
+        name = f"run {number}"
+        session = Session(daemon, key=name, run=name)
+        prepare_flows(session, session, source=0.1)
+        session.start()
+        wait_for(lambda: listed()[name]["state"] == "ended" and not listed()[name]["lease_left_ns"])
+    assert set(listed()) == {"", "run 3", "run 4"}, listed()
+    live.rpc.session.renew({"session": live.id})
+    # Those that are in use stay: there are two, and a third finds no room.
+    for number in (5, 6):
+        Session(daemon, key=f"run {number}", lease_s=600)
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more "
+                 "(--max-sessions)", daemon.rpc().session.open, {"key": "none"})
+
+
 # ---- privileges
 
 
