@@ -34,6 +34,12 @@ tests_lab_labwire_SOURCES = \
 	tests/lab/tap.c tests/lab/tap.h \
 	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
+# Preloaded into programs under test, sanitized ones as well: it is never instrumented itself.
+check_PROGRAMS += tests/lab/clockstep.so
+tests_lab_clockstep_so_SOURCES = tests/lab/clockstep.c
+tests_lab_clockstep_so_CFLAGS = $(AM_CFLAGS) -fPIC -fno-sanitize=all
+tests_lab_clockstep_so_LDFLAGS = -shared -fno-sanitize=all
+tests_lab_clockstep_so_LDADD = -ldl
 EXTRA_DIST += tests/unit/unit.h tests/flowrig_test.py tests/flowrig_api.py tests/flowrig_lab.py tests/tsan.supp tests/lab/lab.sh tests/lab/README.md
 
 # ---- units: one program a module, each includes the .c that it tests
@@ -253,6 +259,7 @@ SCRIPT_TESTS = \
 	tests/cli/screen.py \
 	tests/cli/trust.py \
 	tests/net/attach.py \
+	tests/net/clock_steps.py \
 	tests/net/clocks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
