@@ -45,7 +45,7 @@ bool run_start(struct run *run)
         return false;
     run->file.wall_start = clock_wall() + (run->start - clock_now());
     run->file.bound = clocksync_bound(run->clocks, run->start);
-    run_file_started(&run->file);
+    run_remember_start(run);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         struct start_call call = {
             .at = clocksync_remote(run->clocks, i, run->start),

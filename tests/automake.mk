@@ -261,6 +261,7 @@ SCRIPT_TESTS = \
 	tests/net/attach.py \
 	tests/net/clock_steps.py \
 	tests/net/clocks.py \
+	tests/net/full_disks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
