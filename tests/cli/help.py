@@ -122,6 +122,11 @@ FETCH_OPTIONS = """
 -v --version
 -o --output=DIR
    --run=RUN
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 PLOT_OPTIONS = """
 -h --help
