@@ -142,8 +142,14 @@ static void take_row(struct run *run, const struct report_row *row)
 {
     int64_t delta[METRICS];
     struct fail fail;
-    if (run->attached && results_know(run->results, row))
+    const struct endpoint_result *failed;
+    if (run->attached && results_know(run->results, row, &failed)) {
+        if (failed)
+            sinks_line(&run->sinks, "failed %c %" PRId64 " %s",
+                       row->report.key[REPORT_ENDPOINT] == SOURCE ? 'S' : 'D',
+                       row->report.key[REPORT_FLOW], failed->error);
         return;
+    }
     struct endpoint_result *result = results_take(run->results, row, delta, &fail);
     if (!result)
         log_warning("%s", fail.text);
