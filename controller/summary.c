@@ -232,11 +232,12 @@ static void put_request(struct part *part, const struct setting *setting)
     buffer_printf(&part->line, ", %s = %s/%s (real/req)", setting->name, real, requested);
 }
 
-/* Whether the daemon tells what became of the request; those for buffers and congestion control are
- * shown elsewhere. */
+/* Whether the daemon tells what became of the request; those for buffers, congestion control and
+ * dumps are shown elsewhere. */
 static bool is_read_back(const struct part *part, const struct setting *setting)
 {
-    static const char *const shown[] = {"send_buffer", "receive_buffer", "congestion_control"};
+    static const char *const shown[] = {"send_buffer", "receive_buffer", "congestion_control",
+                                        "dump"};
     char value[64];
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
         if (!strcmp(setting->field, shown[i]))
