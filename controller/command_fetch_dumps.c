@@ -235,7 +235,7 @@ static void on_result(void *owner, struct fleet_result *result)
     if (result->outcome != FLEET_ANSWERED) {
         log_error("fetch-dumps: %s", result->fail.text);
         host->failed = true;
-        host->reached |= result->outcome != FLEET_NOT_REACHED;
+        host->reached |= result->outcome == FLEET_FAULT;
         if (host->fd >= 0)
             drop_file(fetching, host);
         return;

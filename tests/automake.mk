@@ -279,7 +279,8 @@ SCRIPT_TESTS = \
 	tests/net/loopback_traffic.py \
 	tests/net/loopback_trust.py \
 	tests/net/nothing_lost.py \
-	tests/net/soak.py
+	tests/net/soak.py \
+	tests/net/whole.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)
 
