@@ -28,6 +28,7 @@ enum {
     PROTOCOL_CLOCKS_MAX = 10000, /* peers' clocks in one call */
     PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
+    PROTOCOL_PARTS_MAX = 16,     /* calls in a system.multicall */
     PROTOCOL_REPLY_MAX = 64 << 20,
     PROTOCOL_WAIT_MAX_MS = 30000,
     PROTOCOL_DUMPS_MAX = 1000,        /* files in one list */

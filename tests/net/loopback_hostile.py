@@ -25,6 +25,13 @@ def call_text(method="flowd.clock", parameter="<struct></struct>"):
             f"{parameter}</value></param></params></methodCall>").encode()
 
 
+def multicall_text(count, method, parameter="<struct></struct>", name="system.multicall"):
+    part = ("<value><struct><member><name>methodName</name><value>" + method + "</value></member><member>"
+            "<name>params</name><value><array><data><value>" + parameter + "</value></data></array></value>"
+            "</member></struct></value>")
+    return call_text(name, f"<array><data>{part * count}</data></array>")
+
+
 def post(daemon, body, path="/RPC2", method="POST", headers=None):
     """One request on a connection of its own: status and body of the answer."""
     connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=60)
@@ -102,6 +109,9 @@ def deep(tag, depth):
 
 BAD_XML = {
     "nothing but blanks": b"   \n",
+    "two thousand calls in one": multicall_text(2000, "reports.schema"),
+    "a member with an element in its name": call_text(
+        parameter="<struct><member><name>a<x/></name><value>1</value></member></struct>"),
     "garbage": bytes(range(256)) * 4,
     "text": b"hello",
     "truncated": call_text()[:-30],
@@ -226,6 +236,25 @@ def odd_xml():
         before = before or resources(daemon)
     check_work(daemon)
     back_to_normal(daemon, before)
+
+
+@case
+def multicalls_in_disguise():
+    """However a multicall writes its name, none of its calls waits: all are answered at once"""
+    daemon = Daemon()
+    s = Session(daemon)
+    prepare_flows(s, s, source=60)
+    s.start()
+    waits = ("<struct><member><name>session</name><value>" + s.id + "</value></member><member><name>after"
+             "</name><value><int>100000</int></value></member><member><name>wait_ms</name><value><int>"
+             "20000</int></value></member></struct>")
+    for name in ("system.multicall", "system.multi&#99;all", "system.<![CDATA[multicall]]>",
+                 "system.multi<!-- -->call", "system.multi<?x y?>call"):
+        status, answer = post(daemon, multicall_text(3, "session.reports", waits, name))
+        assert status == 200 and answer.count(b"<name>finished</name>") == 3, (name, answer[:600])
+    assert s.stop() == 2
+    s.collect()
+    check_work(daemon)
 
 
 def cpu_seconds(daemon):
