@@ -17,6 +17,7 @@ enum {
     SERVERS_MAX = 64, /* addresses that are served */
     POOL_THREADS = 4, /* per address */
     CONNECTIONS_MAX = 1024,
+    STRANGERS_MAX = 512, /* of these, connections whose user is not known yet */
     CONNECTIONS_PER_PEER = 512,
     INACTIVITY_S = 120, /* a last resort: libmicrohttpd's own */
     TLS_OPTIONS = 5,
@@ -39,6 +40,7 @@ struct connection {
     struct list link;
     int fd;
     int64_t deadline; /* CLOCK_NEVER while a call is carried out */
+    bool stranger;    /* it has not had a request that was let in */
     bool checked;     /* the client's certificate was, and is good: */
     char name[TOKEN_NAME_MAX];
 };
@@ -71,6 +73,7 @@ struct http {
     pthread_mutex_t lock; /* of the lists */
     pthread_cond_t changed;
     struct list connections, waiting;
+    size_t strangers;
     pthread_t reaper;
     bool quit;
     atomic_bool no_waiting;
@@ -152,6 +155,23 @@ static void set_deadline(struct request *request, int64_t deadline)
     pthread_mutex_unlock(&request->http->lock);
 }
 
+/* Whoever means well shows a token at once: where strangers crowd, the one that has been there for
+ * longest has to leave. With the lock. */
+static void bound_strangers(struct http *http)
+{
+    if (http->strangers <= STRANGERS_MAX)
+        return;
+    list_for_each (link, &http->connections) {
+        struct connection *connection = list_item(link, struct connection, link);
+        if (!connection->stranger)
+            continue;
+        shutdown(connection->fd, SHUT_RDWR);
+        connection->stranger = false;
+        http->strangers--;
+        return;
+    }
+}
+
 static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -162,10 +182,14 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
         connection->fd =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         connection->deadline = clock_now() + REQUEST_TIME;
+        connection->stranger = true;
+        http->strangers++;
         list_append(&http->connections, &connection->link);
+        bound_strangers(http);
         *own = connection;
     } else if (*own) {
         struct connection *connection = *own;
+        http->strangers -= connection->stranger;
         list_remove(&connection->link);
         free(connection);
         *own = NULL;
@@ -296,9 +320,23 @@ static void call_waiting(struct request *request)
         MHD_resume_connection(request->connection);
 }
 
+/* Its user is known, and its request whole. */
+static void make_known(struct request *request)
+{
+    struct http *http = request->http;
+    struct connection *connection = connection_of(request->connection);
+    pthread_mutex_lock(&http->lock);
+    if (connection && connection->stranger) {
+        connection->stranger = false;
+        http->strangers--;
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 static enum MHD_Result carry_out(struct request *request)
 {
     set_deadline(request, CLOCK_NEVER);
+    make_known(request);
     drop_wait(request);
     if (!request->answered && call(request, false) == CALL_WAIT) {
         if (request->http->no_waiting)

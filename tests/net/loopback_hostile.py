@@ -6,6 +6,7 @@ import os
 import random
 import re
 import resource
+import select
 import socket
 import threading
 import time
@@ -502,6 +503,48 @@ def crowds_of_visitors():
     leave()
     session.close()
     wait_for(lambda: resources(daemon)[0] <= before + 10, REAPED, "that all are closed")
+
+
+@case
+def crowds_of_strangers():
+    """Half-open control connections from many addresses take every place: who calls gets through"""
+    daemon, stop = Daemon(), threading.Event()
+
+    def crowd(address):
+        held = {}
+        while not stop.is_set():
+            while len(held) < 400:
+                peer = socket.socket()
+                peer.settimeout(1)
+                try:
+                    peer.bind((address, 0))
+                    peer.connect((daemon.host, daemon.port))
+                    peer.send(b"POST")
+                    held[peer.fileno()] = peer
+                except OSError:
+                    peer.close()
+                    break
+            poll = select.poll()
+            for number in held:
+                poll.register(number, select.POLLIN)
+            for number, _ in poll.poll(20):  # it was cut: there is another one at once
+                held.pop(number).close()
+        for peer in held.values():
+            peer.close()
+
+    before = resources(daemon)[0]
+    crowds = [threading.Thread(target=crowd, args=(f"127.0.0.{10 + i}",), daemon=True) for i in range(3)]
+    for thread in crowds:
+        thread.start()
+    at_end(stop.set)
+    wait_for(lambda: resources(daemon)[0] > before + 400, 20, "the crowd")
+    for _ in range(5):
+        check_work(daemon)
+    assert resources(daemon)[0] < before + 700, "strangers may have half of all places"
+    stop.set()
+    for thread in crowds:
+        thread.join(20)
+    wait_for(lambda: resources(daemon)[0] <= before + 5, REAPED, "that all are closed")
 
 
 @case

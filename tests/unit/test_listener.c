@@ -534,6 +534,7 @@ static void test_so_many_may_wait(void **state)
     int second = visit(listener);
     let_workers_work();
     int third = visit(listener);
+    let_workers_work();
     check_sent_away(first); /* it has waited for longest */
     check_open(second);
     check_open(third);
