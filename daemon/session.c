@@ -52,6 +52,8 @@ void session_free_tables(struct session *session)
     free(session->tables);
     session->tables = NULL;
     session->table_count = 0;
+    budget_give(&session->budget, session->table_bytes);
+    session->table_bytes = 0;
 }
 
 static void session_free(struct session *session)
@@ -340,14 +342,28 @@ struct session **sessions_snapshot(struct sessions *sessions, size_t *count)
     return all;
 }
 
+/* A controller that lives makes it longer again with its next call. */
+static void cut_lease(struct session *session, int64_t end)
+{
+    int_fast64_t before = atomic_load(&session->lease_end);
+    while (before > end && !atomic_compare_exchange_weak(&session->lease_end, &before, end))
+        ;
+}
+
 void sessions_stop_all(struct sessions *sessions, int64_t drain, struct stop_all_reply *reply)
 {
     size_t count;
+    int64_t now = clock_now();
     struct session **all = sessions_snapshot(sessions, &count);
     for (size_t i = 0; i < count; i++) {
         pthread_mutex_lock(&all[i]->lock);
         int64_t stopped = session_stop_members(all[i], NULL, drain);
+        bool unstarted = all[i]->state == PREPARING;
         pthread_mutex_unlock(&all[i]->lock);
+        if (unstarted)
+            session_remove(all[i]);
+        else
+            cut_lease(all[i], now + sessions->config.lease_s * NS_PER_SEC);
         reply->flows += stopped;
         reply->sessions += stopped > 0;
         session_put(all[i]);

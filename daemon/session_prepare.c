@@ -70,6 +70,23 @@ static bool check_endpoint(const struct session *session, const struct prepare_e
            refuse(endpoint, fail);
 }
 
+static bool charge_tables(struct session *session, struct fail *fail)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < session->table_count; i++)
+        bytes += (int64_t)(session->tables[i].count * sizeof *session->tables[i].points);
+    if (budget_take(&session->budget, bytes)) {
+        session->table_bytes = bytes;
+        return true;
+    }
+    session_free_tables(session);
+    return fail_set(fail, FAULT_NO_MEMORY,
+                    "tables of %" PRId64
+                    " bytes find no room in the daemon's memory for reports of %" PRId64
+                    " bytes (--report-memory)",
+                    bytes, session->owner->config.report_memory);
+}
+
 /* The first call that has tables decides. */
 static bool take_tables(struct session *session, const struct schema_list *list, struct fail *fail)
 {
@@ -88,7 +105,7 @@ static bool take_tables(struct session *session, const struct schema_list *list,
         }
         session->table_count++;
     }
-    return true;
+    return charge_tables(session, fail);
 }
 
 static enum endpoint end_of(const struct request *request)
@@ -433,6 +450,10 @@ static enum call_result prepare_new(struct session *session, const struct prepar
 {
     const struct prepare_endpoint *endpoints = call->endpoints.items;
     size_t count = call->endpoints.count;
+    if (!count) { /* each call that is carried out is remembered */
+        fail_set(fail, FAULT_BAD_CALL, "there are no endpoints to prepare");
+        return CALL_FAULT;
+    }
     if (session->state != PREPARING) {
         fail_set(fail, FAULT_BAD_STATE,
                  "the session is %s: endpoints are prepared before the start",

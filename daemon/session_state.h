@@ -72,6 +72,7 @@ struct session {
     size_t ready, failed, done;
     struct cdf *tables; /* empirical distributions; set once, before the flows that use them */
     size_t table_count;
+    int64_t table_bytes;          /* charged to the budget */
     struct session_clock *clocks; /* of peers: in the order of their first endpoints */
     size_t clock_count;
     struct prepared *prepared;

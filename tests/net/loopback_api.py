@@ -500,7 +500,7 @@ def too_many():
     """Limits of the daemon: sessions, flow endpoints"""
     daemon = Daemon("--max-sessions", 3, "--max-flows", 5)
     sessions = [Session(daemon, key=f"k{i}") for i in range(3)]
-    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more",
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more (--max-sessions)",
                  daemon.rpc().session.open, {"key": "k3"})
     assert daemon.rpc().session.open({"key": "k1"})["session"] == sessions[1].id, "that one is not new"
     sessions[0].prepare(*[destination(i) for i in range(4)])

@@ -12,7 +12,8 @@ import threading
 import time
 import xmlrpc.client
 
-from flowrig_api import (FAULT_BAD_CALL, FAULT_BAD_XML, FAULT_CONNECT, PREAMBLE_SIZE, Session, block,
+from flowrig_api import (FAULT_BAD_CALL, FAULT_BAD_XML, FAULT_CONNECT, FAULT_NO_MEMORY,
+                         PREAMBLE_SIZE, Session, block,
                          destination, fault, preamble, prepare_flows, seconds, source)
 from flowrig_test import (SANITIZED, Daemon, at_end, case, expect, flowctl, hosts, main, note,
                           temp_dir, wait_for)
@@ -503,6 +504,55 @@ def crowds_of_visitors():
     leave()
     session.close()
     wait_for(lambda: resources(daemon)[0] <= before + 10, REAPED, "that all are closed")
+
+
+@case
+def sessions_that_stay():
+    """Sessions with leases of a day take every place: flowctl stop makes room for others"""
+    daemon = Daemon("--max-sessions", 4, "--lease", 2)
+    started = Session(daemon, key="started", lease_s=86400)
+    prepare_flows(started, started, source=3600)
+    started.start()
+    for number in range(3):
+        Session(daemon, key=f"open {number}", lease_s=86400)
+    full = flowctl("-H", hosts(daemon), "-T", "s=0.2", "-q")
+    assert full.status == 2 and "(--max-sessions)" in full.err, full.err
+    expect(flowctl("stop", daemon.control))
+    check_work(daemon)
+    left, = daemon.rpc().flowd.status({})["sessions"]
+    assert left["state"] in ("started", "ended") and left["lease_left_ns"] <= 2 * 10**9, left
+    # A controller that lives keeps its session, and gets its reports.
+    started.collect()
+    left, = daemon.rpc().flowd.status({})["sessions"]
+    assert left["lease_left_ns"] > 80000 * 10**9 and len(started.rows) > 2
+
+
+@case
+def calls_that_leave_something():
+    """Calls that are repeated with ever new keys, and tables, have no memory without bound"""
+    daemon = Daemon("--report-memory", "16M")
+    session = Session(daemon)
+    found = fault(session.prepare)
+    assert found.faultCode == FAULT_BAD_CALL and "no endpoints" in found.faultString, found
+    text = "".join(f"{value} {value / 10000}\n" for value in range(1, 10001)).encode()
+    tables = [{"text": xmlrpc.client.Binary(text)}] * 16
+    before, taken = resources(daemon)[1], 0
+    for number in range(12):
+        rpc = Session(daemon, key=f"tables {number}").rpc
+        opened = rpc.session.open({"key": f"tables {number}"})["session"]
+        call = {"session": opened, "key": "p", "tables": tables, "endpoints": [destination(0)]}
+        try:
+            rpc.session.prepare(call)
+            taken += 1
+        except xmlrpc.client.Fault as refused:
+            assert refused.faultCode == FAULT_NO_MEMORY and "--report-memory" in refused.faultString
+    assert taken == (16 << 20) // (16 * 10000 * 16), taken
+    if not SANITIZED:
+        assert resources(daemon)[1] - before < 64 * 1024
+    expect(flowctl("stop", daemon.control))  # which closes them, and gives all of it back
+    rpc = Session(daemon, key="again").rpc
+    rpc.session.prepare({"session": rpc.session.open({"key": "again"})["session"], "key": "p",
+                         "tables": tables, "endpoints": [destination(0)]})
 
 
 @case
