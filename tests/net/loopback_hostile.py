@@ -538,11 +538,10 @@ def calls_that_leave_something():
     tables = [{"text": xmlrpc.client.Binary(text)}] * 16
     before, taken = resources(daemon)[1], 0
     for number in range(12):
-        rpc = Session(daemon, key=f"tables {number}").rpc
-        opened = rpc.session.open({"key": f"tables {number}"})["session"]
-        call = {"session": opened, "key": "p", "tables": tables, "endpoints": [destination(0)]}
+        one = Session(daemon, key=f"tables {number}", lease_s=600)
+        call = {"session": one.id, "key": "p", "tables": tables, "endpoints": [destination(0)]}
         try:
-            rpc.session.prepare(call)
+            one.rpc.session.prepare(call)
             taken += 1
         except xmlrpc.client.Fault as refused:
             assert refused.faultCode == FAULT_NO_MEMORY and "--report-memory" in refused.faultString
@@ -550,9 +549,8 @@ def calls_that_leave_something():
     if not SANITIZED:
         assert resources(daemon)[1] - before < 64 * 1024
     expect(flowctl("stop", daemon.control))  # which closes them, and gives all of it back
-    rpc = Session(daemon, key="again").rpc
-    rpc.session.prepare({"session": rpc.session.open({"key": "again"})["session"], "key": "p",
-                         "tables": tables, "endpoints": [destination(0)]})
+    one = Session(daemon, key="again")
+    one.rpc.session.prepare(dict(call, session=one.id))
 
 
 @case
