@@ -530,14 +530,14 @@ def sessions_that_stay():
 @case
 def calls_that_leave_something():
     """Calls that are repeated with ever new keys, and tables, have no memory without bound"""
-    daemon = Daemon("--report-memory", "16M")
+    daemon = Daemon("--report-memory", "6M")
     session = Session(daemon)
     found = fault(session.prepare)
     assert found.faultCode == FAULT_BAD_CALL and "no endpoints" in found.faultString, found
     text = "".join(f"{value} {value / 10000}\n" for value in range(1, 10001)).encode()
     tables = [{"text": xmlrpc.client.Binary(text)}] * 16
     before, taken = resources(daemon)[1], 0
-    for number in range(12):
+    for number in range(4):
         one = Session(daemon, key=f"tables {number}", lease_s=600)
         call = {"session": one.id, "key": "p", "tables": tables, "endpoints": [destination(0)]}
         try:
@@ -545,7 +545,7 @@ def calls_that_leave_something():
             taken += 1
         except xmlrpc.client.Fault as refused:
             assert refused.faultCode == FAULT_NO_MEMORY and "--report-memory" in refused.faultString
-    assert taken == (16 << 20) // (16 * 10000 * 16), taken
+    assert taken == (6 << 20) // (16 * 10000 * 16), taken
     if not SANITIZED:
         assert resources(daemon)[1] - before < 64 * 1024
     expect(flowctl("stop", daemon.control))  # which closes them, and gives all of it back
