@@ -8,6 +8,7 @@ common_libcommon_a_SOURCES = \
 	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
 	common/fifo.c common/fifo.h \
+	common/file.c common/file.h \
 	common/fingerprint.c common/fingerprint.h \
 	common/histogram.c common/histogram.h \
 	common/list.h \

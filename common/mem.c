@@ -74,6 +74,13 @@ void budget_give(struct budget *budget, int64_t bytes)
         atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
 }
 
+const struct budget *budget_short(const struct budget *budget, int64_t bytes)
+{
+    while (budget->parent && bytes <= budget->limit - budget->used)
+        budget = budget->parent;
+    return budget;
+}
+
 char *buffer_reserve(struct buffer *buffer, size_t more)
 {
     if (buffer->capacity - buffer->length < more) {

@@ -32,6 +32,8 @@ struct budget {
 /* Charges `bytes` to the budget and its parents, or gives false and charges nothing. */
 bool budget_take(struct budget *budget, int64_t bytes);
 void budget_give(struct budget *budget, int64_t bytes);
+/* Which of the budget and its parents has no room for `bytes` now; the last if all have. */
+const struct budget *budget_short(const struct budget *budget, int64_t bytes);
 
 /* A byte buffer that grows. All-zero is an empty one. */
 struct buffer {

@@ -26,9 +26,9 @@
     {                                                \
         BASE(owner, member, FIELD_TEXT, flags, help) \
     }
-#define WORDS(owner, member, help)                           \
-    {                                                        \
-        BASE(owner, member, FIELD_WORDS, FIELD_ALWAYS, help) \
+#define WORDS(owner, member, flags, help)             \
+    {                                                 \
+        BASE(owner, member, FIELD_WORDS, flags, help) \
     }
 #define STRUCT(owner, member, schema, help)                       \
     {                                                             \
@@ -51,9 +51,7 @@ static const struct schema empty_schema = {"empty", sizeof(struct empty_message)
     TEXT(owner, key, FIELD_ALWAYS, "of the client's choice: the same call again has the same key")
 
 static const struct field limits_message_fields[] = {
-    NUMBER(limits_message, max_flows, "flow endpoints that may be here at once"),
     NUMBER(limits_message, flows, "flow endpoints that are here"),
-    NUMBER(limits_message, max_sessions, "sessions that may be here at once"),
     NUMBER(limits_message, sessions, "sessions that are here"),
     NUMBER(limits_message, open_files, "files that the daemon may have open"),
     NUMBER(limits_message, open_files_used, "files that it has open"),
@@ -61,13 +59,39 @@ static const struct field limits_message_fields[] = {
     NUMBER(limits_message, ports, "local ports for connections to one destination"),
     NUMBER(limits_message, data_ports_low, "first port that destinations listen at; 0: any"),
     NUMBER(limits_message, data_ports_high, "last port that destinations listen at; 0: any"),
-    NUMBER(limits_message, report_memory, "bytes of reports that are kept in memory at most"),
-    NUMBER(limits_message, spill_size, "bytes of reports that are kept in a file besides; 0: none"),
-    NUMBER(limits_message, retain_size, "bytes of reports of ended sessions that are kept at most"),
     NUMBER(limits_message, lease_s, "lease of a session where none is asked for, in seconds"),
-    NUMBER(limits_message, retain_s, "how long reports of an ended session are kept, in seconds"),
 };
 SCHEMA(limits_message);
+
+/* One that is not there is absent. */
+#define QUOTA(owner, member, help) INT(owner, member, 0, 0, INT64_MAX, 0, help)
+
+static const struct field user_message_fields[] = {
+    TEXT(user_message, name, 0, "the user of a token who asks"),
+    QUOTA(user_message, sessions, "sessions that they may have at once"),
+    QUOTA(user_message, flows, "flow endpoints that they may have at once"),
+    QUOTA(user_message, rate, "what all of their endpoints may ask to send together, bit/s"),
+    QUOTA(user_message, duration, "when a flow of theirs has to end, after the start, ns"),
+};
+SCHEMA(user_message);
+
+static const struct field quotas_message_fields[] = {
+    QUOTA(quotas_message, max_flows, "flow endpoints that may be here at once"),
+    QUOTA(quotas_message, max_sessions, "sessions that may be here at once"),
+    QUOTA(quotas_message, max_flow_rate, "what one endpoint may ask to send, bit/s"),
+    QUOTA(quotas_message, max_total_rate, "what all endpoints may ask to send together, bit/s"),
+    QUOTA(quotas_message, max_duration, "when a flow has to end, after the start, ns"),
+    QUOTA(quotas_message, report_memory, "bytes of reports that are kept in memory"),
+    QUOTA(quotas_message, spill_size, "bytes of reports that are kept in a file besides"),
+    QUOTA(quotas_message, retain_size, "bytes of reports of ended sessions that are kept"),
+    QUOTA(quotas_message, retain_s, "how long these are kept, in seconds"),
+    QUOTA(quotas_message, dump_file_size, "bytes of one packet dump"),
+    QUOTA(quotas_message, dump_space, "bytes of all packet dumps"),
+    WORDS(quotas_message, allow_test, 0, "networks that tests may be made with"),
+    WORDS(quotas_message, deny_test, 0, "networks that they may not"),
+    STRUCT(quotas_message, user, &user_message_schema, "what the user who asks may have"),
+};
+SCHEMA(quotas_message);
 
 static const struct field describe_reply_fields[] = {
     TEXT(describe_reply, product, FIELD_ALWAYS, "flowrig"),
@@ -82,9 +106,11 @@ static const struct field describe_reply_fields[] = {
     TEXT(describe_reply, machine, FIELD_ALWAYS, "architecture"),
     NUMBER(describe_reply, cpus, "CPUs that the daemon may use"),
     NUMBER(describe_reply, workers, "threads that carry flows"),
-    WORDS(describe_reply, features, "what this daemon was built with"),
-    WORDS(describe_reply, congestion_controls, "what it may use, the system's default first"),
+    WORDS(describe_reply, features, FIELD_ALWAYS, "what this daemon was built with"),
+    WORDS(describe_reply, congestion_controls, FIELD_ALWAYS,
+          "what it may use, the system's default first"),
     STRUCT(describe_reply, limits, &limits_message_schema, "what bounds a run here"),
+    STRUCT(describe_reply, quotas, &quotas_message_schema, "what its owner allows"),
 };
 SCHEMA(describe_reply);
 

@@ -28,10 +28,13 @@ enum {
     PROTOCOL_CLOCKS_MAX = 10000, /* peers' clocks in one call */
     PROTOCOL_FAILURES_MAX = 100, /* listed in one reply; the number is always whole */
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
+    PROTOCOL_PARTS_MAX = 16,     /* calls in a system.multicall */
     PROTOCOL_REPLY_MAX = 64 << 20,
     PROTOCOL_WAIT_MAX_MS = 30000,
     PROTOCOL_DUMPS_MAX = 1000,        /* files in one list */
     PROTOCOL_DUMP_READ_MAX = 4 << 20, /* bytes of a file in one reply */
+    PROTOCOL_NETWORKS_MAX = 128,      /* networks in one list */
+    PROTOCOL_NETWORKS_TEXT = PROTOCOL_NETWORKS_MAX * 51 + 1,
 };
 
 #define PROTOCOL_PATH "/RPC2"
@@ -57,16 +60,33 @@ struct empty_message {
     char unused;
 };
 
+/* Of what bounds a run, what is no quota. */
 struct limits_message {
-    int64_t max_flows, flows; /* flow endpoints at once, and now */
-    int64_t max_sessions, sessions;
+    int64_t flows, sessions; /* flow endpoints, and sessions, that are here */
     int64_t open_files, open_files_used;
     int64_t somaxconn;
     int64_t ports;                           /* ports for outgoing connections */
     int64_t data_ports_low, data_ports_high; /* 0: the system chooses */
-    int64_t report_memory;                   /* bytes of reports kept at most */
-    int64_t spill_size, retain_size;         /* bytes: in a file; of ended sessions */
-    int64_t lease_s, retain_s;
+    int64_t lease_s;
+};
+
+/* What the user who asks may have at once. 0: no limit besides the daemon's. */
+struct user_message {
+    char name[PROTOCOL_LABEL_MAX]; /* "": nobody has to say who it is */
+    int64_t sessions, flows, rate, duration;
+};
+
+/* What the daemon's owner allows, by the names of the options; 0 or empty: there is no such
+ * quota. */
+struct quotas_message {
+    int64_t max_flows, max_sessions;
+    int64_t max_flow_rate, max_total_rate; /* bit/s */
+    int64_t max_duration;                  /* ns */
+    int64_t report_memory, spill_size;     /* bytes */
+    int64_t retain_size, retain_s;         /* of ended sessions */
+    int64_t dump_file_size, dump_space;    /* bytes */
+    char allow_test[PROTOCOL_NETWORKS_TEXT], deny_test[PROTOCOL_NETWORKS_TEXT];
+    struct user_message user;
 };
 
 struct describe_reply {
@@ -79,6 +99,7 @@ struct describe_reply {
     char features[512];
     char congestion_controls[512]; /* that this daemon may use; the default first */
     struct limits_message limits;
+    struct quotas_message quotas;
 };
 
 struct clock_reply {

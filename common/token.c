@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "file.h"
 #include "mem.h"
 #include "protocol.h"
 #include "sock.h"
@@ -247,13 +248,15 @@ bool token_file_make(const char *path, const struct token_key *key, struct fail 
     if (fd < 0)
         return fail_set(fail, 0, "%s can't be made: %s", path, fail_errno(errno));
     make_secret(secret);
-    int written = dprintf(fd,
-                          "# flowrig: who has this file commands the daemons that were started "
-                          "with it.\n"
-                          "key %s%s%s\n" TOKEN_USER ":%s\n",
-                          key->fingerprint, *key->hosts ? " " : "", key->hosts, secret);
+    char *text = mem_printf("# flowrig: who has this file commands the daemons that were started "
+                            "with it.\n"
+                            "key %s%s%s\n" TOKEN_USER ":%s\n",
+                            key->fingerprint, *key->hosts ? " " : "", key->hosts, secret);
+    size_t length = strlen(text);
+    bool good = file_write(fd, text, length, NULL) && fchmod(fd, 0600) == 0 && fsync(fd) == 0;
     explicit_bzero(secret, sizeof secret);
-    bool good = written > 0 && fchmod(fd, 0600) == 0 && fsync(fd) == 0;
+    explicit_bzero(text, length);
+    free(text);
     int error = errno;
     if (close(fd) && good) {
         good = false;

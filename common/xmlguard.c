@@ -20,9 +20,13 @@ struct guard {
     XML_Parser parser;
     int depth;
     int members[DEPTH_MAX + 1]; /* of the element that is open at this depth */
-    enum number_kind kind; /* of the element that is open */
+    enum number_kind kind;      /* of the element that is open */
     char number[NUMBER_MAX + 1];
     size_t length;
+    struct xml_call *call;     /* NULL: nobody wants to know */
+    char name[XML_METHOD_MAX]; /* of the method or member that is open */
+    size_t name_length;
+    bool naming;
     const char *refused; /* why, once something was */
 };
 
@@ -59,11 +63,37 @@ static void XMLCALL on_start(void *context, const XML_Char *element, const XML_C
         refuse(guard, "it holds an element inside a number");
     guard->kind = kind_of(element);
     guard->length = 0;
+    if (guard->naming)
+        refuse(guard, "it holds an element inside a name");
+    guard->naming = guard->call && (!strcmp(element, "methodName") || !strcmp(element, "name"));
+    if (guard->naming)
+        guard->name_length = 0;
+}
+
+static void take_name(struct guard *guard, const XML_Char *text, size_t length)
+{
+    size_t room = sizeof guard->name - 1 - guard->name_length;
+    length = length < room ? length : room;
+    memcpy(guard->name + guard->name_length, text, length);
+    guard->name_length += length;
+}
+
+static void end_name(struct guard *guard, const XML_Char *element)
+{
+    guard->name[guard->name_length] = '\0';
+    bool of_member = !strcmp(element, "name");
+    if (!of_member && guard->depth == 1 && !guard->call->method[0])
+        memcpy(guard->call->method, guard->name, sizeof guard->name);
+    else if (of_member && !strcmp(guard->name, "methodName"))
+        guard->call->parts++;
+    guard->naming = false;
 }
 
 static void XMLCALL on_text(void *context, const XML_Char *text, int length)
 {
     struct guard *guard = context;
+    if (guard->naming)
+        take_name(guard, text, (size_t)length);
     if (guard->kind == NOT_A_NUMBER)
         return;
     if (guard->length + (size_t)length > NUMBER_MAX) {
@@ -92,8 +122,9 @@ static bool is_finite_double(const char *text)
 static void XMLCALL on_end(void *context, const XML_Char *element)
 {
     struct guard *guard = context;
-    (void)element;
     guard->depth--;
+    if (guard->naming)
+        end_name(guard, element);
     guard->number[guard->length] = '\0';
     if (guard->kind == AN_INTEGER) {
         if (!guard->length || strspn(guard->number, "+-0123456789") != guard->length ||
@@ -116,7 +147,14 @@ static void XMLCALL on_doctype(void *context, const XML_Char *name, const XML_Ch
 
 bool xml_guard(const char *text, size_t length, struct fail *fail)
 {
-    struct guard guard = {.parser = XML_ParserCreate("UTF-8")};
+    return xml_guard_call(text, length, NULL, fail);
+}
+
+bool xml_guard_call(const char *text, size_t length, struct xml_call *call, struct fail *fail)
+{
+    struct guard guard = {.parser = XML_ParserCreate("UTF-8"), .call = call};
+    if (call)
+        *call = (struct xml_call){.parts = 0};
     if (!guard.parser)
         return fail_set(fail, 0, "there is no memory to read it");
     bool in_utf16 = length && memchr(text, '\0', length); /* an empty text may be NULL */

@@ -13,4 +13,15 @@
  * are integers of 64 bits and whose doubles are finite. */
 bool xml_guard(const char *text, size_t length, struct fail *fail);
 
+enum { XML_METHOD_MAX = 64 };
+
+/* What a call asks for, with entities and CDATA resolved as xmlrpc-c will resolve them. */
+struct xml_call {
+    char method[XML_METHOD_MAX]; /* cut off where it is longer than any */
+    int parts;                   /* members named "methodName": the calls in a system.multicall */
+};
+
+/* The same for a call, and says what it is. */
+bool xml_guard_call(const char *text, size_t length, struct xml_call *call, struct fail *fail);
+
 #endif

@@ -272,5 +272,7 @@ const char *access_explain_status(const struct access *access, long status)
         return access && access->options.certificate
                    ? "refuses the certificate of --tls-cert; its log says why"
                    : "wants a certificate: give --tls-cert and --tls-key";
+    if (status == 503)
+        return "has too much to do, or is about to end: try again later";
     return NULL;
 }

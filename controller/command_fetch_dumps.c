@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "file.h"
 #include "fleet.h"
 #include "log.h"
 #include "mem.h"
@@ -18,7 +19,7 @@
 #include "run.h"
 #include "sock.h"
 
-enum { OPT_HELP, OPT_VERSION, OPT_OUTPUT, OPT_RUN, TIMEOUT_MS = 30000 };
+enum { OPT_HELP, OPT_VERSION, OPT_OUTPUT, OPT_RUN, OPT_ACCESS, TIMEOUT_MS = 30000 };
 
 static const struct option_spec specs[] = {
     {'h', "help", OPTION_NONE, NULL, "Options", "display this help and exit", OPT_HELP},
@@ -28,6 +29,7 @@ static const struct option_spec specs[] = {
      "put the dumps into DIR, which must exist (default: the working directory)", OPT_OUTPUT},
     {0, "run", OPTION_REQUIRED, "RUN", "Options",
      "fetch the dumps of this run only, named as in their names and in flowctl status", OPT_RUN},
+    ACCESS_SPECS("Options", OPT_ACCESS),
 };
 
 enum { SPECS = sizeof specs / sizeof specs[0] };
@@ -55,6 +57,8 @@ struct fetching {
     struct fetched_host *hosts;
     size_t count;
     bool help, version;
+    struct access_options access_options;
+    struct access *access;
 };
 
 static bool handle(void *context, const struct option_spec *spec, const char *given,
@@ -76,6 +80,10 @@ static bool handle(void *context, const struct option_spec *spec, const char *gi
         if (!*value || strlen(value) >= PROTOCOL_LABEL_MAX)
             return fail_set(fail, 0, "option %s: '%.40s' is no name of a run", given, value);
         break;
+    default:
+        return access_take_option(&fetching->access_options,
+                                  (enum access_option)(spec->id - OPT_ACCESS), value, fail) ||
+               fail_prefix(fail, "option %s", given);
     }
     return true;
 }
@@ -101,8 +109,10 @@ static bool read_arguments(int argc, char **argv, struct fetching *fetching, str
         if (!add_host(fetching, argv[operand], fail))
             return false;
     fetching->directory = open(fetching->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fetching->directory >= 0 || fail_set(fail, 0, "option -o: %s can't be used: %s",
-                                                fetching->output, fail_errno(errno));
+    if (fetching->directory < 0)
+        return fail_set(fail, 0, "option -o: %s can't be used: %s", fetching->output,
+                        fail_errno(errno));
+    return access_open(&fetching->access_options, &fetching->access, fail);
 }
 
 /* ---- one file after the other ---- */
@@ -151,12 +161,19 @@ static bool open_file(const struct fetching *fetching, struct fetched_host *host
     return host->fd >= 0;
 }
 
-static void close_file(struct fetched_host *host, bool good)
+static void drop_file(const struct fetching *fetching, struct fetched_host *host)
+{
+    close(host->fd);
+    host->fd = -1;
+    unlinkat(fetching->directory, host->entries[host->next].name, 0);
+}
+
+static void close_file(struct fetched_host *host)
 {
     const struct dump_entry *entry = &host->entries[host->next];
-    if (close(host->fd) && good) {
+    if (close(host->fd)) {
         fail_host(host, entry->name, fail_errno(errno));
-    } else if (good) {
+    } else {
         printf("%s: %s (%" PRId64 " B)\n", host->typed, entry->name, host->offset);
         host->files++;
     }
@@ -176,7 +193,7 @@ static void go_on(struct fetching *fetching, size_t index)
             ask_part(fetching, index);
             return;
         }
-        close_file(host, true);
+        close_file(host);
         host->next++;
     }
     if (host->more && host->count)
@@ -193,21 +210,21 @@ static void take_list(struct fetched_host *host, struct dumps_list_reply *reply)
     reply->dumps = (struct schema_list){0};
 }
 
-/* A file that is shorter than it was listed, or can't be written, stays as it is. */
-static void take_part(struct fetched_host *host, const struct dumps_read_reply *reply)
+/* What is not whole is removed: it would pass for the dump, and be in the way of it. */
+static void take_part(struct fetching *fetching, struct fetched_host *host,
+                      const struct dumps_read_reply *reply)
 {
     const struct dump_entry *entry = &host->entries[host->next];
     const char *why = NULL;
     if (!reply->data.length || (int64_t)reply->data.length > entry->size - host->offset)
         why = "it changed while it was fetched; fetch it again";
-    else if (pwrite(host->fd, reply->data.data, reply->data.length, (off_t)host->offset) !=
-             (ssize_t)reply->data.length)
+    else if (!file_write(host->fd, reply->data.data, reply->data.length, NULL))
         why = fail_errno(errno);
     host->offset += (int64_t)reply->data.length;
     if (!why)
         return;
     fail_host(host, entry->name, why);
-    close_file(host, false);
+    drop_file(fetching, host);
     host->next++;
 }
 
@@ -218,16 +235,16 @@ static void on_result(void *owner, struct fleet_result *result)
     if (result->outcome != FLEET_ANSWERED) {
         log_error("fetch-dumps: %s", result->fail.text);
         host->failed = true;
-        host->reached |= result->outcome != FLEET_NOT_REACHED;
+        host->reached |= result->outcome == FLEET_FAULT;
         if (host->fd >= 0)
-            close_file(host, false);
+            drop_file(fetching, host);
         return;
     }
     host->reached = true;
     if (result->method == METHOD_DUMPS_LIST)
         take_list(host, result->reply);
     else
-        take_part(host, result->reply);
+        take_part(fetching, host, result->reply);
     go_on(fetching, result->daemon);
 }
 
@@ -235,6 +252,7 @@ static int fetch(struct fetching *fetching)
 {
     size_t reached = 0, good = 0;
     fetching->fleet = fleet_new(on_result, fetching, -1);
+    fleet_set_access(fetching->fleet, fetching->access);
     for (size_t i = 0; i < fetching->count; i++) {
         fleet_add(fetching->fleet, fetching->hosts[i].host, fetching->hosts[i].port);
         ask_list(fetching, i, "");
@@ -280,6 +298,7 @@ int command_fetch_dumps(int argc, char **argv)
     for (size_t i = 0; i < fetching.count; i++)
         free(fetching.hosts[i].entries);
     free(fetching.hosts);
+    access_close(fetching.access);
     if (fetching.directory >= 0)
         close(fetching.directory);
     return status;

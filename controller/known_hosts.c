@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "mem.h"
 
 char *known_hosts_path(void)
@@ -83,10 +84,17 @@ bool known_hosts_add(const char *path, const char *name, const char *fingerprint
 {
     make_directories(path);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    char *line = mem_printf("%s %s\n", name, fingerprint);
+    size_t length = strlen(line), done = 0;
     /* In one piece: others may add theirs at the same time. */
-    bool good = fd >= 0 && dprintf(fd, "%s %s\n", name, fingerprint) > 0;
+    bool good = fd >= 0 && file_write(fd, line, length, &done);
     int error = errno;
+    /* Half a line would make the file one that nobody can read. */
+    off_t end = done && !good ? lseek(fd, 0, SEEK_CUR) : -1;
+    if (end >= 0)
+        (void)!ftruncate(fd, end - (off_t)done);
     if (fd >= 0)
         close(fd);
+    free(line);
     return good || fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(error));
 }

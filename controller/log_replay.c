@@ -185,19 +185,32 @@ static bool take_line(struct reader *reader, char *line, struct fail *fail)
     return true;
 }
 
+/* What attaching does not make anew: the head, rows, and what begins and ends them. The summary,
+ * and the lines before it, come behind the last of these, and again at the end of the run. */
+static bool is_kept(const struct reader *reader, const char *line)
+{
+    return !reader->replay->has_head || (*line != '#' && *line != '\n') ||
+           !strncmp(line, "# begin ", 8) || !strncmp(line, "# final ", 8) ||
+           !strncmp(line, "# failed ", 9);
+}
+
 static bool read_lines(struct reader *reader, FILE *file, const char *path, struct fail *fail)
 {
     char *line = NULL;
     size_t capacity = 0, number = 0;
     ssize_t length;
+    off_t at = 0;
     bool good = true;
     while (good && (length = getline(&line, &capacity, file)) > 0 && line[length - 1] == '\n') {
+        bool kept = is_kept(reader, line);
         number++;
+        at += length;
         if (number == 1 && strcmp(line, "# flowlog 1\n"))
             good = fail_set(fail, 0, "%s is no flow log", path);
         else if (!take_line(reader, line, fail))
             good = fail_prefix(fail, "%s, line %zu", path, number);
-        reader->replay->length += good ? length : 0;
+        if (good && kept)
+            reader->replay->length = at;
     }
     if (good && ferror(file))
         good = fail_set(fail, 0, "%s can't be read: %s", path, fail_errno(errno));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a flow log says of a run whose controller died, so that another one can go on with it:
- * counters as they were at the last row, start and final rows, and where the last whole line ends.
+ * counters as they were at the last row, start and final rows, and where the last of them ends.
  */
 #ifndef FLOWRIG_LOG_REPLAY_H
 #define FLOWRIG_LOG_REPLAY_H
@@ -10,7 +10,7 @@
 #include "results.h"
 
 struct log_replay {
-    off_t length;  /* of the whole lines */
+    off_t length;  /* up to the end of the last row; what comes after it is made anew */
     bool has_head; /* the columns are there */
     int64_t rows;  /* of intervals */
 };

@@ -101,8 +101,10 @@ static void count_row(struct endpoint_result *result, int64_t number)
     result->next_number = number + 1;
 }
 
-bool results_know(struct results *results, const struct report_row *row)
+bool results_know(struct results *results, const struct report_row *row,
+                  const struct endpoint_result **failed)
 {
+    *failed = NULL;
     const int64_t *key = row->report.key;
     if (key[REPORT_FLOW] < 0 || key[REPORT_FLOW] >= (int64_t)results->count ||
         key[REPORT_ENDPOINT] < 0 || key[REPORT_ENDPOINT] >= ENDPOINTS)
@@ -114,6 +116,10 @@ bool results_know(struct results *results, const struct report_row *row)
     /* No log has it, unless as a part of what comes at the end. */
     for (int i = 0; known && key[REPORT_KIND] == REPORT_FINAL && i < SERIES; i++)
         take_histogram(result, row, i);
+    if (known && key[REPORT_KIND] == REPORT_FINAL && !result->error) {
+        result->error = section_text(row, REPORT_SECTION_ERROR);
+        *failed = result->error ? result : NULL;
+    }
     if (known && key[REPORT_NUMBER] >= result->next_number && key[REPORT_NUMBER] < INT64_MAX)
         count_row(result, key[REPORT_NUMBER]);
     return known;

@@ -46,8 +46,10 @@ struct endpoint_result *results_take(struct results *results, const struct repor
                                      int64_t delta[METRICS], struct fail *fail);
 
 /* Whether the row is known already from a log that was replayed; its number is noted then, and its
- * histograms are taken. */
-bool results_know(struct results *results, const struct report_row *row);
+ * histograms are taken. *failed is the endpoint whose failure comes with it but is not in the log,
+ * as the line behind the row was not written any more; else NULL. */
+bool results_know(struct results *results, const struct report_row *row,
+                  const struct endpoint_result **failed);
 
 /* Notes why an endpoint has no (further) result; the first reason stays. */
 void results_set_error(struct endpoint_result *result, const char *text);

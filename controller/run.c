@@ -182,6 +182,29 @@ static bool find_daemons(struct run *run, struct embedded daemons[ENDPOINTS])
     return run_contact(run);
 }
 
+/* Whether all dumps are whole; else a sentence says so. */
+static bool check_dumps(const struct run *run)
+{
+    char note[PROTOCOL_REASON_MAX], first[PROTOCOL_REASON_MAX] = "", more[64] = "";
+    size_t flow = 0, count = 0;
+    enum endpoint end = SOURCE;
+    for (size_t i = 0; i < ENDPOINTS * run->plan->count; i++) {
+        results_info(&run->results->flows[i / ENDPOINTS].ends[i % ENDPOINTS], "dump_note", note,
+                     sizeof note);
+        if (!*note || count++)
+            continue;
+        memcpy(first, note, sizeof first);
+        flow = i / ENDPOINTS;
+        end = (enum endpoint)(i % ENDPOINTS);
+    }
+    if (count > 1)
+        snprintf(more, sizeof more, ", and so are %zu others", count - 1);
+    if (count)
+        log_warning("the dump of flow %zu, %s, is not whole%s: %s", flow, endpoint_name(end), more,
+                    first);
+    return !count;
+}
+
 /* From the first row, or from the first that nobody has taken yet, to the summary. */
 static void measure(struct run *run, int64_t wall_start)
 {
@@ -205,7 +228,7 @@ static void measure(struct run *run, int64_t wall_start)
     summary_write(&run->sinks, &sink_run, run->results, run->clocks);
     struct results_total total;
     results_sum_up(run->results, run->plan, &total);
-    if (total.failed)
+    if (total.failed || !check_dumps(run))
         run->status = EXIT_PARTIAL;
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         if (run->daemons[i].lost || run->daemons[i].rows_lost)
@@ -235,6 +258,13 @@ static bool go_on(struct run *run)
         return false;
     measure(run, run->file.wall_start);
     return true;
+}
+
+/* A sentence has said what is lost. */
+static void close_sinks(struct run *run, bool used)
+{
+    if (!sinks_close(&run->sinks, used) && run->status == EXIT_WELL)
+        run->status = EXIT_PARTIAL;
 }
 
 /* After the sinks are closed: what the daemons still keep is in the log. */
@@ -274,7 +304,7 @@ int run_execute(struct run_options *options)
     } else {
         interrupt_catch();
         bool measured = run_through(&run, daemons);
-        sinks_close(&run.sinks, measured);
+        close_sinks(&run, measured);
         leave(&run);
         for (int end = 0; end < ENDPOINTS; end++)
             embedded_stop(&daemons[end]);
@@ -325,7 +355,7 @@ int run_attach(struct run_options *options, struct run_file *file)
         interrupt_catch();
         set_up_fleet(&run, false);
         bool measured = go_on(&run);
-        sinks_close(&run.sinks, measured || before.has_head);
+        close_sinks(&run, measured || before.has_head);
         leave(&run);
     }
     take_down(&run);

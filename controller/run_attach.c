@@ -44,17 +44,28 @@ static void fill_file(const struct run *run, struct run_file *file)
     }
 }
 
+static void say_alone(const struct fail *fail)
+{
+    /* A user without a home is used to that. */
+    enum log_level level = fail->code == RUN_FILE_NO_HOME ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+    log_write(level, "nobody can attach to this run if this flowctl dies: %s", fail->text);
+}
+
 void run_remember(struct run *run)
 {
     struct fail fail = {0};
     if (run->private)
         return; /* its daemons die with us */
     fill_file(run, &run->file);
-    if (run_file_write(&run->file, &fail))
-        return;
-    /* A user without a home is used to that. */
-    enum log_level level = fail.code == RUN_FILE_NO_HOME ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
-    log_write(level, "nobody can attach to this run if this flowctl dies: %s", fail.text);
+    if (!run_file_write(&run->file, &fail))
+        say_alone(&fail);
+}
+
+void run_remember_start(struct run *run)
+{
+    struct fail fail;
+    if (!run_file_started(&run->file, &fail))
+        say_alone(&fail);
 }
 
 void run_forget(struct run *run)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "file.h"
 #include "mem.h"
 #include "number.h"
 
@@ -83,17 +84,12 @@ static void put_all(struct buffer *out, const struct run_file *file)
     buffer_text(out, "end\n");
 }
 
-static bool write_all(int fd, const struct buffer *out)
+/* One that does not say all that happened would mislead whoever attaches to the run. */
+static void give_up(struct run_file *file)
 {
-    for (size_t at = 0; at < out->length;) {
-        ssize_t written = write(fd, out->data + at, out->length - at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        at += (size_t)written;
-    }
-    return true;
+    run_file_remove(file);
+    close(file->fd);
+    file->fd = -1;
 }
 
 bool run_file_write(struct run_file *file, struct fail *fail)
@@ -107,40 +103,44 @@ bool run_file_write(struct run_file *file, struct fail *fail)
     if (make_folder(where))
         file->fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     put_all(&out, file);
-    bool good = file->fd >= 0 && !flock(file->fd, LOCK_EX | LOCK_NB) && write_all(file->fd, &out) &&
-                !fsync(file->fd);
+    bool good = file->fd >= 0 && !flock(file->fd, LOCK_EX | LOCK_NB) &&
+                file_write(file->fd, out.data, out.length, NULL) && !fsync(file->fd);
     if (good)
         sync_folder(where);
     else
         fail_set(fail, 0, "%s can't be written: %s", file->path, fail_errno(errno));
     if (!good && file->fd >= 0)
-        run_file_remove(file);
+        give_up(file);
     buffer_free(&out);
     free(where);
     return good;
 }
 
-/* The block was there when the rest was written. */
-static void add_line(struct run_file *file, const char *name, int64_t number)
+static bool add_lines(struct run_file *file, struct buffer *lines)
 {
-    struct buffer line = {0};
-    if (file->fd < 0)
-        return;
-    buffer_printf(&line, "%s %" PRId64 "\n", name, number);
-    if (!write_all(file->fd, &line))
-        log_warning("%s can't be written: %s", file->path, fail_errno(errno));
-    buffer_free(&line);
+    bool good = file->fd < 0 || file_write(file->fd, lines->data, lines->length, NULL);
+    int error = errno;
+    if (!good)
+        give_up(file);
+    buffer_free(lines);
+    errno = error;
+    return good;
 }
 
-void run_file_started(struct run_file *file)
+bool run_file_started(struct run_file *file, struct fail *fail)
 {
-    add_line(file, "bound", file->bound);
-    add_line(file, "started", file->wall_start);
+    struct buffer lines = {0};
+    buffer_printf(&lines, "bound %" PRId64 "\nstarted %" PRId64 "\n", file->bound,
+                  file->wall_start);
+    return add_lines(file, &lines) ||
+           fail_set(fail, 0, "%s can't be written: %s", file->path, fail_errno(errno));
 }
 
 void run_file_collected(struct run_file *file)
 {
-    add_line(file, "collected", 1);
+    struct buffer lines = {0};
+    buffer_text(&lines, "collected 1\n");
+    add_lines(file, &lines);
 }
 
 /* ---- reading ---- */

@@ -36,8 +36,9 @@ enum { RUN_FILE_NO_HOME = 1 }; /* fail.code: the user has no place for such file
 
 /* Writes the file, syncs it to the disk and locks it. Gives false and a sentence if it can't be. */
 bool run_file_write(struct run_file *file, struct fail *fail);
-/* Notes, after run_file_write(), that the flows are about to be started. */
-void run_file_started(struct run_file *file);
+/* Notes, after run_file_write(), that the flows are about to be started. Where it can't, the file
+ * is removed, and a sentence says why. */
+bool run_file_started(struct run_file *file, struct fail *fail);
 
 /* Notes that nothing is left to be done but to close the sessions. */
 void run_file_collected(struct run_file *file);

@@ -45,7 +45,7 @@ bool run_start(struct run *run)
         return false;
     run->file.wall_start = clock_wall() + (run->start - clock_now());
     run->file.bound = clocksync_bound(run->clocks, run->start);
-    run_file_started(&run->file);
+    run_remember_start(run);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         struct start_call call = {
             .at = clocksync_remote(run->clocks, i, run->start),
@@ -142,8 +142,14 @@ static void take_row(struct run *run, const struct report_row *row)
 {
     int64_t delta[METRICS];
     struct fail fail;
-    if (run->attached && results_know(run->results, row))
+    const struct endpoint_result *failed;
+    if (run->attached && results_know(run->results, row, &failed)) {
+        if (failed)
+            sinks_line(&run->sinks, "failed %c %" PRId64 " %s",
+                       row->report.key[REPORT_ENDPOINT] == SOURCE ? 'S' : 'D',
+                       row->report.key[REPORT_FLOW], failed->error);
         return;
+    }
     struct endpoint_result *result = results_take(run->results, row, delta, &fail);
     if (!result)
         log_warning("%s", fail.text);

@@ -72,12 +72,13 @@ static bool check_files(struct run *run, size_t daemon)
 {
     const struct limits_message *limits = &run->described[daemon].limits;
     int64_t endpoints = (int64_t)run->plan->daemons[daemon].endpoints;
+    int64_t most = run->described[daemon].quotas.max_flows;
     int64_t needed = endpoints + limits->open_files_used + SPARE_FILES;
-    if (endpoints + limits->flows > limits->max_flows)
+    if (most && endpoints + limits->flows > most)
         run_fail(run, EXIT_PARTIAL,
                  "flowd at %s takes %" PRId64 " flow endpoints at once and has %" PRId64
                  ", but %" PRId64 " are asked for: start it with --max-flows %" PRId64,
-                 run_daemon_name(run, daemon), limits->max_flows, limits->flows, endpoints,
+                 run_daemon_name(run, daemon), most, limits->flows, endpoints,
                  endpoints + limits->flows);
     else if (needed > limits->open_files)
         run_fail(run, EXIT_PARTIAL,

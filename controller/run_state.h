@@ -109,6 +109,8 @@ struct schema_list run_peer_clocks(struct run *run, size_t daemon);
 
 /* Before the start: writes down what it takes to attach to the run. */
 void run_remember(struct run *run);
+/* Notes that the flows are about to be started. */
+void run_remember_start(struct run *run);
 /* Nothing of the run is left at the daemons: there is nothing to attach to. */
 void run_forget(struct run *run);
 /* Whether every daemon has given its last row. */

@@ -37,8 +37,9 @@ struct sink_ops {
     /* Bytes that it took so far, and how many of them outlive this process; NULL where none does.
      */
     void (*progress)(struct sink *sink, uint64_t *put, uint64_t *written);
-    /* Frees it. `used` is false if the run never began. */
-    void (*close)(struct sink *sink, bool used);
+    /* Frees it. `used` is false if the run never began. Gives false if something that it took is
+     * lost although somebody wanted it. */
+    bool (*close)(struct sink *sink, bool used);
 };
 
 struct sink {
@@ -67,7 +68,8 @@ void sinks_event(struct sinks *sinks, const struct report *report,
                  const struct endpoint_result *result);
 void sinks_line(struct sinks *sinks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sinks_flush(struct sinks *sinks);
-void sinks_close(struct sinks *sinks, bool used);
+/* Gives false if something is lost that one of them took. */
+bool sinks_close(struct sinks *sinks, bool used);
 /* What the sinks have taken, to be asked about later. */
 struct sinks_mark {
     uint64_t put[SINKS_MAX];

@@ -23,6 +23,7 @@ enum { FLOWLOG_VERSION = 1, TIME_PLACES = 6 };
 struct flowlog {
     struct sink sink;
     int fd;
+    off_t begin; /* where what this process writes begins */
     char *path;
     bool is_new;   /* the file was not there before */
     bool has_head; /* it is continued after its last row */
@@ -69,6 +70,7 @@ static struct sink *continue_log(const struct run_options *options, struct fail 
     }
     struct flowlog *log = flowlog_new(mem_strdup(options->log_file), fd, false);
     log->has_head = before->has_head;
+    log->begin = before->length;
     return &log->sink;
 }
 
@@ -223,12 +225,23 @@ static void flowlog_line(struct sink *sink, const char *text)
     buffer_printf(&of(sink)->out, "# %s\n", text);
 }
 
-static void flowlog_close(struct sink *sink, bool used)
+/* A line that found room in part is none. What can't be cut off is no file. */
+static void cut_half_line(const struct flowlog *log)
+{
+    uint64_t put, written;
+    writer_progress(log->writer, &put, &written);
+    (void)!ftruncate(log->fd, log->begin + (off_t)written);
+}
+
+static bool flowlog_close(struct sink *sink, bool used)
 {
     struct flowlog *log = of(sink);
     if (!sink->broken)
         flowlog_flush(sink);
-    int error = writer_close(log->writer);
+    int error = writer_finish(log->writer);
+    if (error)
+        cut_half_line(log);
+    writer_close(log->writer);
     if (close(log->fd) && !error)
         error = errno;
     if (error && !sink->broken)
@@ -238,6 +251,7 @@ static void flowlog_close(struct sink *sink, bool used)
     buffer_free(&log->out);
     free(log->path);
     free(log);
+    return !error;
 }
 
 const struct sink_ops sink_flowlog = {

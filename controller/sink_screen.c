@@ -52,16 +52,20 @@ static struct sink *screen_open(const struct run_options *options, struct fail *
     return &screen->sink;
 }
 
+/* A reader that has seen enough is no news. */
+static void complain(int error)
+{
+    if (error != EPIPE)
+        log_warning("can't write to the screen: %s", fail_errno(error));
+}
+
 static void screen_flush(struct sink *sink)
 {
     struct screen *screen = of(sink);
     if (writer_put(screen->writer, &screen->out) || sink->broken)
         return;
     sink->broken = sink->deserted = true;
-    int error = writer_error(screen->writer);
-    /* A reader that has seen enough is no news. */
-    if (error != EPIPE)
-        log_warning("can't write to the screen: %s", fail_errno(error));
+    complain(writer_error(screen->writer));
 }
 
 static void screen_start(struct sink *sink, const struct sink_run *run)
@@ -190,13 +194,16 @@ static void screen_line(struct sink *sink, const char *text)
     buffer_printf(&screen->out, "%s%s\n", *text ? "# " : "", text);
 }
 
-static void screen_close(struct sink *sink, bool used)
+static bool screen_close(struct sink *sink, bool used)
 {
     (void)used;
     screen_flush(sink);
-    writer_close(of(sink)->writer);
+    int error = writer_close(of(sink)->writer);
+    if (error && !sink->broken)
+        complain(error);
     buffer_free(&of(sink)->out);
     free(of(sink));
+    return !error || error == EPIPE;
 }
 
 const struct sink_ops sink_screen = {

@@ -74,11 +74,13 @@ void sinks_flush(struct sinks *sinks)
     sink->ops->flush(sink);
 }
 
-void sinks_close(struct sinks *sinks, bool used)
+bool sinks_close(struct sinks *sinks, bool used)
 {
+    bool good = true;
     for (size_t i = 0; i < sinks->count; i++)
-        sinks->list[i]->ops->close(sinks->list[i], used);
+        good &= sinks->list[i]->ops->close(sinks->list[i], used);
     sinks->count = 0;
+    return good;
 }
 
 void sinks_mark(const struct sinks *sinks, struct sinks_mark *mark)

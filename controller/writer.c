@@ -2,10 +2,10 @@
 #include "writer.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "file.h"
 
 struct writer {
     int fd;
@@ -13,28 +13,17 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct buffer waiting;
-    bool closing;
+    bool closing, joined;
     int error;
     uint64_t put, written; /* bytes */
 };
 
-static int write_all(int fd, const char *data, size_t length)
+/* How much of what was written ends with a line. */
+static size_t whole_lines(const struct buffer *taken, size_t done)
 {
-    while (length) {
-        ssize_t written = write(fd, data, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0 && errno == EAGAIN) {
-            /* Whoever shares the terminal or pipe may have made it non-blocking. */
-            poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
-            continue;
-        }
-        if (written < 0)
-            return errno;
-        data += written;
-        length -= (size_t)written;
-    }
-    return 0;
+    while (done && taken->data[done - 1] != '\n')
+        done--;
+    return done;
 }
 
 static void *writer_main(void *argument)
@@ -52,10 +41,11 @@ static void *writer_main(void *argument)
         taken = writer->waiting;
         writer->waiting = empty;
         pthread_mutex_unlock(&writer->lock);
-        int error = write_all(writer->fd, taken.data, taken.length);
+        size_t done;
+        int error = file_write(writer->fd, taken.data, taken.length, &done) ? 0 : errno;
         pthread_mutex_lock(&writer->lock);
         writer->error = error;
-        writer->written += error ? 0 : taken.length;
+        writer->written += error ? whole_lines(&taken, done) : done;
     }
     pthread_mutex_unlock(&writer->lock);
     buffer_free(&taken);
@@ -103,16 +93,24 @@ int writer_error(struct writer *writer)
     return error;
 }
 
-int writer_close(struct writer *writer)
+int writer_finish(struct writer *writer)
 {
-    if (!writer)
-        return 0;
+    if (writer->joined)
+        return writer->error;
     pthread_mutex_lock(&writer->lock);
     writer->closing = true;
     pthread_cond_signal(&writer->changed);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
-    int error = writer->error;
+    writer->joined = true;
+    return writer->error;
+}
+
+int writer_close(struct writer *writer)
+{
+    if (!writer)
+        return 0;
+    int error = writer_finish(writer);
     buffer_free(&writer->waiting);
     pthread_cond_destroy(&writer->changed);
     pthread_mutex_destroy(&writer->lock);

@@ -36,6 +36,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session.c daemon/session.h daemon/session_state.h \
 	daemon/session_clocks.c \
 	daemon/session_prepare.c \
+	daemon/session_quota.c \
 	daemon/session_reports.c \
 	daemon/spill.c daemon/spill.h \
 	daemon/splitter.c daemon/splitter.h \

@@ -52,6 +52,7 @@ enum {
     OPT_MAX_DURATION,
     OPT_ALLOW_TEST,
     OPT_DENY_TEST,
+    OPT_USER_QUOTA,
 };
 
 #define GENERAL "General options"
@@ -155,6 +156,10 @@ static const struct option_spec specs[] = {
      OPT_ALLOW_TEST},
     {0, "deny-test", OPTION_REQUIRED, "NET[,NET]...", LIMITS,
      "make no tests with these addresses, even if they are allowed", OPT_DENY_TEST},
+    {0, "user-quota", OPTION_REQUIRED, "[USER:]NAME=#[,NAME=#]...", LIMITS,
+     "what USER, or each user that has none of their own, may have: sessions=, flows=, rate= (of "
+     "all flows) and duration=, such as flows=10,rate=1Gbit; may be given several times",
+     OPT_USER_QUOTA},
     {0, "test-clock-offset", OPTION_REQUIRED, "#", TESTS,
      "let the daemon's clock be ahead of the system's by so many seconds, or behind it if negative",
      OPT_CLOCK_OFFSET},
@@ -286,6 +291,8 @@ static bool set_trust(struct daemon_options *options, int id, const char *value,
         return netlist_add(&options->quotas.allow, value, fail);
     case OPT_DENY_TEST:
         return netlist_add(&options->quotas.deny, value, fail);
+    case OPT_USER_QUOTA:
+        return quota_add_user(&options->quotas, value, fail);
     }
     return true;
 }
@@ -402,6 +409,10 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
                         options->tls_key ? "--tls-cert" : "--tls-key");
     if (options->keep_net_admin && !options->user)
         return fail_set(fail, 0, "option --keep-net-admin: only --user drops it");
+    if (options->quotas.user_count && !options->token_file && !options->tls_client_ca)
+        return fail_set(fail, 0,
+                        "option --user-quota: there are users only with --token-file or "
+                        "--tls-client-ca");
     if (options->make_token && options->token_file)
         return fail_set(fail, 0,
                         "option --make-token: no daemon is started then, leave out "

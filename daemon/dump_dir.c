@@ -36,6 +36,14 @@ void dump_dir_close(struct dump_dir *dir)
     dir->fd = -1;
 }
 
+void dump_dir_describe(const struct dump_dir *dir, struct quotas_message *quotas)
+{
+    if (dir->fd < 0)
+        return;
+    quotas->dump_file_size = dir->file_maximum;
+    quotas->dump_space = dir->space.limit;
+}
+
 /* All dumps, in the order of their names; the array and each name are to be freed. */
 static int all_names(const struct dump_dir *dir, char ***names)
 {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "packet.h"
 
 enum { WRITE_SIZE = 64 * 1024 };
@@ -99,16 +100,9 @@ static void give_up(struct dump_file *file, int error)
 
 static void flush(struct dump_file *file)
 {
-    size_t done = 0;
-    while (done < file->waiting.length) {
-        ssize_t written = write(file->fd, file->waiting.data + done, file->waiting.length - done);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            give_up(file, errno);
-            return;
-        }
-        done += (size_t)written;
+    if (!file_write(file->fd, file->waiting.data, file->waiting.length, NULL)) {
+        give_up(file, errno);
+        return;
     }
     file->waiting.length = 0;
     file->waiting_packets = 0;

@@ -19,6 +19,8 @@ struct dump_dir {
 bool dump_dir_open(struct dump_dir *dir, const char *path, int64_t total_maximum,
                    int64_t file_maximum, struct fail *fail);
 void dump_dir_close(struct dump_dir *dir);
+/* Fills in the quotas of dumps, where there are any. */
+void dump_dir_describe(const struct dump_dir *dir, struct quotas_message *quotas);
 /* Files that were removed meanwhile take no space any more. */
 void dump_dir_count(struct dump_dir *dir);
 

@@ -179,6 +179,20 @@ static void make_id(char id[PROTOCOL_ID_MAX])
     secret_format(random, id);
 }
 
+/* A file of one line. One that can't hold it, on a full disk, is not left behind. */
+static bool write_text(const char *path, const char *mode, const char *text, struct fail *fail)
+{
+    FILE *file = fopen(path, mode);
+    bool good = file && fprintf(file, "%s\n", text) > 0 && !fflush(file);
+    if (!good)
+        fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(errno));
+    if (file)
+        fclose(file);
+    if (file && !good)
+        unlink(path);
+    return good;
+}
+
 /* The identity that lasts lies in the state directory. */
 static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struct fail *fail)
 {
@@ -192,12 +206,7 @@ static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struc
         fclose(file);
     if (!file) {
         make_id(id);
-        file = fopen(path, "wxe");
-        good = file && fprintf(file, "%s\n", id) > 0;
-        if (!good)
-            fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(errno));
-        if (file)
-            fclose(file);
+        good = write_text(path, "wxe", id, fail);
     }
     free(path);
     return good;
@@ -229,13 +238,10 @@ static bool write_pid_file(struct parts *parts, const char *path, struct fail *f
 {
     if (!path)
         return true;
-    FILE *file = fopen(path, "we");
-    bool good = file && fprintf(file, "%ld\n", (long)getpid()) > 0;
-    if (file && fclose(file))
-        good = false;
-    parts->pid_file_written = good;
-    return good ||
-           fail_set(fail, 0, "option --pid-file: %s can't be written: %s", path, fail_errno(errno));
+    char number[24];
+    snprintf(number, sizeof number, "%ld", (long)getpid());
+    parts->pid_file_written = write_text(path, "we", number, fail);
+    return parts->pid_file_written || fail_prefix(fail, "option --pid-file");
 }
 
 /* ---- setting up and taking down ---- */

@@ -35,13 +35,31 @@ static struct tls *load_tls(const struct daemon_options *options, const char *st
         fail);
 }
 
+/* A name that is misspelt would leave a user without a quota. */
+static bool check_users(const struct quotas *quotas, const struct token_file *file,
+                        struct fail *fail)
+{
+    for (size_t i = 0; i < quotas->user_count; i++) {
+        const char *name = quotas->users[i].user;
+        bool found = !*name;
+        for (size_t k = 0; !found && k < file->user_count; k++)
+            found = !strcmp(file->users[k].name, name);
+        if (!found)
+            return fail_set(fail, 0, "the token file has no user '%s'", name);
+    }
+    return true;
+}
+
 bool gate_open(struct gate *gate, const struct daemon_options *options, const char *state_dir,
                struct fail *fail)
 {
     struct token_file file = {0};
     if (options->token_file && !token_file_read(options->token_file, &file, fail))
         return fail_prefix(fail, "option --token-file");
+    bool known = !options->token_file || check_users(&options->quotas, &file, fail);
     gate->auth = auth_new(&file);
+    if (!known)
+        return fail_prefix(fail, "option --user-quota");
     if (!gate_needs_key(options))
         return true;
     gate->tls = load_tls(options, state_dir, fail);

@@ -17,21 +17,30 @@ enum {
     SERVERS_MAX = 64, /* addresses that are served */
     POOL_THREADS = 4, /* per address */
     CONNECTIONS_MAX = 1024,
+    STRANGERS_MAX = 512, /* of these, connections whose user is not known yet */
     CONNECTIONS_PER_PEER = 512,
     INACTIVITY_S = 120, /* a last resort: libmicrohttpd's own */
     TLS_OPTIONS = 5,
 };
 
 /* libmicrohttpd's time-out counts inactivity only: a byte a second keeps a request alive. These
- * are deadlines for the whole of it. */
+ * are deadlines for the whole of it; that for an answer grows with its size. */
 #define REQUEST_TIME (10 * NS_PER_SEC)
 #define IDLE_TIME    (75 * NS_PER_SEC)
+#define ANSWER_TIME  (30 * NS_PER_SEC)
+#define ANSWER_RATE  (64 * 1024) /* bytes/s */
+
+/* Of all calls that are being read, and answers that are being written: peers decide how long. What
+ * every request may have besides keeps small ones going where large ones have taken all of it. */
+#define TRAFFIC_MEMORY (INT64_C(256) << 20)
+#define TRAFFIC_FREE   (INT64_C(64) << 10)
 
 /* A connection, and until when its next request has to be complete. */
 struct connection {
     struct list link;
     int fd;
     int64_t deadline; /* CLOCK_NEVER while a call is carried out */
+    bool stranger;    /* it has not had a request that was let in */
     bool checked;     /* the client's certificate was, and is good: */
     char name[TOKEN_NAME_MAX];
 };
@@ -41,6 +50,8 @@ struct request {
     struct http *http;
     struct MHD_Connection *connection;
     struct buffer body;
+    int64_t traffic;  /* bytes of body and answer */
+    int64_t charged;  /* of these, to the budget */
     unsigned refused; /* HTTP status, 0: it is taken */
     struct fail why;  /* it is not known who it is */
     struct call_wait wait;
@@ -56,11 +67,13 @@ struct http {
     struct rpc_server *rpc;
     const struct tls *tls;
     struct auth *auth;
+    struct budget traffic;
     struct MHD_Daemon *servers[SERVERS_MAX];
     int count;
     pthread_mutex_t lock; /* of the lists */
     pthread_cond_t changed;
     struct list connections, waiting;
+    size_t strangers;
     pthread_t reaper;
     bool quit;
     atomic_bool no_waiting;
@@ -142,6 +155,23 @@ static void set_deadline(struct request *request, int64_t deadline)
     pthread_mutex_unlock(&request->http->lock);
 }
 
+/* Whoever means well shows a token at once: where strangers crowd, the one that has been there for
+ * longest has to leave. With the lock. */
+static void bound_strangers(struct http *http)
+{
+    if (http->strangers <= STRANGERS_MAX)
+        return;
+    list_for_each (link, &http->connections) {
+        struct connection *connection = list_item(link, struct connection, link);
+        if (!connection->stranger)
+            continue;
+        shutdown(connection->fd, SHUT_RDWR);
+        connection->stranger = false;
+        http->strangers--;
+        return;
+    }
+}
+
 static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -152,10 +182,14 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
         connection->fd =
             MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         connection->deadline = clock_now() + REQUEST_TIME;
+        connection->stranger = true;
+        http->strangers++;
         list_append(&http->connections, &connection->link);
+        bound_strangers(http);
         *own = connection;
     } else if (*own) {
         struct connection *connection = *own;
+        http->strangers -= connection->stranger;
         list_remove(&connection->link);
         free(connection);
         *own = NULL;
@@ -194,6 +228,9 @@ static enum MHD_Result answer_refused(const struct request *request)
     case MHD_HTTP_FORBIDDEN:
         return answer_text(request->connection, request->refused,
                            "a certificate that this daemon trusts is needed\n");
+    case MHD_HTTP_SERVICE_UNAVAILABLE:
+        return answer_text(request->connection, request->refused,
+                           "the daemon has too many large calls and answers on their way\n");
     case MHD_HTTP_CONTENT_TOO_LARGE:
         return answer_text(request->connection, request->refused, "the call is too large\n");
     default:
@@ -201,8 +238,26 @@ static enum MHD_Result answer_refused(const struct request *request)
     }
 }
 
+static bool charge(struct request *request, int64_t bytes)
+{
+    int64_t more = request->traffic + bytes - TRAFFIC_FREE - request->charged;
+    if (more > 0 && !budget_take(&request->http->traffic, more))
+        return false;
+    request->traffic += bytes;
+    request->charged += more > 0 ? more : 0;
+    return true;
+}
+
 static enum MHD_Result answer_call(struct request *request)
 {
+    int64_t length = (int64_t)XMLRPC_MEMBLOCK_SIZE(char, request->answer);
+    if (!charge(request, length)) {
+        XMLRPC_MEMBLOCK_FREE(char, request->answer);
+        request->answer = NULL;
+        request->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
+        return answer_refused(request);
+    }
+    set_deadline(request, clock_now() + ANSWER_TIME + length * NS_PER_SEC / ANSWER_RATE);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(XMLRPC_MEMBLOCK_SIZE(char, request->answer),
                                         XMLRPC_MEMBLOCK_CONTENTS(char, request->answer),
@@ -265,9 +320,23 @@ static void call_waiting(struct request *request)
         MHD_resume_connection(request->connection);
 }
 
+/* Its user is known, and its request whole. */
+static void make_known(struct request *request)
+{
+    struct http *http = request->http;
+    struct connection *connection = connection_of(request->connection);
+    pthread_mutex_lock(&http->lock);
+    if (connection && connection->stranger) {
+        connection->stranger = false;
+        http->strangers--;
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 static enum MHD_Result carry_out(struct request *request)
 {
     set_deadline(request, CLOCK_NEVER);
+    make_known(request);
     drop_wait(request);
     if (!request->answered && call(request, false) == CALL_WAIT) {
         if (request->http->no_waiting)
@@ -383,8 +452,11 @@ static void take_body(struct request *request, const char *data, size_t length)
 {
     if (request->refused)
         return;
-    if (request->body.length + length > PROTOCOL_CALL_MAX) {
+    if (request->body.length + length > PROTOCOL_CALL_MAX)
         request->refused = MHD_HTTP_CONTENT_TOO_LARGE;
+    else if (!charge(request, (int64_t)length))
+        request->refused = MHD_HTTP_SERVICE_UNAVAILABLE;
+    if (request->refused) {
         buffer_free(&request->body);
         return;
     }
@@ -431,6 +503,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (request->answer)
         XMLRPC_MEMBLOCK_FREE(char, request->answer);
     buffer_free(&request->body);
+    budget_give(&request->http->traffic, request->charged);
     free(request);
     *own = NULL;
 }
@@ -453,6 +526,7 @@ struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth
     http->rpc = rpc;
     http->tls = tls;
     http->auth = auth;
+    http->traffic = (struct budget){.what = "memory of calls", .limit = TRAFFIC_MEMORY};
     pthread_mutex_init(&http->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

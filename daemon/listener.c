@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,8 +18,9 @@
 #define VISITOR_TIMEOUT (5 * NS_PER_SEC)
 
 enum {
-    VISITORS_MAX = 4096, /* connections that have not shown a secret, over all listeners */
-    ACCEPT_TURN = 256,   /* accepted in one turn */
+    VISITORS_MAX = 4096,   /* connections that have not shown a secret, over all listeners */
+    VISITORS_OF_FILES = 4, /* and at most such a part of all files that may be open */
+    ACCEPT_TURN = 256,     /* accepted in one turn */
 };
 
 /* How long a listener rests when the kernel is short of descriptors or memory. */
@@ -45,10 +47,12 @@ struct listeners {
     struct worker **workers;
     size_t worker_count, next_worker;
     struct rendezvous *rendezvous;
+    int visitors_max;
     atomic_int visitors;
 };
 
-/* An accepted connection that has not said whom it wants. */
+/* An accepted connection that has not said whom it wants. Sources say it at once: where too many
+ * wait, those that have waited for longest are not sources. */
 struct visitor {
     struct grave grave; /* first */
     struct list link;   /* worker->visitors */
@@ -61,6 +65,14 @@ struct visitor {
     size_t length;
 };
 
+static int visitors_max(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / VISITORS_OF_FILES > VISITORS_MAX)
+        return VISITORS_MAX;
+    return (int)(files.rlim_cur / VISITORS_OF_FILES);
+}
+
 struct listeners *listeners_new(uint16_t low, uint16_t high, struct worker **workers,
                                 size_t worker_count, struct rendezvous *rendezvous)
 {
@@ -72,6 +84,7 @@ struct listeners *listeners_new(uint16_t low, uint16_t high, struct worker **wor
     listeners->workers = workers;
     listeners->worker_count = worker_count;
     listeners->rendezvous = rendezvous;
+    listeners->visitors_max = visitors_max();
     return listeners;
 }
 
@@ -161,11 +174,16 @@ static void visitor_ready(struct watch *watch, uint32_t events)
 static void visitor_new(struct listener *listener, int fd)
 {
     struct listeners *listeners = listener->owner;
-    if (atomic_fetch_add(&listeners->visitors, 1) >= VISITORS_MAX) {
-        atomic_fetch_sub(&listeners->visitors, 1);
-        log_debug("a data connection is closed: too many wait already");
-        close(fd);
-        return;
+    struct list *waiting = &listener->worker->visitors;
+    if (atomic_fetch_add(&listeners->visitors, 1) >= listeners->visitors_max) {
+        if (list_empty(waiting)) {
+            atomic_fetch_sub(&listeners->visitors, 1);
+            log_debug("a data connection is closed: too many wait already");
+            close(fd);
+            return;
+        }
+        visitor_dismiss(list_item(waiting->next, struct visitor, link),
+                        "too many wait already, and it has for longest");
     }
     struct visitor *visitor = mem_new(1, sizeof *visitor);
     visitor->listeners = listeners;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "netlist.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,4 +107,16 @@ bool netlist_has(const struct netlist *list, const struct address *address)
             same_bits(list->list[i].prefix, network.prefix, list->list[i].bits))
             return true;
     return false;
+}
+
+void netlist_format(const struct netlist *list, char text[PROTOCOL_NETWORKS_TEXT])
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < list->count; i++) {
+        char address[INET6_ADDRSTRLEN];
+        inet_ntop(list->list[i].family, list->list[i].prefix, address, sizeof address);
+        length += (size_t)snprintf(text + length, PROTOCOL_NETWORKS_TEXT - length, "%s%s/%d",
+                                   i ? " " : "", address, list->list[i].bits);
+    }
 }

@@ -3,9 +3,10 @@
 #ifndef FLOWRIG_NETLIST_H
 #define FLOWRIG_NETLIST_H
 
+#include "protocol.h"
 #include "sock.h"
 
-enum { NETWORKS_MAX = 128 };
+enum { NETWORKS_MAX = PROTOCOL_NETWORKS_MAX };
 
 struct network {
     int family;
@@ -23,5 +24,7 @@ bool netlist_add(struct netlist *list, const char *text, struct fail *fail);
 /* Whether an address is in one of the networks. An IPv4 address is the same however it is written
  * in IPv6, and the unspecified address is that of this host, as connect() has it. */
 bool netlist_has(const struct netlist *list, const struct address *address);
+/* Writes the networks with single spaces between. */
+void netlist_format(const struct netlist *list, char text[PROTOCOL_NETWORKS_TEXT]);
 
 #endif

@@ -2,8 +2,13 @@
 #include "quota.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
+#include "mem.h"
 #include "number.h"
 
 static int64_t add_rates(int64_t one, int64_t other)
@@ -33,37 +38,143 @@ int64_t quota_rate(const struct endpoint_settings ends[ENDPOINTS], enum endpoint
     return add_rates(requests, response_rate(&ends[which == SOURCE ? DESTINATION : SOURCE]));
 }
 
-static bool check_rate(int64_t rate, int64_t limit, const char *option, struct fail *fail)
+/* ---- users ---- */
+
+static const struct quota_item {
+    const char *name;
+    size_t offset;
+    bool (*parse)(const char *text, int64_t *value, struct fail *fail);
+} items[] = {
+    {"sessions", offsetof(struct user_quota, sessions), number_parse_int},
+    {"flows", offsetof(struct user_quota, flows), number_parse_int},
+    {"rate", offsetof(struct user_quota, rate), number_parse_rate},
+    {"duration", offsetof(struct user_quota, duration), number_parse_seconds},
+};
+
+enum { ITEMS = sizeof items / sizeof items[0] };
+
+static bool parse_item(char *text, struct user_quota *quota, struct fail *fail)
+{
+    char *equals = strchr(text, '=');
+    if (equals)
+        *equals = '\0';
+    for (size_t i = 0; i < ITEMS; i++) {
+        if (!equals || strcmp(text, items[i].name))
+            continue;
+        int64_t *value = (int64_t *)((char *)quota + items[i].offset);
+        if (!items[i].parse(equals + 1, value, fail))
+            return fail_prefix(fail, "%s", text);
+        return *value > 0 || fail_set(fail, 0, "%s: '%s' would allow nothing", text, equals + 1);
+    }
+    return fail_set(fail, 0, "'%s' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#",
+                    text);
+}
+
+/* A user stands before the first colon, where one is before the first '='. */
+static bool parse_user(char *text, struct user_quota *quota, struct fail *fail)
+{
+    size_t length = strcspn(text, ":=");
+    if (text[length] == ':') {
+        text[length] = '\0';
+        if (!token_name_valid(text))
+            return fail_set(fail, 0, "'%s' is no name of a user", text);
+        memcpy(quota->user, text, length);
+        text += length + 1;
+    }
+    while (text)
+        if (!parse_item(strsep(&text, ","), quota, fail))
+            return false;
+    return true;
+}
+
+static struct user_quota *find_user(struct quotas *quotas, const char *user)
+{
+    for (size_t i = 0; i < quotas->user_count; i++)
+        if (!strcmp(quotas->users[i].user, user))
+            return &quotas->users[i];
+    return NULL;
+}
+
+bool quota_add_user(struct quotas *quotas, const char *text, struct fail *fail)
+{
+    struct user_quota quota = {.sessions = 0};
+    char *copy = mem_strdup(text);
+    bool good = parse_user(copy, &quota, fail);
+    free(copy);
+    if (!good)
+        return false;
+    struct user_quota *place = find_user(quotas, quota.user);
+    if (!place && quotas->user_count == USER_QUOTAS_MAX)
+        return fail_set(fail, 0, "more than %d quotas of users are not taken", USER_QUOTAS_MAX);
+    if (!place)
+        place = &quotas->users[quotas->user_count++];
+    *place = quota;
+    return true;
+}
+
+const struct user_quota *quota_of_user(const struct quotas *quotas, const char *user)
+{
+    static const struct user_quota none;
+    const struct user_quota *each = &none;
+    for (size_t i = 0; i < quotas->user_count; i++) {
+        if (!strcmp(quotas->users[i].user, user))
+            return &quotas->users[i];
+        if (!quotas->users[i].user[0])
+            each = &quotas->users[i];
+    }
+    return each;
+}
+
+/* ---- settings ---- */
+
+/* Whose quota it is, in the sentences. */
+enum { WHOSE_MAX = TOKEN_NAME_MAX + 32 };
+
+static bool check_rate(int64_t rate, int64_t limit, const char *whose, const char *option,
+                       struct fail *fail)
 {
     if (!limit || rate <= limit)
         return true;
     if (rate == QUOTA_UNLIMITED)
         return fail_set(fail, FAULT_POLICY,
-                        "it would send as fast as it can, but the daemon allows %" PRId64
+                        "it would send as fast as it can, but the daemon allows %s%" PRId64
                         " bit/s (%s): give it a rate (-R)",
-                        limit, option);
+                        whose, limit, option);
     return fail_set(fail, FAULT_POLICY,
-                    "it would send %" PRId64 " bit/s, but the daemon allows %" PRId64 " bit/s (%s)",
-                    rate, limit, option);
+                    "it would send %" PRId64 " bit/s, but the daemon allows %s%" PRId64
+                    " bit/s (%s)",
+                    rate, whose, limit, option);
 }
 
-bool quota_check_settings(const struct quotas *quotas,
+static bool check_duration(int64_t end, int64_t limit, const char *whose, const char *option,
+                           struct fail *fail)
+{
+    char asked[NUMBER_TEXT_MAX], allowed[NUMBER_TEXT_MAX];
+    if (!limit || end <= limit)
+        return true;
+    number_format_seconds(asked, end);
+    number_format_seconds(allowed, limit);
+    return fail_set(fail, FAULT_POLICY,
+                    "it would end after %s s, but the daemon allows %s%s s (%s)", asked, whose,
+                    allowed, option);
+}
+
+bool quota_check_settings(const struct quotas *quotas, const char *user,
                           const struct endpoint_settings ends[ENDPOINTS], enum endpoint which,
                           struct fail *fail)
 {
+    const struct user_quota *own = quota_of_user(quotas, user);
     int64_t rate = quota_rate(ends, which), end = settings_schedule(ends).end;
-    char asked[NUMBER_TEXT_MAX], allowed[NUMBER_TEXT_MAX];
-    if (!check_rate(rate, quotas->flow_rate, "--max-flow-rate", fail) ||
-        !check_rate(rate, quotas->total_rate, "--max-total-rate", fail))
-        return false;
-    if (!quotas->duration || end <= quotas->duration)
-        return true;
-    number_format_seconds(asked, end);
-    number_format_seconds(allowed, quotas->duration);
-    return fail_set(fail, FAULT_POLICY,
-                    "it would end after %s s, but the daemon allows %s s (--max-duration)", asked,
-                    allowed);
+    char whose[WHOSE_MAX];
+    snprintf(whose, sizeof whose, "user '%s' ", user);
+    return check_rate(rate, quotas->flow_rate, "", "--max-flow-rate", fail) &&
+           check_rate(rate, quotas->total_rate, "", "--max-total-rate", fail) &&
+           check_rate(rate, own->rate, whose, "--user-quota", fail) &&
+           check_duration(end, quotas->duration, "", "--max-duration", fail) &&
+           check_duration(end, own->duration, whose, "--user-quota", fail);
 }
+
+/* ---- addresses ---- */
 
 static bool check_address(const struct quotas *quotas, const struct address *address,
                           struct fail *fail)
@@ -110,4 +221,19 @@ bool quota_check_own(const struct quotas *quotas, const struct addresses *own, e
 bool quota_check_peer(const struct quotas *quotas, const struct addresses *peer, struct fail *fail)
 {
     return check_all(quotas, peer, fail);
+}
+
+void quota_describe(const struct quotas *quotas, const char *user, struct quotas_message *message)
+{
+    const struct user_quota *own = quota_of_user(quotas, user);
+    message->max_flow_rate = quotas->flow_rate;
+    message->max_total_rate = quotas->total_rate;
+    message->max_duration = quotas->duration;
+    netlist_format(&quotas->allow, message->allow_test);
+    netlist_format(&quotas->deny, message->deny_test);
+    snprintf(message->user.name, sizeof message->user.name, "%s", user);
+    message->user.sessions = own->sessions;
+    message->user.flows = own->flows;
+    message->user.rate = own->rate;
+    message->user.duration = own->duration;
 }

@@ -5,6 +5,17 @@
 
 #include "netlist.h"
 #include "protocol.h"
+#include "token.h"
+
+enum { USER_QUOTAS_MAX = 128 };
+
+/* What one user may have here at once. 0: no limit besides the daemon's. */
+struct user_quota {
+    char user[TOKEN_NAME_MAX]; /* "": each that has none of their own */
+    int64_t sessions, flows;   /* flow endpoints */
+    int64_t rate;              /* bit/s that all of their endpoints may ask to send together */
+    int64_t duration;          /* ns from the start to the end of a flow */
+};
 
 /* 0: no limit. */
 struct quotas {
@@ -12,6 +23,8 @@ struct quotas {
     int64_t total_rate; /* bit/s that all endpoints here may ask to send together */
     int64_t duration;   /* ns from the start to the end of a flow */
     struct netlist allow, deny;
+    struct user_quota users[USER_QUOTAS_MAX];
+    size_t user_count;
 };
 
 #define QUOTA_UNLIMITED INT64_MAX
@@ -20,9 +33,15 @@ struct quotas {
  * other end's. QUOTA_UNLIMITED where nothing bounds it. */
 int64_t quota_rate(const struct endpoint_settings ends[ENDPOINTS], enum endpoint which);
 
-/* Whether an endpoint's rate and duration are allowed; else FAULT_POLICY and a sentence that names
- * the quota. */
-bool quota_check_settings(const struct quotas *quotas,
+/* Takes "[USER:]sessions=#,flows=#,rate=#.#,duration=#.#", any of these; a later one for the same
+ * user replaces the first. Gives false and a sentence where the text is none. */
+bool quota_add_user(struct quotas *quotas, const char *text, struct fail *fail);
+/* The quota of a user: their own, or that of each, or one without limits. */
+const struct user_quota *quota_of_user(const struct quotas *quotas, const char *user);
+
+/* Whether an endpoint's rate and duration are allowed to `user` ("": nobody has to say who it is);
+ * else FAULT_POLICY and a sentence that names the quota, and whose it is. */
+bool quota_check_settings(const struct quotas *quotas, const char *user,
                           const struct endpoint_settings ends[ENDPOINTS], enum endpoint which,
                           struct fail *fail);
 /* Whether tests may be made from and to the addresses, those that an endpoint binds (none: any of
@@ -30,5 +49,8 @@ bool quota_check_settings(const struct quotas *quotas,
 bool quota_check_own(const struct quotas *quotas, const struct addresses *own, enum endpoint which,
                      struct fail *fail);
 bool quota_check_peer(const struct quotas *quotas, const struct addresses *peer, struct fail *fail);
+
+/* Fills in what flowd.describe says of them, for `user`. */
+void quota_describe(const struct quotas *quotas, const char *user, struct quotas_message *message);
 
 #endif

@@ -104,9 +104,9 @@ void resolver_stop(struct resolver *resolver)
     pthread_mutex_unlock(&resolver->lock);
     /* A name server that does not answer shall not keep the daemon from ending. */
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
-    if (pthread_timedjoin_np(resolver->thread, NULL, &until))
+    if (pthread_clockjoin_np(resolver->thread, NULL, CLOCK_MONOTONIC, &until))
         return;
     list_for_each_safe (link, &resolver->names)
         forget(resolver, list_item(link, struct name, link));

@@ -12,6 +12,8 @@
 #include "wire.h"
 #include "xmlguard.h"
 
+#define MULTICALL "system.multicall"
+
 struct rpc_server {
     struct rpc_server_config config;
     xmlrpc_registry *registry;
@@ -33,7 +35,7 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
                                  struct call_wait *wait, struct fail *fail)
 {
     struct describe_reply *reply = reply_memory;
-    (void)call, (void)wait, (void)fail;
+    (void)call, (void)fail;
     snprintf(reply->product, sizeof reply->product, "%s", PACKAGE_NAME);
     snprintf(reply->version, sizeof reply->version, "%s", PACKAGE_VERSION);
     snprintf(reply->features, sizeof reply->features, "tcp%s%s%s",
@@ -43,7 +45,8 @@ static enum call_result describe(struct rpc_server *server, void *call, void *re
     memcpy(reply->boot_id, server->config.boot_id, sizeof reply->boot_id);
     reply->workers = server->config.workers;
     sysinfo_describe(reply);
-    sessions_limits(server->config.sessions, &reply->limits);
+    sessions_describe(server->config.sessions, wait->user, reply);
+    dump_dir_describe(server->config.dumps, &reply->quotas);
     reply->limits.data_ports_low = server->config.data_ports_low;
     reply->limits.data_ports_high = server->config.data_ports_high;
     return CALL_DONE;
@@ -420,21 +423,32 @@ static xmlrpc_mem_block *fault_answer(int code, const char *text)
     return answer;
 }
 
+/* Each part has an answer as large as it would have alone. */
+static bool check_call(const char *xml, size_t length, struct xml_call *call, struct fail *fail)
+{
+    if (!xml_guard_call(xml, length, call, fail))
+        return false;
+    return strcmp(call->method, MULTICALL) || call->parts <= PROTOCOL_PARTS_MAX ||
+           fail_set(fail, 0, "it holds %d calls, and no more than %d are taken at once",
+                    call->parts, PROTOCOL_PARTS_MAX);
+}
+
 enum call_result rpc_server_call(struct rpc_server *server, const char *xml, size_t length,
                                  struct call_wait *wait, xmlrpc_mem_block **answer)
 {
     struct call_in_progress progress = {.wait = wait, .result = CALL_FAULT};
+    struct xml_call call;
     struct fail fail;
     xmlrpc_env env;
     *answer = NULL;
-    if (!xml_guard(xml, length, &fail)) {
+    if (!check_call(xml, length, &call, &fail)) {
         char text[2 * FAIL_TEXT_MAX];
         snprintf(text, sizeof text, "the XML of the call is refused: %s", fail.text);
         *answer = fault_answer(FAULT_BAD_XML, text);
         return CALL_FAULT;
     }
     /* The parts of a multicall can't be made again one by one. */
-    wait->never = memmem(xml, length, "system.multicall", strlen("system.multicall")) != NULL;
+    wait->never = !strcmp(call.method, MULTICALL);
     xmlrpc_env_init(&env);
     xmlrpc_registry_process_call2(&env, server->registry, xml, length, &progress, answer);
     if (env.fault_occurred)

@@ -15,9 +15,7 @@ struct sessions *sessions_new(const struct sessions_config *config)
     struct sessions *sessions = mem_new(1, sizeof *sessions);
     sessions->config = *config;
     sessions->memory = (struct budget){.what = "report memory", .limit = config->report_memory};
-    sessions->rate = (struct budget){.what = "rate",
-                                     .limit = config->quotas.total_rate ? config->quotas.total_rate
-                                                                        : QUOTA_UNLIMITED};
+    sessions_init_quotas(sessions);
     sessions->opened_at = clock_now();
     pthread_mutex_init(&sessions->lock, NULL);
     list_init(&sessions->all);
@@ -40,6 +38,7 @@ void sessions_free(struct sessions *sessions)
     if (!sessions)
         return;
     spill_free(sessions->spill);
+    sessions_free_users(sessions);
     pthread_mutex_destroy(&sessions->lock);
     free(sessions);
 }
@@ -53,6 +52,8 @@ void session_free_tables(struct session *session)
     free(session->tables);
     session->tables = NULL;
     session->table_count = 0;
+    budget_give(&session->budget, session->table_bytes);
+    session->table_bytes = 0;
 }
 
 static void session_free(struct session *session)
@@ -92,7 +93,7 @@ static void renew(struct session *session, int64_t heard)
 
 static bool is_of(const struct session *session, const char *user)
 {
-    return !strcmp(session->user, user ? user : "");
+    return !strcmp(session->user->name, user ? user : "");
 }
 
 struct session *session_get(struct sessions *sessions, const char *id, const char *user,
@@ -128,7 +129,7 @@ static struct session *find_by_key(struct sessions *sessions, const char *key, c
 }
 
 static struct session *session_new(struct sessions *sessions, const struct open_call *call,
-                                   const char *user)
+                                   struct user *user)
 {
     uint8_t random[SECRET_SIZE];
     struct session *session = mem_new(1, sizeof *session);
@@ -139,7 +140,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     secret_format(random, session->id);
     snprintf(session->run, sizeof session->run, "%s", call->run);
     snprintf(session->controller, sizeof session->controller, "%s", call->controller);
-    snprintf(session->user, sizeof session->user, "%s", user ? user : "");
+    session->user = user;
     snprintf(session->open_key, sizeof session->open_key, "%s", call->key);
     int64_t lease_s = call->lease_s ? call->lease_s : sessions->config.lease_s;
     session->lease = lease_s * NS_PER_SEC;
@@ -155,6 +156,7 @@ static struct session *session_new(struct sessions *sessions, const struct open_
     renew(session, session->opened_at);
     list_append(&sessions->all, &session->link);
     sessions->count++;
+    user->sessions++;
     return session;
 }
 
@@ -162,12 +164,14 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
                               const char *user, struct open_reply *reply, struct fail *fail)
 {
     pthread_mutex_lock(&sessions->lock);
+    struct user *owner = sessions_user(sessions, user ? user : "");
     struct session *session = find_by_key(sessions, call->key, user);
-    bool full = !session && (int64_t)sessions->count >= sessions->config.max_sessions;
-    if (!session && !full) {
-        session = session_new(sessions, call, user);
-        log_info("session %.8s opened for %s%s%s, run %s", session->id, session->user,
-                 session->user[0] ? " at " : "", session->controller, session->run);
+    /* The same call may have come again while room was made. */
+    if (!session && sessions_make_room(sessions, owner, fail) &&
+        !(session = find_by_key(sessions, call->key, user))) {
+        session = session_new(sessions, call, owner);
+        log_info("session %.8s opened for %s%s%s, run %s", session->id, owner->name,
+                 owner->name[0] ? " at " : "", session->controller, session->run);
     }
     if (session) {
         memcpy(reply->session, session->id, sizeof reply->session);
@@ -175,14 +179,11 @@ enum call_result session_open(struct sessions *sessions, const struct open_call 
         reply->lease_s = session->lease / NS_PER_SEC;
     }
     pthread_mutex_unlock(&sessions->lock);
+    if (!session)
+        return CALL_FAULT;
     /* It sleeps until the first of the leases that it knows ends. */
-    if (!full) {
-        collector_wake(sessions->parts.collector);
-        return CALL_DONE;
-    }
-    fail_set(fail, FAULT_TOO_MANY, "the daemon has %" PRId64 " sessions already, and takes no more",
-             sessions->config.max_sessions);
-    return CALL_FAULT;
+    collector_wake(sessions->parts.collector);
+    return CALL_DONE;
 }
 
 /* ---- waiting ---- */
@@ -307,6 +308,7 @@ void session_remove(struct session *session)
     listed = !list_empty(&session->link);
     list_remove(&session->link);
     sessions->count -= listed;
+    session->user->sessions -= listed;
     pthread_mutex_unlock(&sessions->lock);
     pthread_mutex_lock(&session->lock);
     session->state = CLOSED;
@@ -340,14 +342,28 @@ struct session **sessions_snapshot(struct sessions *sessions, size_t *count)
     return all;
 }
 
+/* A controller that lives makes it longer again with its next call. */
+static void cut_lease(struct session *session, int64_t end)
+{
+    int_fast64_t before = atomic_load(&session->lease_end);
+    while (before > end && !atomic_compare_exchange_weak(&session->lease_end, &before, end))
+        ;
+}
+
 void sessions_stop_all(struct sessions *sessions, int64_t drain, struct stop_all_reply *reply)
 {
     size_t count;
+    int64_t now = clock_now();
     struct session **all = sessions_snapshot(sessions, &count);
     for (size_t i = 0; i < count; i++) {
         pthread_mutex_lock(&all[i]->lock);
         int64_t stopped = session_stop_members(all[i], NULL, drain);
+        bool unstarted = all[i]->state == PREPARING;
         pthread_mutex_unlock(&all[i]->lock);
+        if (unstarted)
+            session_remove(all[i]);
+        else
+            cut_lease(all[i], now + sessions->config.lease_s * NS_PER_SEC);
         reply->flows += stopped;
         reply->sessions += stopped > 0;
         session_put(all[i]);
@@ -392,7 +408,7 @@ static void describe_session(struct session *session, int64_t now, struct status
     pthread_mutex_lock(&session->lock);
     memcpy(status->run, session->run, sizeof status->run);
     memcpy(status->controller, session->controller, sizeof status->controller);
-    memcpy(status->user, session->user, sizeof session->user);
+    snprintf(status->user, sizeof status->user, "%s", session->user->name);
     snprintf(status->state, sizeof status->state, "%s", session_state_names[session->state]);
     status->flows = (int64_t)session->count;
     status->running = session->state == PREPARING ? 0 : (int64_t)(session->count - session->done);
@@ -419,21 +435,6 @@ void sessions_status(struct sessions *sessions, struct status_reply *reply)
     }
     free(all);
     reply->sessions = (struct schema_list){list, count};
-    reply->flows = sessions->flows;
+    reply->flows = sessions->flows.used;
     reply->uptime_ns = now - sessions->opened_at;
-}
-
-void sessions_limits(struct sessions *sessions, struct limits_message *limits)
-{
-    pthread_mutex_lock(&sessions->lock);
-    limits->sessions = (int64_t)sessions->count;
-    pthread_mutex_unlock(&sessions->lock);
-    limits->max_sessions = sessions->config.max_sessions;
-    limits->max_flows = sessions->config.max_flows;
-    limits->flows = sessions->flows;
-    limits->report_memory = sessions->config.report_memory;
-    limits->spill_size = sessions->spill ? sessions->config.spill_size : 0;
-    limits->retain_size = sessions->config.retain_size;
-    limits->lease_s = sessions->config.lease_s;
-    limits->retain_s = sessions->config.retain_s;
 }

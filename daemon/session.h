@@ -60,8 +60,9 @@ void sessions_close_all(struct sessions *sessions);
 bool sessions_gone(struct sessions *sessions);
 bool sessions_collected(struct sessions *sessions);
 void sessions_status(struct sessions *sessions, struct status_reply *reply);
-/* Fills the members about flows, sessions, leases and memory. */
-void sessions_limits(struct sessions *sessions, struct limits_message *limits);
+/* Fills in limits and quotas, as far as they are about sessions, for who calls; `user` NULL: nobody
+ * has to say. */
+void sessions_describe(struct sessions *sessions, const char *user, struct describe_reply *reply);
 
 /* Who calls, and how the call may wait. `allowed` is false while nobody could be woken yet. */
 struct call_wait {

@@ -70,6 +70,23 @@ static bool check_endpoint(const struct session *session, const struct prepare_e
            refuse(endpoint, fail);
 }
 
+static bool charge_tables(struct session *session, struct fail *fail)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < session->table_count; i++)
+        bytes += (int64_t)(session->tables[i].count * sizeof *session->tables[i].points);
+    if (budget_take(&session->budget, bytes)) {
+        session->table_bytes = bytes;
+        return true;
+    }
+    session_free_tables(session);
+    return fail_set(fail, FAULT_NO_MEMORY,
+                    "tables of %" PRId64
+                    " bytes find no room in the daemon's memory for reports of %" PRId64
+                    " bytes (--report-memory)",
+                    bytes, session->owner->config.report_memory);
+}
+
 /* The first call that has tables decides. */
 static bool take_tables(struct session *session, const struct schema_list *list, struct fail *fail)
 {
@@ -88,14 +105,19 @@ static bool take_tables(struct session *session, const struct schema_list *list,
         }
         session->table_count++;
     }
-    return true;
+    return charge_tables(session, fail);
+}
+
+static enum endpoint end_of(const struct request *request)
+{
+    return is_source(request->endpoint) ? SOURCE : DESTINATION;
 }
 
 static bool check_quotas(const struct session *session, const struct request *request,
                          struct fail *fail)
 {
-    return quota_check_settings(&session->owner->config.quotas, request->ends,
-                                is_source(request->endpoint) ? SOURCE : DESTINATION, fail) ||
+    return quota_check_settings(&session->owner->config.quotas, session->user->name, request->ends,
+                                end_of(request), fail) ||
            refuse(request->endpoint, fail);
 }
 
@@ -105,8 +127,7 @@ static bool check_addresses(const struct session *session, const struct request 
 {
     const struct quotas *quotas = &session->owner->config.quotas;
     for (size_t i = 0; i < count; i++)
-        if (!quota_check_own(quotas, &requests[i].own,
-                             is_source(requests[i].endpoint) ? SOURCE : DESTINATION, fail) ||
+        if (!quota_check_own(quotas, &requests[i].own, end_of(&requests[i]), fail) ||
             !quota_check_peer(quotas, &requests[i].peer, fail))
             return refuse(requests[i].endpoint, fail);
     return true;
@@ -136,61 +157,36 @@ static bool check_new(const struct session *session, const struct prepare_call *
     return good;
 }
 
-static bool check_room(struct session *session, size_t more, struct fail *fail)
+static bool check_files(struct session *session, size_t more, struct fail *fail)
 {
-    struct sessions *sessions = session->owner;
     struct rlimit files;
-    int64_t flows = sessions->flows, all = flows + (int64_t)more;
-    if (all > sessions->config.max_flows)
-        return fail_set(fail, FAULT_TOO_MANY,
-                        "%zu more flow endpoints would make %" PRId64
-                        ", but the daemon takes %" PRId64 " at once (--max-flows)",
-                        more, all, sessions->config.max_flows);
+    int64_t needed = session->owner->flows.used + (int64_t)more + SPARE_FILES;
     getrlimit(RLIMIT_NOFILE, &files);
-    if (all + SPARE_FILES > (int64_t)files.rlim_cur)
-        return fail_set(fail, FAULT_FILES,
-                        "%zu more flow endpoints need %" PRId64
-                        " open files in all, but the daemon's "
-                        "limit is %llu (ulimit -n)",
-                        more, all + SPARE_FILES, (unsigned long long)files.rlim_cur);
-    return true;
+    return needed <= (int64_t)files.rlim_cur ||
+           fail_set(fail, FAULT_FILES,
+                    "%zu more flow endpoints need %" PRId64 " open files in all, but the daemon's "
+                    "limit is %llu (ulimit -n)",
+                    more, needed, (unsigned long long)files.rlim_cur);
 }
 
-bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
-                       enum endpoint which, struct fail *fail)
+/* What the quotas allow of all endpoints at once; `rated` of them have taken their rate. */
+static void give_quotas(struct session *session, const struct request *requests, size_t count,
+                        size_t rated)
 {
-    int64_t rate = quota_rate(ends, which);
-    if (!sessions->config.quotas.total_rate || budget_take(&sessions->rate, rate))
-        return true;
-    return fail_set(fail, FAULT_TOO_MANY,
-                    "it would send %" PRId64 " bit/s, but of the %" PRId64
-                    " bit/s that the daemon allows in all, %" PRId64
-                    " are asked for already (--max-total-rate)",
-                    rate, sessions->rate.limit, sessions->rate.used);
+    for (size_t i = 0; i < rated; i++)
+        session_give_rate(session, requests[i].ends, end_of(&requests[i]));
+    session_give_flows(session, count);
 }
 
-void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
-                       enum endpoint which)
+static bool take_quotas(struct session *session, const struct request *requests, size_t count,
+                        struct fail *fail)
 {
-    if (sessions->config.quotas.total_rate)
-        budget_give(&sessions->rate, quota_rate(ends, which));
-}
-
-static void give_rates(struct sessions *sessions, const struct request *requests, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        session_give_rate(sessions, requests[i].ends,
-                          is_source(requests[i].endpoint) ? SOURCE : DESTINATION);
-}
-
-static bool take_rates(struct sessions *sessions, const struct request *requests, size_t count,
-                       struct fail *fail)
-{
+    if (!session_take_flows(session, count, fail))
+        return false;
     for (size_t i = 0; i < count; i++) {
-        enum endpoint which = is_source(requests[i].endpoint) ? SOURCE : DESTINATION;
-        if (session_take_rate(sessions, requests[i].ends, which, fail))
+        if (session_take_rate(session, requests[i].ends, end_of(&requests[i]), fail))
             continue;
-        give_rates(sessions, requests, i);
+        give_quotas(session, requests, count, i);
         return refuse(requests[i].endpoint, fail);
     }
     return true;
@@ -401,7 +397,6 @@ static void add_member(struct session *session, const struct request *request)
     memcpy(flow->proof, request->proof, SECRET_SIZE);
     session->members[session->count++] =
         (struct member){.flow = flow, .id = endpoint->flow, .endpoint = which};
-    atomic_fetch_add(&sessions->flows, 1);
     atomic_fetch_add(&flow->worker->carried[which], 1);
     flow_post_prepare(flow);
     if (which == DESTINATION)
@@ -454,6 +449,10 @@ static enum call_result prepare_new(struct session *session, const struct prepar
 {
     const struct prepare_endpoint *endpoints = call->endpoints.items;
     size_t count = call->endpoints.count;
+    if (!count) { /* each call that is carried out is remembered */
+        fail_set(fail, FAULT_BAD_CALL, "there are no endpoints to prepare");
+        return CALL_FAULT;
+    }
     if (session->state != PREPARING) {
         fail_set(fail, FAULT_BAD_STATE,
                  "the session is %s: endpoints are prepared before the start",
@@ -466,13 +465,13 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
             !check_cpu(session, &endpoints[i], fail) || !check_quotas(session, &requests[i], fail))
             return CALL_FAULT;
-    if (!check_new(session, call, fail) || !check_room(session, count, fail))
+    if (!check_new(session, call, fail) || !check_files(session, count, fail))
         return CALL_FAULT;
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
     if (!check_addresses(session, requests, count, fail) ||
-        !take_rates(session->owner, requests, count, fail))
+        !take_quotas(session, requests, count, fail))
         return CALL_FAULT;
     if (open_listeners(session, requests, count, fail) &&
         open_dumps(session, requests, count, fail)) {
@@ -483,7 +482,7 @@ static enum call_result prepare_new(struct session *session, const struct prepar
         dump_close(requests[i].dump);
         listeners_release(session->owner->parts.listeners, requests[i].listener);
     }
-    give_rates(session->owner, requests, count);
+    give_quotas(session, requests, count, count);
     return CALL_FAULT;
 }
 

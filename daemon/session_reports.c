@@ -148,10 +148,10 @@ static void free_released(struct session *session, struct flow *flow)
     if (!flow)
         return;
     listeners_release(session->owner->parts.listeners, flow->listener);
-    session_give_rate(session->owner, flow->ends, flow->endpoint);
+    session_give_rate(session, flow->ends, flow->endpoint);
+    session_give_flows(session, 1);
     atomic_fetch_sub(&flow->worker->carried[flow->endpoint], 1);
     flow_free(flow);
-    atomic_fetch_sub(&session->owner->flows, 1);
     session_put(session);
 }
 
@@ -237,7 +237,7 @@ static int64_t look_after_lease(struct session *session, int64_t now)
     return 0;
 }
 
-static bool is_retained(struct session *session, int64_t now)
+bool session_is_retained(struct session *session, int64_t now)
 {
     pthread_mutex_lock(&session->lock);
     bool retained =
@@ -253,7 +253,7 @@ static void bound_retained(struct session **all, size_t count, int64_t most, int
         struct session *oldest = NULL;
         int64_t bytes = 0;
         for (size_t i = 0; i < count; i++) {
-            if (!is_retained(all[i], now))
+            if (!session_is_retained(all[i], now))
                 continue;
             bytes += all[i]->store.bytes + all[i]->store.spilled;
             if (!oldest || all[i]->ended_at < oldest->ended_at)

@@ -43,13 +43,23 @@ struct session_clock {
     struct peerclock *clock; /* flows look at it: it stays where it is */
 };
 
+/* Who opens sessions, and what of the quotas they have taken. Lives as long as the daemon: who may
+ * be a user is up to its owner. */
+struct user {
+    struct list link;
+    char name[TOKEN_NAME_MAX]; /* "": nobody has to say who it is */
+    const struct user_quota *quota;
+    int64_t sessions; /* with the lock of all sessions */
+    struct budget flows, rate;
+};
+
 struct session {
     struct list link; /* of all sessions; empty once it is closed */
     struct sessions *owner;
     atomic_int references;
     char id[PROTOCOL_ID_MAX];
     char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
-    char user[TOKEN_NAME_MAX]; /* who opened it; "": nobody has to say */
+    struct user *user;
     char open_key[PROTOCOL_KEY_MAX], start_key[PROTOCOL_KEY_MAX];
     int64_t lease, opened_at;
     atomic_int_fast64_t lease_end;
@@ -62,6 +72,7 @@ struct session {
     size_t ready, failed, done;
     struct cdf *tables; /* empirical distributions; set once, before the flows that use them */
     size_t table_count;
+    int64_t table_bytes;          /* charged to the budget */
     struct session_clock *clocks; /* of peers: in the order of their first endpoints */
     size_t clock_count;
     struct prepared *prepared;
@@ -81,11 +92,12 @@ struct sessions {
     struct budget memory;
     struct spill *spill; /* NULL without a state directory */
     struct budget rate;  /* bit/s that endpoints have asked to send */
+    struct budget flows; /* endpoints that are not released */
     int64_t opened_at;
     pthread_mutex_t lock; /* of the list; taken before a session's lock */
     struct list all;
     size_t count;
-    atomic_int_fast64_t flows; /* endpoints that are not released */
+    struct list users;
     atomic_int sessions_alive; /* closed ones with references included */
 };
 
@@ -116,11 +128,26 @@ struct peerclock *session_peer_clock(struct session *session, int64_t number);
 bool session_take_clocks(struct session *session, const struct schema_list *clocks,
                          struct fail *fail);
 void session_free_clocks(struct session *session);
-/* Takes what an endpoint will send from the rate that the daemon allows in all, where it allows
- * less than everything; gives it back. */
-bool session_take_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+/* Whether it ended and its controller is gone: only its reports are left. */
+bool session_is_retained(struct session *session, int64_t now);
+
+/* ---- quotas ---- */
+
+void sessions_init_quotas(struct sessions *sessions);
+void sessions_free_users(struct sessions *sessions);
+/* With the lock of all sessions: the user of this name. */
+struct user *sessions_user(struct sessions *sessions, const char *name);
+/* With the lock of all sessions, which may be let go meanwhile: whether one more session has room.
+ * Where it has none, those are given up that only wait for somebody to fetch their reports. */
+bool sessions_make_room(struct sessions *sessions, const struct user *user, struct fail *fail);
+
+/* Takes so many endpoints, or what an endpoint will send, from the quotas of the user and of the
+ * daemon; else FAULT_TOO_MANY and a sentence that says which quota is used up. Gives it back. */
+bool session_take_flows(struct session *session, size_t count, struct fail *fail);
+void session_give_flows(struct session *session, size_t count);
+bool session_take_rate(struct session *session, const struct endpoint_settings ends[ENDPOINTS],
                        enum endpoint which, struct fail *fail);
-void session_give_rate(struct sessions *sessions, const struct endpoint_settings ends[ENDPOINTS],
+void session_give_rate(struct session *session, const struct endpoint_settings ends[ENDPOINTS],
                        enum endpoint which);
 
 /* Takes the session off the list: nobody finds it any more, and it goes with its last flow. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "log.h"
 #include "mem.h"
 #include "protocol.h"
@@ -51,8 +52,8 @@ static bool write_new(const char *path, mode_t mode, const gnutls_datum_t *data,
     char *beside = mem_printf("%s.%ld", path, (long)getpid());
     unlink(beside);
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    bool good = fd >= 0 && write(fd, data->data, data->size) == (ssize_t)data->size &&
-                fsync(fd) == 0 && (link(beside, path) == 0 || errno == EEXIST);
+    bool good = fd >= 0 && file_write(fd, data->data, data->size, NULL) && fsync(fd) == 0 &&
+                (link(beside, path) == 0 || errno == EEXIST);
     if (!good)
         fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(errno));
     if (fd >= 0)

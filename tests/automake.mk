@@ -34,6 +34,12 @@ tests_lab_labwire_SOURCES = \
 	tests/lab/tap.c tests/lab/tap.h \
 	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
+# Preloaded into programs under test, sanitized ones as well: it is never instrumented itself.
+check_PROGRAMS += tests/lab/clockstep.so
+tests_lab_clockstep_so_SOURCES = tests/lab/clockstep.c
+tests_lab_clockstep_so_CFLAGS = $(AM_CFLAGS) -fPIC -fno-sanitize=all
+tests_lab_clockstep_so_LDFLAGS = -shared -fno-sanitize=all
+tests_lab_clockstep_so_LDADD = -ldl
 EXTRA_DIST += \
 	tests/flowrig_api.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
@@ -162,7 +168,9 @@ SCRIPT_TESTS = \
 	tests/cli/screen.py \
 	tests/cli/trust.py \
 	tests/net/attach.py \
+	tests/net/clock_steps.py \
 	tests/net/clocks.py \
+	tests/net/full_disks.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
@@ -181,6 +189,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_trust.py \
 	tests/net/nothing_lost.py \
 	tests/net/page_examples.py \
-	tests/net/soak.py
+	tests/net/soak.py \
+	tests/net/whole.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

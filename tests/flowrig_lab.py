@@ -129,6 +129,25 @@ def segments(path):
     return found
 
 
+def payload(found, port):
+    """Bytes of the stream towards the port, by sequence numbers: a repeated one counts once."""
+    parts = [s for s in found if s.destination[1] == port]
+    first = next(s.sequence for s in parts if s.flags & SYN)
+    covered = set()
+    last = 0
+    for segment in parts:
+        begin = (segment.sequence - first - 1) % 2**32
+        if segment.length:
+            covered.add((begin, begin + segment.length))
+            last = max(last, begin + segment.length)
+    reached = 0
+    for begin, end in sorted(covered):
+        assert begin <= reached, f"the dump has a hole from {reached} to {begin}"
+        reached = max(reached, end)
+    assert reached == last
+    return last
+
+
 class Stream:
     """One direction of one connection, from all segments of a capture that belong to it."""
 

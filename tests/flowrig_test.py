@@ -219,6 +219,17 @@ def need_program(name):
         raise Skip(f"{name} is not installed")
 
 
+def small_disk(size):
+    """A file system that is full soon."""
+    need_root()
+    path = temp_dir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    at_end(lambda: subprocess.run(["umount", path], check=True))
+    return path
+
+
 def wait_for(condition, seconds=10.0, what="it"):
     """Waits until the condition gives something true, and gives that."""
     end = time.monotonic() + seconds

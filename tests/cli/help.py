@@ -100,6 +100,7 @@ FLOWD_OPTIONS = """
    --max-duration=#.#
    --allow-test=NET[,NET]...
    --deny-test=NET[,NET]...
+   --user-quota=[USER:]NAME=#[,NAME=#]...
    --test-clock-offset=#
    --test-clock-skew=PPM
 """
@@ -121,6 +122,11 @@ FETCH_OPTIONS = """
 -v --version
 -o --output=DIR
    --run=RUN
+   --token-file=FILE
+   --accept-new-keys
+   --tls-ca=FILE
+   --tls-cert=FILE
+   --tls-key=FILE
 """
 PLOT_OPTIONS = """
 -h --help

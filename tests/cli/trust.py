@@ -99,6 +99,7 @@ def options_of_flowd():
     """Options about trust that make no sense"""
     directory = temp_dir()
     junk = write(os.path.join(directory, "junk"), "junk\n")
+    token = write(os.path.join(directory, "token"), f"alice:{SECRET}\n")
     cases = (
         (("--tls-cert", "x"), "option --tls-cert: --tls-key is needed, too"),
         (("--tls-key", "x"), "option --tls-key: --tls-cert is needed, too"),
@@ -108,6 +109,11 @@ def options_of_flowd():
          "option --make-token: no daemon is started then, leave out --token-file"),
         (("--max-flow-rate=0",), "option --max-flow-rate: '0' would allow nothing"),
         (("--max-duration=0",), "option --max-duration: '0' would allow nothing"),
+        (("--user-quota", "flows=1"),
+         "option --user-quota: there are users only with --token-file or --tls-client-ca"),
+        (("--user-quota", "flow=1"), "option --user-quota: 'flow' is no quota such as sessions=#, "),
+        (("--user-quota", "bob:flows=1", "--token-file", token, "--state-dir", directory, "-p", "0"),
+         "option --user-quota: the token file has no user 'bob'"),
         (("--allow-test=10.0.0.1/8",),
          "option --allow-test: '10.0.0.1/8' is no network such as 10.0.0.0/8: the address has bits "
          "behind its prefix of 8"),
@@ -152,7 +158,7 @@ def example_of_flowd_conf():
     with open(os.path.join(SOURCE, "man", "flowd.conf.5"), encoding="utf-8") as file:
         text = re.search(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", file.read(), re.M | re.S)[1]
     directory = temp_dir()
-    token = write(os.path.join(directory, "token"), f"a:{SECRET}\n")
+    token = write(os.path.join(directory, "token"), f"alice:{SECRET}\n")
     text = text.replace("/etc/flowd.token", token).replace("bind = 10.0.0.1", "bind = 127.0.0.1")
     assert token in text and "bind = 127.0.0.1" in text
     path = write(os.path.join(directory, "flowd.conf"), text)

@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     xmlrpc_env env;
     const char *name = NULL;
     xmlrpc_value *parameters = NULL;
-    if (!xml_guard((const char *)data, size, &fail))
+    struct xml_call call;
+    if (!xml_guard_call((const char *)data, size, &call, &fail))
         return 0;
     xmlrpc_env_init(&env);
     xmlrpc_parse_call(&env, (const char *)data, size, &name, &parameters);

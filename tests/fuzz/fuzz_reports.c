@@ -41,13 +41,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct report_layout layout;
     struct report_row row;
     struct fail fail;
+    const struct endpoint_result *failed;
     size_t used, at = take_layout(data, size, &layout);
     struct results *results = results_new(1);
     bool shown = false; /* one is enough: it takes much longer than the rest */
     while (at < size && report_unpack(data + at, size - at, &layout, &row, &used, &fail)) {
         int64_t delta[METRICS];
         FUZZ_CHECK(used && used <= size - at);
-        if (!results_know(results, &row) && results_take(results, &row, delta, &fail) &&
+        if (!results_know(results, &row, &failed) && results_take(results, &row, delta, &fail) &&
             row.report.key[REPORT_KIND] == REPORT_INTERVAL && !shown) {
             show(&row.report, delta);
             shown = true;

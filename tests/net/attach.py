@@ -69,6 +69,13 @@ class Bereft:
         assert not self.files(), "the state file is left"
 
 
+def has_line(path, begin):
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as file:
+        return any(line.startswith(begin) for line in file)
+
+
 def pair(*options):
     return Daemon(*options), Daemon(*options)
 
@@ -130,6 +137,69 @@ def cut_off_line():
         file.write("S 0 0.810000 0.82")
     run.attach()
     run.check(100)
+
+
+@case
+def cut_off_summary():
+    """A summary, whole or cut off, is written again: the log has one, and it is whole"""
+    whole = Bereft(pair(), "-n", 2, "-T", "s=0.3", "-i", 0.01, "--histogram")
+    assert whole.process.wait(30) == 0, whole.process.err
+    with open(whole.log, encoding="utf-8") as file:
+        text = file.read()
+    summary = text[text.rindex("\n# final") + 1:].split("\n", 1)[1]
+    assert "# total:" in summary and "# histogram" in summary and "# ID   0 S:" in summary
+    for share in (0.01, 0.3, 0.6, 0.9, 1):
+        run = Bereft(pair(), "-n", 2, "-T", "s=0.3", "-i", 0.01, "--histogram")
+        wait_for(run.rows, 20, "rows")
+        run.kill()
+        with open(run.log, "a", encoding="utf-8") as file:
+            file.write(summary[:int(share * len(summary))])
+        run.attach()
+        run.check(30)
+        with open(run.log, encoding="utf-8") as file:
+            heads = [re.match(r"# (ID +\d+ [SD]:|histogram \S+ \S+ \S+|all flows:|total:)", line)
+                     for line in file]
+        heads = [head[1] for head in heads if head]
+        assert len(heads) == len(set(heads)) and heads.count("total:") == 1, heads
+
+
+@case
+def killed_around_the_end():
+    """flowctl is killed at any moment around the end of a run: the log has all, and all of it once"""
+    seed = int(os.environ.get("FLOWRIG_SEED", time.time_ns() % 10 ** 6))
+    rounds = int(os.environ.get("FLOWRIG_ROUNDS", 20))
+    note(f"seed {seed}")
+    chance = random.Random(seed)
+    daemons = pair()
+    ended = killed = collected = 0
+    for _ in range(rounds):
+        run = Bereft(daemons, "-n", 20, "-T", "s=0.2", "-i", 0.01, "--histogram", "-Q" if
+                     chance.random() < 0.3 else "-q")
+        moment = chance.choice(("# final", "# ID", "# total"))
+        while run.process.running() and not has_line(run.log, moment):
+            time.sleep(0.0005)
+        time.sleep(chance.choice((0, chance.uniform(0, 0.005), chance.uniform(0, 0.03))))
+        if run.process.running():
+            run.process.signal(signal.SIGKILL)
+        ended += run.process.wait() == 0
+        if run.files():
+            run.run = os.path.basename(run.files()[0])[4:]
+            result = run.attach()
+            collected += "all was collected" in result.err
+            killed += 1
+        log = FlowLog(run.log)
+        assert len(log.finals) == len(log.begins) == 40 and not run.files()
+        with open(run.log, encoding="utf-8") as file:
+            heads = [re.match(r"# (ID +\d+ [SD]:|histogram \S+ \S+ \S+|all flows:|total:|final \S+ \d+"
+                              r"|begin \S+ \d+)", line) for line in file]
+        heads = [head[1] for head in heads if head]
+        assert len(heads) == len(set(heads)) and heads.count("total:") == 1, \
+            [head for head in heads if heads.count(head) > 1]
+        assert sum(head.startswith("ID") for head in heads) == 40
+        assert not any(daemon.rpc().flowd.status({})["sessions"] for daemon in daemons)
+    note(f"{rounds} runs: {ended} came to their end, {killed} were attached to, {collected} of these "
+         "had nothing left to do")
+    assert killed, "nothing was killed in time"
 
 
 @case

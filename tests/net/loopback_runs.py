@@ -826,8 +826,8 @@ def too_many_sessions():
     """--max-sessions: a sentence"""
     one = Daemon("--max-sessions", 1)
     session = Session(one)
-    refused(f"flowd at {one.control}: the daemon has 1 sessions already, and takes no more", 2, "-H",
-            hosts(one))
+    refused(f"flowd at {one.control}: the daemon has 1 sessions already, and takes no more "
+            "(--max-sessions)", 2, "-H", hosts(one))
     session.close()
     expect(flowctl("-H", hosts(one), "-T", "s=0.1", "-q"))
 

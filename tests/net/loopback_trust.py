@@ -15,7 +15,7 @@ import time
 import xmlrpc.client
 
 from flowrig_api import (FAULT_GONE, FAULT_POLICY, FAULT_TOO_MANY, PREAMBLE_SIZE, Session,
-                         destination, expect_fault, preamble, source)
+                         destination, expect_fault, preamble, prepare_flows, source)
 from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, at_end, at_terminal, case, expect,
                           flowctl, hosts, main, need_program, need_root, note, temp_dir, wait_for)
 
@@ -672,10 +672,106 @@ def quotas_of_numbers():
     expect_fault(FAULT_TOO_MANY, "~and takes no more", daemon.rpc().session.open, {"key": "second"})
     expect_fault(FAULT_TOO_MANY, "~(--max-flows)", session.prepare,
                  *[destination(i) for i in range(7)])
-    limits = daemon.rpc().flowd.describe()["limits"]
-    assert limits["max_flows"] == 6 and limits["max_sessions"] == 1
+    quotas = daemon.rpc().flowd.describe()["quotas"]
+    assert quotas["max_flows"] == 6 and quotas["max_sessions"] == 1
+    assert quotas["max_duration"] == 60 * 10**9 and quotas["deny_test"] == ["127.0.0.9/32"]
+    assert not {"allow_test", "max_flow_rate", "dump_space", "spill_size", "user"} & set(quotas)
     expect_fault(FAULT_POLICY, "~(--max-duration)", session.prepare, destination(0, source=61))
     expect_fault(FAULT_POLICY, "~(--deny-test)", session.prepare, destination(0, host="127.0.0.9"))
+
+
+@case
+def quotas_of_users():
+    """--user-quota: each user has sessions, flows, rate and duration of their own"""
+    alice, bob = "alice-has-a-long-secret", "bob-has-another-one"
+    trust = Trust({"alice": alice, "bob": bob})
+    daemon = trust.daemon("--max-sessions", 3, "--max-flows", 9, "--max-total-rate", "5Mbit",
+                          "--user-quota", "sessions=1,flows=3,rate=2Mbit,duration=5",
+                          "--user-quota", "flowrig:sessions=9",
+                          "-w", trust.state, "--dump-space", "1M", "--allow-test", "127.0.0.0/8")
+    described = trust.rpc(daemon, "alice", alice).flowd.describe()["quotas"]
+    assert described == {
+        "max_flows": 9, "max_sessions": 3, "max_total_rate": 5 * 10**6, "retain_s": 3600,
+        "report_memory": 256 << 20, "retain_size": 128 << 20, "spill_size": 1 << 30,
+        "dump_space": 1 << 20, "dump_file_size": 1 << 30, "allow_test": ["127.0.0.0/8"],
+        "user": {"name": "alice", "sessions": 1, "flows": 3, "rate": 2 * 10**6,
+                 "duration": 5 * 10**9}}, described
+    own = trust.rpc(daemon).flowd.describe()["quotas"]["user"]
+    assert own == {"name": "flowrig", "sessions": 9}, own
+
+    def flow(number, rate):
+        return destination(number, host="127.0.0.1", destination=1,
+                           destination_more={"rate": rate})
+    one = TrustedSession(trust, daemon, "alice", alice)
+    expect_fault(FAULT_TOO_MANY, "user 'alice' has 1 sessions already, and may have no more "
+                 "(--user-quota)", trust.rpc(daemon, "alice", alice).session.open, {"key": "two"})
+    expect_fault(FAULT_TOO_MANY, "~4 more flow endpoints would make 4, but user 'alice' may have 3 "
+                 "at once (--user-quota)", one.prepare, *[flow(i, 10**5) for i in range(4)])
+    expect_fault(FAULT_POLICY, "~it would send 2000001 bit/s, but the daemon allows user 'alice' "
+                 "2000000 bit/s (--user-quota)", one.prepare, flow(0, 2000001))
+    expect_fault(FAULT_POLICY, "~it would end after 6 s, but the daemon allows user 'alice' 5 s",
+                 one.prepare, destination(0, host="127.0.0.1", source=6,
+                                          source_more={"rate": 10**5}))
+    expect_fault(FAULT_TOO_MANY, "~flow 2, destination: it would send 1000000 bit/s, but of the "
+                 "2000000 bit/s that the daemon allows user 'alice' in all, 1500000 are asked for "
+                 "already (--user-quota)", one.prepare, flow(1, 1500000), flow(2, 10**6))
+    # What was refused took nothing, and what others take is theirs.
+    one.prepare(flow(0, 10**6), flow(1, 10**6))
+    two = TrustedSession(trust, daemon, "bob", bob)
+    two.prepare(flow(0, 2 * 10**6))
+    third = TrustedSession(trust, daemon)
+    expect_fault(FAULT_TOO_MANY, "~of the 5000000 bit/s that the daemon allows in all, 4000000 are "
+                 "asked for already (--max-total-rate)", third.prepare, flow(0, 1000001))
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more "
+                 "(--max-sessions)", trust.rpc(daemon).session.open, {"key": "four"})
+    one.close()
+    wait_for(lambda: trust.rpc(daemon).flowd.status()["flows"] == 1)
+    third.prepare(flow(0, 10**6))
+    TrustedSession(trust, daemon, "alice", alice, key="again").prepare(flow(0, 10**6))
+
+
+@case
+def quotas_hold_in_a_rush():
+    """Many calls at once get no more flows than --max-flows and --user-quota allow"""
+    daemon = Daemon("--max-flows", 40)
+    sessions = [Session(daemon, key=f"rush {i}") for i in range(16)]
+    had = []
+
+    def ask(session):
+        try:
+            session.prepare(*[destination(i) for i in range(5)])
+            had.append(5)
+        except xmlrpc.client.Fault as fault:
+            assert fault.faultCode == FAULT_TOO_MANY and "(--max-flows)" in fault.faultString, fault
+    threads = [threading.Thread(target=ask, args=(s,)) for s in sessions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(had) == 40 == daemon.rpc().flowd.status()["flows"], had
+
+
+@case
+def retained_sessions_make_room():
+    """Sessions that only wait for somebody to fetch their reports do not keep others out"""
+    daemon = Daemon("--max-sessions", 3, "--lease", 1)
+    live = Session(daemon, key="live", lease_s=600)
+
+    def listed():
+        return {s["run"]: s for s in daemon.rpc().flowd.status()["sessions"]}
+    for number in range(5):  # nobody asks for the rows of any of these
+        name = f"run {number}"
+        session = Session(daemon, key=name, run=name)
+        prepare_flows(session, session, source=0.1)
+        session.start()
+        wait_for(lambda: listed()[name]["state"] == "ended" and not listed()[name]["lease_left_ns"])
+    assert set(listed()) == {"", "run 3", "run 4"}, listed()
+    live.rpc.session.renew({"session": live.id})
+    # Those that are in use stay: there are two, and a third finds no room.
+    for number in (5, 6):
+        Session(daemon, key=f"run {number}", lease_s=600)
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more "
+                 "(--max-sessions)", daemon.rpc().session.open, {"key": "none"})
 
 
 # ---- privileges

@@ -8,20 +8,9 @@ import time
 
 from flowrig_api import Session, prepare_flows
 from flowrig_test import (Daemon, FlowLog, at_end, case, expect, flowctl, hosts, main, need_root,
-                          note, start_flowctl, temp_dir, wait_for)
+                          note, small_disk, start_flowctl, temp_dir, wait_for)
 
 MS = 10 ** 6
-
-
-def small_disk(size):
-    """A file system that is full soon."""
-    need_root()
-    path = temp_dir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    at_end(lambda: subprocess.run(["umount", path], check=True))
-    return path
 
 
 @case

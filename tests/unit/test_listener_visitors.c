@@ -237,24 +237,40 @@ static void test_so_many_may_wait(void **state)
 {
     (void)state;
     struct listener *listener = acquire(&here.loopback);
-    here.listeners->visitors = VISITORS_MAX - 2; /* as if so many were there */
-    int first = visit(listener), second = visit(listener);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    assert_true(here.listeners->visitors_max <= VISITORS_MAX &&
+                (rlim_t)here.listeners->visitors_max <= files.rlim_cur / VISITORS_OF_FILES);
+    here.listeners->visitors_max = 2;
+    int first = visit(listener);
+    let_workers_work();
+    int second = visit(listener);
     let_workers_work();
     int third = visit(listener);
-    check_sent_away(third);
-    check_open(first);
+    let_workers_work();
+    check_sent_away(first); /* it has waited for longest */
     check_open(second);
+    check_open(third);
+    assert_int_equal(here.listeners->visitors, 2);
     /* Who leaves makes room. */
-    close(first);
+    close(second);
     let_workers_work();
     let_workers_work();
     int fourth = visit(listener);
     let_workers_work();
+    check_open(third);
     check_open(fourth);
-    close(second);
+    close(third);
     close(fourth);
     let_workers_work();
-    assert_int_equal(here.listeners->visitors, VISITORS_MAX - 2);
+    let_workers_work();
+    assert_int_equal(here.listeners->visitors, 0);
+    /* Those who wait elsewhere are not this worker's to send away. */
+    here.listeners->visitors = 2;
+    int fifth = visit(listener);
+    check_sent_away(fifth);
+    assert_int_equal(here.listeners->visitors, 2);
+    here.listeners->visitors = 0;
     listeners_release(here.listeners, listener);
 }
 

@@ -96,6 +96,23 @@ static void test_where_it_ends(void **state)
     assert_true(replay(HEAD "S 0 0.000000 0.100000 1.5 1 0.000 0\nS 0 0.1", &results, &log, NULL));
     assert_int_equal(log.length, strlen(HEAD "S 0 0.000000 0.100000 1.5 1 0.000 0\n"));
     results_free(results);
+    /* What comes behind the last row is made again at the end, in part or as a whole. */
+    static const char *const ends[] = {"# error: flowd is lost\n", "\n# ID 0 S: x\n# ID 0 D",
+                                       "\n# ID 0 S: x\n# total: flows = 1\n"};
+    static const char last[] = "# final S 0 0.000000 0.100000\n# failed S 0 so it was\n";
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s%s%s", HEAD, last, ends[i]);
+        assert_true(replay(text, &results, &log, NULL));
+        assert_int_equal(log.length, strlen(HEAD) + strlen(last));
+        results_free(results);
+    }
+    /* A line in between stays. */
+    assert_true(replay(HEAD "# error: flowd is lost\n# final S 0 0.000000 0.100000\n", &results,
+                       &log, NULL));
+    assert_int_equal(log.length,
+                     strlen(HEAD "# error: flowd is lost\n# final S 0 0.000000 0.100000\n"));
+    results_free(results);
     assert_true(replay("# flowlog 1\n# run abc version=1\n# colu", &results, &log, NULL));
     assert_false(log.has_head);
     assert_int_equal(log.length, 0);
@@ -150,29 +167,63 @@ static void test_known_rows(void **state)
     struct results *results;
     struct log_replay log;
     int64_t delta[METRICS];
+    const struct endpoint_result *failed;
     assert_true(replay(HEAD "# begin S 0 0.000000 0.000000\n"
                             "S 0 0.000000 0.100000 1.5 1000 0.000 0\n",
                        &results, &log, NULL));
     struct report_row start = row_of(REPORT_START, 0, 0),
                       old = row_of(REPORT_INTERVAL, 1, 99999999),
                       next = row_of(REPORT_INTERVAL, 2, 200000000);
-    assert_true(results_know(results, &start));
-    assert_true(results_know(results, &old));
-    assert_false(results_know(results, &next));
+    assert_true(results_know(results, &start, &failed));
+    assert_true(results_know(results, &old, &failed));
+    assert_false(results_know(results, &next, &failed));
     assert_non_null(results_take(results, &next, delta, NULL));
     assert_int_equal(delta[METRIC_tx_bytes], 500);
     assert_int_equal(results->flows[0].ends[SOURCE].missing, 0);
     start.report.key[REPORT_FLOW] = 9;
-    assert_false(results_know(results, &start));
+    assert_false(results_know(results, &start, &failed));
     results_free(results);
+}
+
+/* The line about a failure may be missing behind the row that it came with. */
+static void test_failure_that_was_cut_off(void **state)
+{
+    (void)state;
+    static const char why[] = "the peer is gone";
+    struct results *results;
+    struct log_replay log;
+    const struct endpoint_result *failed;
+    struct report_row final = row_of(REPORT_FINAL, 1, 100000000);
+    for (int told = 0; told < 2; told++) {
+        assert_true(replay(told ? HEAD "# final S 0 0.000000 0.100000\n# failed S 0 it was so\n"
+                                : HEAD "# final S 0 0.000000 0.100000\n",
+                           &results, &log, NULL));
+        final.section_count = 0;
+        assert_true(results_know(results, &final, &failed));
+        assert_null(failed);
+        final.sections[final.section_count++] = (struct report_section){
+            .type = REPORT_SECTION_ERROR, .length = sizeof why - 1, .data = (const void *)why};
+        assert_true(results_know(results, &final, &failed));
+        if (told)
+            assert_null(failed);
+        else
+            assert_string_equal(failed->error, why);
+        assert_true(results_know(results, &final, &failed));
+        assert_null(failed);
+        results_free(results);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counters_are_exact), cmocka_unit_test(test_rows_are_summed_up),
-        cmocka_unit_test(test_final_rows),         cmocka_unit_test(test_where_it_ends),
-        cmocka_unit_test(test_what_is_refused),    cmocka_unit_test(test_known_rows),
+        cmocka_unit_test(test_counters_are_exact),
+        cmocka_unit_test(test_rows_are_summed_up),
+        cmocka_unit_test(test_final_rows),
+        cmocka_unit_test(test_where_it_ends),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_known_rows),
+        cmocka_unit_test(test_failure_that_was_cut_off),
     };
     seed_random();
     close(mkstemp(path));

@@ -45,7 +45,7 @@ static void check(const struct quotas *quotas, const struct endpoint_settings *e
                   enum endpoint which, const char *sentence)
 {
     struct fail fail = {0};
-    bool good = quota_check_settings(quotas, ends, which, &fail);
+    bool good = quota_check_settings(quotas, "alice", ends, which, &fail);
     assert_int_equal(good, sentence == NULL);
     if (!good) {
         assert_string_equal(fail.text, sentence);
@@ -78,6 +78,95 @@ static void settings(void **state)
     ends[SOURCE].delay = 1;
     check(&quotas, ends, SOURCE,
           "it would end after 10.000000001 s, but the daemon allows 10 s (--max-duration)");
+}
+
+/* Their own goes before that of each; the last one given counts. */
+static void users(void **state)
+{
+    (void)state;
+    struct endpoint_settings ends[ENDPOINTS];
+    struct quotas quotas = {0};
+    struct fail fail = {0};
+    set_defaults(ends);
+    assert_int_equal(quota_of_user(&quotas, "alice")->flows, 0);
+    assert_true(quota_add_user(&quotas, "alice:flows=9", &fail));
+    assert_true(quota_add_user(&quotas, "sessions=2,flows=10", &fail));
+    assert_true(quota_add_user(&quotas, "alice:rate=1kbit,duration=10", &fail));
+    assert_int_equal(quotas.user_count, 2);
+    assert_int_equal(quota_of_user(&quotas, "alice")->flows, 0);
+    assert_int_equal(quota_of_user(&quotas, "bob")->flows, 10);
+    assert_int_equal(quota_of_user(&quotas, "bob")->sessions, 2);
+    assert_int_equal(quota_of_user(&quotas, "alicf")->rate, 0);
+    check(&quotas, ends, DESTINATION, NULL);
+    check(&quotas, ends, SOURCE,
+          "it would send as fast as it can, but the daemon allows user 'alice' 1000 bit/s "
+          "(--user-quota): give it a rate (-R)");
+    ends[SOURCE].rate = 1001;
+    check(&quotas, ends, SOURCE,
+          "it would send 1001 bit/s, but the daemon allows user 'alice' 1000 bit/s (--user-quota)");
+    ends[SOURCE].rate = 1000;
+    check(&quotas, ends, SOURCE, NULL);
+    ends[SOURCE].duration++;
+    check(&quotas, ends, SOURCE,
+          "it would end after 10.000000001 s, but the daemon allows user 'alice' 10 s "
+          "(--user-quota)");
+}
+
+static void no_quotas(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "'' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+        {"flows", "'flows' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+        {"flows=1,", "'' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+        {"memory=1", "'memory' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+        {"flows=0", "flows: '0' would allow nothing"},
+        {"flows=-1", "flows: '-1' would allow nothing"},
+        {"flows=x", "flows: 'x' is not a whole number"},
+        {":flows=1", "'' is no name of a user"},
+        {"a b:flows=1", "'a b' is no name of a user"},
+        {"a:b:flows=1",
+         "'b:flows' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+    };
+    struct quotas quotas = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fail fail = {0};
+        assert_false(quota_add_user(&quotas, cases[i][0], &fail));
+        assert_string_equal(fail.text, cases[i][1]);
+    }
+    assert_int_equal(quotas.user_count, 0);
+    struct fail fail = {0};
+    for (int i = 0; i < USER_QUOTAS_MAX; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "user%d:flows=1", i);
+        assert_true(quota_add_user(&quotas, text, &fail));
+    }
+    assert_true(quota_add_user(&quotas, "user5:flows=2", &fail));
+    assert_false(quota_add_user(&quotas, "flows=1", &fail));
+    assert_string_equal(fail.text, "more than 128 quotas of users are not taken");
+}
+
+/* What there is none of is 0, so that it is left out. */
+static void described(void **state)
+{
+    (void)state;
+    struct quotas quotas = {.flow_rate = 5};
+    struct quotas_message message = {.max_flows = 7}, none = {.max_flow_rate = 5, .max_flows = 7};
+    struct fail fail = {0};
+    quota_describe(&quotas, "", &message);
+    assert_memory_equal(&message, &none, sizeof message);
+    assert_true(netlist_add(&quotas.allow, "10.0.0.0/8,::ffff:1.2.3.4,fd00::/8", &fail));
+    assert_true(quota_add_user(&quotas, "sessions=2", &fail));
+    quota_describe(&quotas, "bob", &message);
+    assert_string_equal(message.allow_test, "10.0.0.0/8 1.2.3.4/32 fd00::/8");
+    assert_string_equal(message.deny_test, "");
+    assert_string_equal(message.user.name, "bob");
+    assert_int_equal(message.user.sessions, 2);
+    /* As many as there may be, each as long as it may be. */
+    while (quotas.deny.count < NETWORKS_MAX)
+        assert_true(netlist_add(&quotas.deny, "1111:2222:3333:4444:5555:6666:7777:8888", &fail));
+    quota_describe(&quotas, "bob", &message);
+    assert_int_equal(strlen(message.deny_test), NETWORKS_MAX * 44 - 1);
 }
 
 static void addresses(void **state)
@@ -116,9 +205,8 @@ static void addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rates),
-        cmocka_unit_test(settings),
-        cmocka_unit_test(addresses),
+        cmocka_unit_test(rates),     cmocka_unit_test(settings),  cmocka_unit_test(users),
+        cmocka_unit_test(no_quotas), cmocka_unit_test(described), cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }

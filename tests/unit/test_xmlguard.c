@@ -89,6 +89,42 @@ static void what_is_no_xml_is_refused(void **state)
     }
 }
 
+/* However it is written, a call is taken for what xmlrpc-c will take it for. */
+static void calls_are_named(void **state)
+{
+    static const struct {
+        const char *xml, *method;
+        int parts;
+    } cases[] = {
+        {"<methodCall><methodName>a.b</methodName><params/></methodCall>", "a.b", 0},
+        {"<methodCall><methodName>system.multi&#99;all</methodName></methodCall>",
+         "system.multicall", 0},
+        {"<methodCall><methodName>sys<![CDATA[tem.m]]>ultic<!-- x -->all</methodName></methodCall>",
+         "system.multicall", 0},
+        {"<methodCall><methodName>a</methodName><methodName>b</methodName></methodCall>", "a", 0},
+        {"<methodCall><methodName>a</methodName><value><methodName>b</methodName></value>"
+         "</methodCall>",
+         "a", 0},
+        {"<x><y><methodName>b</methodName></y></x>", "", 0},
+        {"<a><name>methodName</name><name>method&#78;ame</name><name>other</name></a>", "", 2},
+    };
+    struct xml_call call;
+    struct fail fail;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_true(xml_guard_call(cases[i].xml, strlen(cases[i].xml), &call, &fail));
+        assert_string_equal(call.method, cases[i].method);
+        assert_int_equal(call.parts, cases[i].parts);
+    }
+    char text[512];
+    snprintf(text, sizeof text, "<a><methodName>%0200d</methodName></a>", 7);
+    assert_true(xml_guard_call(text, strlen(text), &call, &fail));
+    assert_int_equal(strlen(call.method), XML_METHOD_MAX - 1);
+    static const char hidden[] = "<a><methodName>system.multicall<x/></methodName></a>";
+    assert_false(xml_guard_call(hidden, strlen(hidden), &call, &fail));
+    assert_string_equal(fail.text, "it holds an element inside a name");
+}
+
 static void bytes_behind_a_nul_are_seen(void **state)
 {
     static const char xml[] = "<value/>\0<value>";
@@ -576,6 +612,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_pass),
         cmocka_unit_test(what_is_no_xml_is_refused),
+        cmocka_unit_test(calls_are_named),
         cmocka_unit_test(bytes_behind_a_nul_are_seen),
         cmocka_unit_test(a_document_type_is_refused),
         cmocka_unit_test(an_entity_bomb_is_refused),
