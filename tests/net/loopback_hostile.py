@@ -6,6 +6,7 @@ import os
 import random
 import re
 import resource
+import resource
 import select
 import socket
 import threading
@@ -515,6 +516,7 @@ def sessions_that_stay():
     started.start()
     for number in range(3):
         Session(daemon, key=f"open {number}", lease_s=86400)
+    time.sleep(0.3)  # the flow runs, and has rows
     full = flowctl("-H", hosts(daemon), "-T", "s=0.2", "-q")
     assert full.status == 2 and "(--max-sessions)" in full.err, full.err
     expect(flowctl("stop", daemon.control))
@@ -524,7 +526,8 @@ def sessions_that_stay():
     # A controller that lives keeps its session, and gets its reports.
     started.collect()
     left, = daemon.rpc().flowd.status({})["sessions"]
-    assert left["lease_left_ns"] > 80000 * 10**9 and len(started.rows) > 2
+    assert left["lease_left_ns"] > 80000 * 10**9, left
+    assert len(started.rows) > 2
 
 
 @case
@@ -707,7 +710,7 @@ def half_open():
 @case
 def more_connections_than_files():
     """A daemon without a descriptor left goes on with what it has, and recovers"""
-    daemon = Daemon(wrap=["sh", "-c", 'ulimit -n 120; exec "$@"', "sh"])
+    daemon = Daemon()
     session = Session(daemon)
     prepare_flows(session, session, source=4, settings={"interval": 100000000})
     port = session.prepare(destination(9))[0]["port"]
@@ -715,6 +718,9 @@ def more_connections_than_files():
     session2 = Session(daemon, key="two")
     prepare_flows(session2, session2, source=4, settings={"interval": 100000000})
     session2.start()
+    # Fewer than it took for granted when it started, and decided how many visitors may wait.
+    most = resources(daemon)[0] + 50
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (most, most))
     peers = []
     for _ in range(200):
         peer = socket.create_connection(("127.0.0.1", port), 20)
@@ -727,7 +733,7 @@ def more_connections_than_files():
     assert daemon.err.count("can't be accepted") < 500, "it tries again and again without rest"
     for peer in peers:
         peer.close()
-    wait_for(lambda: resources(daemon)[0] < 100, REAPED, "free descriptors")
+    wait_for(lambda: resources(daemon)[0] < most - 20, REAPED, "free descriptors")
     check_alive(daemon)
 
 
