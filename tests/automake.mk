@@ -242,6 +242,7 @@ tests_unit_test_startat_LDADD = $(CONTROLLER_UNIT_LIBS)
 # ---- programs as wholes
 SCRIPT_TESTS = \
 	tests/lab/selftest.sh \
+	tests/cli/bench.py \
 	tests/cli/dry_run.py \
 	tests/cli/examples.py \
 	tests/cli/help.py \

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A thousand bulk flows between one pair of daemons: prepared, started together, finished."""
+from functools import partial
+from statistics import median
+
+from measure import Figure, Pairs, limited
+from tools import flowrig, iperf_start
+
+FLOWS = 1000
+STARTED = Figure(of=lambda run: run.started, unit="s", more=False)
+
+
+def claims():
+    thousand = partial(flowrig, flows=FLOWS)
+    two, start = partial(flowrig, flows=2), partial(iperf_start, flows=FLOWS)
+    runs = Pairs(thousand, two, start)
+    logs = [run.log for run in runs.mine]
+    return [runs.claim("1,000 bulk flows: sum", 0.9, peer=two),
+            runs.claim("1,000 bulk flows: command to start", 1 / 3, STARTED, start),
+            limited("1,000 bulk flows: that moved data",
+                    min(sum(n > 0 for n in log.figures("D", "rx_bytes")) for log in logs),
+                    "flows", FLOWS, more=True, of="asked"),
+            limited("1,000 bulk flows: Jain's index",
+                    median(log.of_total("fairness") for log in logs), "", 0.9, more=True),
+            limited("1,000 bulk flows: wall time over asked and drain",
+                    median(run.wall - run.log.drained for run in runs.mine), "s", 0.5)]
