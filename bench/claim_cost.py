@@ -16,11 +16,14 @@ set terminal svg size 900,900 font 'sans,12'
 set output 'cost.svg'
 set multiplot layout 3,1
 set logscale x
-set key bottom right
-set yrange [0:*]
+set logscale y
+set key top right
 set xlabel 'flows'
 set ylabel 'CPU per block [us]'
 plot 'cost.data' index 0 using 1:2 with linespoints title 'a block of 1 kB per flow and 100 ms'
+unset logscale y
+set yrange [0:*]
+set key bottom right
 set ylabel 'sum [Gbit/s]'
 plot 'cost.data' index 1 using 1:2 with linespoints title 'bulk'
 unset logscale x

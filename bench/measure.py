@@ -133,6 +133,19 @@ def tcp_sockets():
         return int(re.search(r"TCP: inuse (\d+)", lines.read())[1])
 
 
+def until_connected(flows, others=0, alive=None):
+    """Seconds until our network has both sockets of every flow and `others`, more than now; fails
+    when the process `alive` ends."""
+    before, began = tcp_sockets(), time.monotonic()
+
+    def connected():
+        if alive and not is_running(alive):
+            raise Failed(f"{alive.args[0]} has ended")
+        return tcp_sockets() - before >= 2 * flows + others
+    wait_until(connected, f"there are not {flows} connections after 20 s")
+    return time.monotonic() - began
+
+
 def memory_of(process, what="VmRSS"):
     """Bytes of the process in memory: VmRSS now, VmHWM at most so far."""
     with open(f"/proc/{process.pid}/status", encoding="ascii") as lines:

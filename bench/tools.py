@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 
-from measure import (CONGESTION, LOOPBACK, SECONDS, Failed, Group, Missing, Run, is_running,
-                     memory_of, tcp_sockets, wait_port, wait_until)
+from measure import (CONGESTION, LOOPBACK, SECONDS, Failed, Group, Missing, Run, memory_of,
+                     until_connected, wait_port)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("FLOWRIG_BUILD", os.path.join(HERE, "..", "build"))
@@ -148,15 +148,10 @@ def iperf_start(flows):
     with Group() as group:
         server = group.start([program, "-s", "-p", port, "-Z", CONGESTION])
         wait_port(server, port)
-        before, began = tcp_sockets(), time.monotonic()
         group.start([program, "-c", "127.0.0.1", "-p", port, "-t", 20, "-P", flows, "-Z",
                      CONGESTION])
-        wait_until(lambda: tcp_sockets() - before >= 2 * flows or not is_running(server),
-                   f"iperf has not {flows} connections after 20 s")
-        started = time.monotonic() - began
-        if not is_running(server):
-            raise Failed("iperf's server has ended")
-    return Run(started=started)
+        found = until_connected(flows, alive=server)
+    return Run(found=found)
 
 
 def nuttcp(*options, flows=1, seconds=SECONDS, path=LOOPBACK):
