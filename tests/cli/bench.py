@@ -126,7 +126,8 @@ def unknown_claims():
     done = subprocess.run([sys.executable, os.path.join(BENCH, "run.py"), "nonsense"], text=True,
                           capture_output=True)
     same((done.returncode, done.stdout), (1, ""))
-    assert re.fullmatch(r"there is no claim nonsense; there are bulk .*\n", done.stderr), done.stderr
+    wanted = r"there is no claim nonsense; there are bulk .*\n"
+    assert re.fullmatch(wanted, done.stderr), done.stderr
 
 
 @case
