@@ -97,8 +97,11 @@ static void take_down_fleet(struct run *run)
 {
     fleet_free(run->fleet);
     clocksync_free(run->clocks);
-    for (size_t i = 0; run->daemons && i < run->plan->daemon_count; i++)
+    for (size_t i = 0; run->daemons && i < run->plan->daemon_count; i++) {
         free(run->daemons[i].clocks.items);
+        fifo_free(&run->daemons[i].waiting[SOURCE]);
+        fifo_free(&run->daemons[i].waiting[DESTINATION]);
+    }
     free(run->daemons);
     free(run->described);
     run->fleet = NULL;

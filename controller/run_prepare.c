@@ -13,7 +13,7 @@ enum {
     CALL_TIMEOUT_MS = 10000,
     PREPARE_TIMEOUT_MS = 60000, /* names are looked up, a thousand sockets are made */
     PREPARED_WAIT_MS = 5000,
-    CHUNK = 1000, /* endpoints in one call */
+    CHUNK = 200, /* endpoints in one call, so that both ends are prepared at the same time */
     SPARE_FILES = 64,
 };
 
@@ -194,41 +194,72 @@ static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t
     fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARE, &call, PREPARE_TIMEOUT_MS, NULL);
 }
 
-/* Prepares all destinations, or all sources, of every daemon. */
-static bool prepare_ends(struct run *run, enum endpoint end)
+/* Prepares the endpoints that wait at a daemon, in whole chunks; `all`: with the rest. */
+static void prepare_waiting(struct run *run, size_t daemon, enum endpoint end, bool all)
 {
-    struct prepare_endpoint *chunk = mem_new(CHUNK, sizeof *chunk);
-    for (size_t daemon = 0; daemon < run->plan->daemon_count; daemon++) {
-        size_t count = 0, number = 0;
-        for (size_t i = 0; i < run->plan->count; i++) {
-            if (run->plan->flows[i].at[end].daemon != daemon)
-                continue;
-            chunk[count] = (struct prepare_endpoint){0};
-            fill_endpoint(run, i, end, &chunk[count++]);
-            if (count == CHUNK) {
-                send_chunk(run, daemon, end, number++, chunk, count);
-                count = 0;
-            }
+    struct fifo *waiting = &run->daemons[daemon].waiting[end];
+    size_t least = all ? 1 : CHUNK;
+    while (waiting->count >= least && !run->failed) {
+        struct prepare_endpoint *chunk = mem_new(CHUNK, sizeof *chunk);
+        size_t count = 0;
+        for (; count < CHUNK && waiting->count; count++) {
+            fill_endpoint(run, *(size_t *)fifo_at(waiting, 0, sizeof(size_t)), end, &chunk[count]);
+            fifo_drop(waiting);
         }
-        if (count)
-            send_chunk(run, daemon, end, number, chunk, count);
+        send_chunk(run, daemon, end, run->daemons[daemon].prepare_calls[end]++, chunk, count);
+        free(chunk);
     }
-    free(chunk);
-    return run_wait(run);
+}
+
+static void add_waiting(struct run *run, size_t flow, enum endpoint end)
+{
+    size_t daemon = run->plan->flows[flow].at[end].daemon;
+    *(size_t *)fifo_add(&run->daemons[daemon].waiting[end], sizeof(size_t)) = flow;
+}
+
+/* Sources follow as their destinations answer. */
+static bool prepare_ends(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->count; i++) {
+        size_t daemon = run->plan->flows[i].at[DESTINATION].daemon;
+        add_waiting(run, i, DESTINATION);
+        prepare_waiting(run, daemon, DESTINATION, false);
+        if (!run->daemons[daemon].waiting[DESTINATION].count)
+            fleet_step(run->fleet, 0);
+    }
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        prepare_waiting(run, i, DESTINATION, true);
+    if (run_wait(run) && run->linked < run->plan->count)
+        run_fail(run, EXIT_PARTIAL, "the destinations of %zu flows were not prepared",
+                 run->plan->count - run->linked);
+    return !run->failed && !interrupt_asked();
+}
+
+static bool take_destination(struct run *run, size_t daemon, const struct prepare_destination *made)
+{
+    if (made->flow < 0 || (size_t)made->flow >= run->plan->count ||
+        run->plan->flows[made->flow].at[DESTINATION].daemon != daemon)
+        return false;
+    struct run_link *link = &run->links[made->flow];
+    if (link->port)
+        return false;
+    link->port = made->port;
+    memcpy(link->secret, made->secret, sizeof link->secret);
+    memcpy(link->proof, made->proof, sizeof link->proof);
+    return true;
 }
 
 static void take_destinations(struct run *run, const struct fleet_result *result)
 {
     const struct prepare_reply *reply = result->reply;
     const struct prepare_destination *list = reply->destinations.items;
-    for (size_t i = 0; i < reply->destinations.count; i++) {
-        if (list[i].flow < 0 || (size_t)list[i].flow >= run->plan->count)
-            continue;
-        struct run_link *link = &run->links[list[i].flow];
-        link->port = list[i].port;
-        memcpy(link->secret, list[i].secret, sizeof link->secret);
-        memcpy(link->proof, list[i].proof, sizeof link->proof);
-    }
+    for (size_t i = 0; i < reply->destinations.count; i++)
+        if (take_destination(run, result->daemon, &list[i])) {
+            add_waiting(run, (size_t)list[i].flow, SOURCE);
+            run->linked++;
+        }
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        prepare_waiting(run, i, SOURCE, run->linked == run->plan->count);
 }
 
 static void ask_prepared(struct run *run, size_t daemon)
@@ -261,7 +292,7 @@ bool run_prepare(struct run *run)
     if (!check_limits(run))
         return false;
     open_sessions(run);
-    if (!run_wait(run) || !prepare_ends(run, DESTINATION) || !prepare_ends(run, SOURCE))
+    if (!run_wait(run) || !prepare_ends(run))
         return false;
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         ask_prepared(run, i);

@@ -5,6 +5,7 @@
 #define FLOWRIG_RUN_STATE_H
 
 #include "clocksync.h"
+#include "fifo.h"
 #include "fleet.h"
 #include "interrupt.h"
 #include "run.h"
@@ -16,10 +17,12 @@ struct run_daemon {
     bool described, has_layout;
     struct report_layout layout; /* of its reports */
     char session[PROTOCOL_ID_MAX];
-    bool prepared;        /* all its endpoints are ready */
-    int64_t after;        /* number of the last row that was taken */
-    int64_t acknowledged; /* of the last one that is known to be written, too */
-    int64_t marked;       /* of one that is on its way to the disk; 0: none is */
+    struct fifo waiting[ENDPOINTS];  /* size_t: flows whose end is to be prepared there */
+    size_t prepare_calls[ENDPOINTS]; /* that were made */
+    bool prepared;                   /* all its endpoints are ready */
+    int64_t after;                   /* number of the last row that was taken */
+    int64_t acknowledged;            /* of the last one that is known to be written, too */
+    int64_t marked;                  /* of one that is on its way to the disk; 0: none is */
     struct sinks_mark mark;
     bool finished; /* it has no further rows */
     bool lost;     /* it does not answer any more */
@@ -53,6 +56,7 @@ struct run {
     struct run_daemon *daemons;       /* as many as the plan has */
     struct describe_reply *described; /* likewise */
     struct run_link *links;           /* one per flow */
+    size_t linked;                    /* flows whose destination has answered */
     char id[PROTOCOL_ID_MAX], controller[PROTOCOL_LABEL_MAX];
     struct run_file file; /* for the case that this process dies */
     bool attached;        /* another controller began the run, and died */

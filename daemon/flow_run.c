@@ -12,7 +12,7 @@
  * wait before we call it a failure. */
 #define EARLY_EOF_GRACE (2 * NS_PER_SEC)
 
-/* How often a draining flow looks whether all is acknowledged: nothing tells it. */
+/* How often a draining flow looks whether all is acknowledged, where nothing tells it. */
 #define DRAIN_POLL_FIRST NS_PER_MS
 #define DRAIN_POLL_LAST  (16 * NS_PER_MS)
 
@@ -173,13 +173,34 @@ static void end_sending_if_due(struct flow *flow)
     flow->tx_ended = flow->transport->end_sending(flow->fd);
 }
 
+static bool has_received_all(const struct flow *flow)
+{
+    return flow->rx_eof || (!flow->rx.active && flow->framing->awaited(flow) == 0);
+}
+
+static bool has_sent_all(const struct flow *flow)
+{
+    return flow->tx.active ? flow->tx_ended : flow->framing->flushed(flow);
+}
+
 static bool is_drained(const struct flow *flow)
 {
-    bool sent = flow->tx.active
-                    ? flow->tx_ended && flow->transport->end_acknowledged(flow->fd)
-                    : flow->framing->flushed(flow) && flow->transport->unacked(flow->fd) == 0;
-    bool received = flow->rx_eof || (!flow->rx.active && flow->framing->awaited(flow) == 0);
-    return sent && received;
+    if (!has_received_all(flow) || !has_sent_all(flow))
+        return false;
+    return flow->tx.active ? flow->transport->end_acknowledged(flow->fd)
+                           : flow->transport->unacked(flow->fd) == 0;
+}
+
+/* What is still to come or to go is told by events of the socket, and so may be the end's
+ * acknowledgment. Thousands of flows that looked for it would keep others from draining. */
+static int64_t drain_deadline(struct flow *flow)
+{
+    bool told = flow->tx.active && flow->transport->tells_end;
+    if (told || !has_received_all(flow) || !has_sent_all(flow))
+        return flow->drain_deadline;
+    int64_t poll = flow->worker->now + flow->drain_poll;
+    flow->drain_poll = earlier(2 * flow->drain_poll, DRAIN_POLL_LAST);
+    return earlier(poll, flow->drain_deadline);
 }
 
 static void finish(struct flow *flow, bool drained)
@@ -212,11 +233,8 @@ static int64_t next_deadline(struct flow *flow)
 {
     if (flow->state == FLOW_READY)
         return flow->run_start ? flow->run_start : CLOCK_NEVER;
-    if (flow->state == FLOW_DRAINING) {
-        int64_t poll = flow->worker->now + flow->drain_poll;
-        flow->drain_poll = earlier(2 * flow->drain_poll, DRAIN_POLL_LAST);
-        return earlier(poll, flow->drain_deadline);
-    }
+    if (flow->state == FLOW_DRAINING)
+        return drain_deadline(flow);
     if (flow->state != FLOW_RUNNING)
         return flow->deadline;
     int64_t next = earlier(direction_next(&flow->tx), direction_next(&flow->rx));

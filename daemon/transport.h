@@ -28,6 +28,8 @@ struct transport {
     bool (*end_sending)(int fd);
     /* Whether the peer has acknowledged that end. */
     bool (*end_acknowledged)(int fd);
+    /* Whether the socket has an event when that happens. */
+    bool tells_end;
     /* Lets the kernel send no faster than `rate` bit/s. */
     void (*pace)(int fd, int64_t rate);
     /* Sends acknowledgments now that would wait for company. */

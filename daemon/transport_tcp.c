@@ -139,6 +139,7 @@ const struct transport transport_tcp = {
     .unacked = tcp_unacked,
     .end_sending = tcp_end_sending,
     .end_acknowledged = tcp_end_acknowledged,
+    .tells_end = true,
     .pace = tcp_pace,
     .flush_acks = tcp_flush_acks,
 };

@@ -157,6 +157,7 @@ fuzz-programs: $(FUZZ_TARGETS)
 # ---- programs as wholes
 SCRIPT_TESTS = \
 	tests/lab/selftest.sh \
+	tests/cli/bench.py \
 	tests/cli/dry_run.py \
 	tests/cli/examples.py \
 	tests/cli/help.py \

@@ -104,7 +104,8 @@ def two_hundred_flows():
 
 
 class Between:
-    """Stands between flowctl and a daemon, and notes which methods are called."""
+    """Stands between flowctl and a daemon, and notes which methods are called, and each call as
+    (method, asked, answered)."""
 
     def __init__(self, daemon):
         between = self
@@ -114,11 +115,14 @@ class Between:
 
             def do_POST(self):  # noqa: N802
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                between.methods.append(re.search(rb"<methodName>(.*?)</methodName>", body)[1].decode())
+                asked = time.monotonic()
+                method = re.search(rb"<methodName>(.*?)</methodName>", body)[1].decode()
+                between.methods.append(method)
                 connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=60)
                 connection.request("POST", self.path, body, {"Content-Type": "text/xml"})
                 answer = connection.getresponse().read()
                 connection.close()
+                between.calls.append((method, asked, time.monotonic()))
                 self.send_response(200)
                 self.send_header("Content-Type", "text/xml")
                 self.send_header("Content-Length", str(len(answer)))
@@ -128,7 +132,7 @@ class Between:
             def log_message(self, *_):
                 pass
 
-        self.methods = []
+        self.methods, self.calls = [], []
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.control = f"127.0.0.1:{server.server_port}"
         at_end(server.server_close)
@@ -147,6 +151,19 @@ def few_calls():
         note(f"{calls}, and {before.count('flowd.clock')} exchanges of clocks")
         assert len(calls) <= 8, calls
         assert calls.count("session.prepare") == 1, calls
+
+
+@case
+def both_ends_at_a_time():
+    """900 flows are prepared in parts: sources while later destinations are not there yet"""
+    ends = [Between(Daemon()), Between(Daemon())]
+    _, log = run_logged("-H", hosts(*ends), "-n", 900, "-T", "s=0.3", "-i", "0.3", "-R",
+                        "s=80kbit", "-S", "s=1000")
+    assert len(log.finals) == 1800 and "failed = 0" in log.comment("total:")[0]
+    prepared = [[call for call in end.calls if call[0] == "session.prepare"] for end in ends]
+    assert [len(calls) for calls in prepared] == [5, 5], prepared
+    first_asked, last_answered = prepared[0][0][1], prepared[1][-1][2]
+    assert first_asked < last_answered, (first_asked, last_answered)
 
 
 @case
