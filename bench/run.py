@@ -28,12 +28,14 @@ def main():
         print(f"measuring {name} ...", flush=True)
         try:
             found = importlib.import_module(f"claim_{name}").claims()
-        except (Failed, Missing) as error:
+        except (Failed, Missing, OSError) as error:
             print(f"  {error}", flush=True)
             found = [Claim(name, "not measured", "", "", "", "", False)]
         for claim in found:
-            table.append((claim.name, claim.ours, claim.peer, claim.peer_figure, claim.ratio,
-                          claim.goal, "met" if claim.met else "not met"))
+            row = (claim.name, claim.ours, claim.peer, claim.peer_figure, claim.ratio, claim.goal,
+                   "met" if claim.met else "not met")
+            table.append(row)
+            print("  " + ", ".join(cell for cell in row if cell), flush=True)
             met &= claim.met
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     for row in table:

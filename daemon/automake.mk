@@ -20,6 +20,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/framing_stream.c \
 	daemon/gate.c daemon/gate.h \
 	daemon/http.c daemon/http.h \
+	daemon/http_connections.c daemon/http_connections.h \
 	daemon/listener.c daemon/listener.h \
 	daemon/netlist.c daemon/netlist.h \
 	daemon/packet.c daemon/packet.h \

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "http_connections.h"
 #include "log.h"
 
 enum {
@@ -34,16 +34,6 @@ enum {
  * every request may have besides keeps small ones going where large ones have taken all of it. */
 #define TRAFFIC_MEMORY (INT64_C(256) << 20)
 #define TRAFFIC_FREE   (INT64_C(64) << 10)
-
-/* A connection, and until when its next request has to be complete. */
-struct connection {
-    struct list link;
-    int fd;
-    int64_t deadline; /* CLOCK_NEVER while a call is carried out */
-    bool stranger;    /* it has not had a request that was let in */
-    bool checked;     /* the client's certificate was, and is good: */
-    char name[TOKEN_NAME_MAX];
-};
 
 /* A request. It lives on its connection's thread; while it waits, the lists have it. */
 struct request {
@@ -70,31 +60,16 @@ struct http {
     struct budget traffic;
     struct MHD_Daemon *servers[SERVERS_MAX];
     int count;
-    pthread_mutex_t lock; /* of the lists */
+    pthread_mutex_t lock; /* of what waits */
     pthread_cond_t changed;
-    struct list connections, waiting;
-    size_t strangers;
+    struct list waiting;
+    struct http_connections connections;
     pthread_t reaper;
     bool quit;
     atomic_bool no_waiting;
 };
 
 /* ---- deadlines ---- */
-
-static int64_t reap_connections(struct http *http, int64_t now)
-{
-    int64_t next = CLOCK_NEVER;
-    list_for_each (link, &http->connections) {
-        struct connection *connection = list_item(link, struct connection, link);
-        if (now >= connection->deadline) {
-            shutdown(connection->fd, SHUT_RDWR);
-            connection->deadline = CLOCK_NEVER;
-        }
-        if (connection->deadline < next)
-            next = connection->deadline;
-    }
-    return next;
-}
 
 static void resume(struct request *request)
 {
@@ -127,7 +102,8 @@ static void *reaper_main(void *argument)
     while (!http->quit) {
         int64_t now = clock_now();
         int64_t next = now + NS_PER_SEC;
-        int64_t connection = reap_connections(http, now), waiting = reap_waiting(http, now);
+        int64_t connection = http_connections_reap(&http->connections, now);
+        int64_t waiting = reap_waiting(http, now);
         next = connection < next ? connection : next;
         next = waiting < next ? waiting : next;
         next = clock_system(next);
@@ -138,7 +114,7 @@ static void *reaper_main(void *argument)
     return NULL;
 }
 
-static struct connection *connection_of(struct MHD_Connection *connection)
+static struct http_connection *connection_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -147,54 +123,22 @@ static struct connection *connection_of(struct MHD_Connection *connection)
 
 static void set_deadline(struct request *request, int64_t deadline)
 {
-    struct connection *connection = connection_of(request->connection);
-    if (!connection)
-        return;
-    pthread_mutex_lock(&request->http->lock);
-    connection->deadline = deadline;
-    pthread_mutex_unlock(&request->http->lock);
-}
-
-/* Whoever means well shows a token at once: where strangers crowd, the one that has been there for
- * longest has to leave. With the lock. */
-static void bound_strangers(struct http *http)
-{
-    if (http->strangers <= STRANGERS_MAX)
-        return;
-    list_for_each (link, &http->connections) {
-        struct connection *connection = list_item(link, struct connection, link);
-        if (!connection->stranger)
-            continue;
-        shutdown(connection->fd, SHUT_RDWR);
-        connection->stranger = false;
-        http->strangers--;
-        return;
-    }
+    struct http_connection *connection = connection_of(request->connection);
+    if (connection)
+        http_connections_set_deadline(&request->http->connections, connection, deadline);
 }
 
 static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = context;
-    pthread_mutex_lock(&http->lock);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct connection *connection = mem_new(1, sizeof *connection);
-        connection->fd =
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        connection->deadline = clock_now() + REQUEST_TIME;
-        connection->stranger = true;
-        http->strangers++;
-        list_append(&http->connections, &connection->link);
-        bound_strangers(http);
-        *own = connection;
+        int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *own = http_connections_add(&http->connections, fd, clock_now() + REQUEST_TIME);
     } else if (*own) {
-        struct connection *connection = *own;
-        http->strangers -= connection->stranger;
-        list_remove(&connection->link);
-        free(connection);
+        http_connections_remove(&http->connections, *own);
         *own = NULL;
     }
-    pthread_mutex_unlock(&http->lock);
 }
 
 /* ---- answers ---- */
@@ -320,23 +264,12 @@ static void call_waiting(struct request *request)
         MHD_resume_connection(request->connection);
 }
 
-/* Its user is known, and its request whole. */
-static void make_known(struct request *request)
-{
-    struct http *http = request->http;
-    struct connection *connection = connection_of(request->connection);
-    pthread_mutex_lock(&http->lock);
-    if (connection && connection->stranger) {
-        connection->stranger = false;
-        http->strangers--;
-    }
-    pthread_mutex_unlock(&http->lock);
-}
-
 static enum MHD_Result carry_out(struct request *request)
 {
+    struct http_connection *connection = connection_of(request->connection);
     set_deadline(request, CLOCK_NEVER);
-    make_known(request);
+    if (connection)
+        http_connections_know(&request->http->connections, connection);
     drop_wait(request);
     if (!request->answered && call(request, false) == CALL_WAIT) {
         if (request->http->no_waiting)
@@ -365,7 +298,7 @@ static struct address peer_of(struct MHD_Connection *connection)
 /* Once for each connection. */
 static bool check_certificate(struct request *request, struct fail *fail)
 {
-    struct connection *connection = connection_of(request->connection);
+    struct http_connection *connection = connection_of(request->connection);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (!connection || !info)
@@ -532,7 +465,7 @@ struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&http->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    list_init(&http->connections);
+    http_connections_init(&http->connections, STRANGERS_MAX);
     list_init(&http->waiting);
     if (!pthread_create(&http->reaper, NULL, reaper_main, http))
         return http;
@@ -597,5 +530,6 @@ void http_stop(struct http *http)
     pthread_join(http->reaper, NULL);
     pthread_cond_destroy(&http->changed);
     pthread_mutex_destroy(&http->lock);
+    http_connections_destroy(&http->connections);
     free(http);
 }

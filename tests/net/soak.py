@@ -10,7 +10,7 @@ import threading
 import time
 
 from flowrig_test import (FLOWCTL, LONG, SANITIZED, Daemon, case, expect, flowctl, hosts,
-                          main, note, temp_dir, wait_for)
+                          long_case, main, note, temp_dir, wait_for)
 
 RUNS = int(os.environ.get("FLOWRIG_SOAK", 10000 if LONG else 150 if SANITIZED else 500))
 AT_ONCE = 4
@@ -171,6 +171,24 @@ def short_runs_and_random_kills():
         assert growth < 2048, tenth
     for _ in range(3):
         expect(flowctl("-H", hosts(soak.lasting, soak.mortal), "-T", "s=0.1", "-q"))
+
+
+@long_case
+def a_thousand_good_runs():
+    """1,000 runs of four flows against one daemon: memory and open files are flat"""
+    daemon = Daemon()
+    samples = []
+    for number in range(1000):
+        expect(flowctl("-H", hosts(daemon), "-n", 4, "-T", "b=0.02", "-i", "0.005", "-q"))
+        if number % 10 == 9:
+            samples.append(usage(daemon.pid))
+    middle, last = samples[40:60], samples[80:]
+    note(f"resident: {samples[0][0]} kB after 10 runs, {samples[50][0]} after 500, {samples[-1][0]} after 1000; "
+         f"open files: {samples[0][1]}, {samples[-1][1]}")
+    assert max(files for _, files in last) <= max(files for _, files in middle)
+    if not SANITIZED:  # freed memory is kept in quarantine there
+        growth = sum(rss for rss, _ in last) / len(last) - sum(rss for rss, _ in middle) / len(middle)
+        assert growth < 512, f"{growth} kB"
 
 
 main()
