@@ -19,7 +19,8 @@
 
 enum {
     EVENTS_MAX = 256,
-    RING_LIMIT = 64 << 20, /* bytes of rows on their way to the collector */
+    POLL_EVERY = 20 * NS_PER_US, /* how often events are asked for while there is something to do */
+    RING_LIMIT = 64 << 20,       /* bytes of rows on their way to the collector */
 };
 
 /* What is sent, for all workers, made once: zeros as memory and as a file, and bytes that count. */
@@ -172,8 +173,12 @@ static void turn(struct worker *worker)
     bool busy = !list_empty(&worker->runnable);
     if (!busy)
         arm_timer(worker);
-    int count = epoll_wait(worker->epoll, events, EVENTS_MAX, busy ? 0 : -1);
-    worker_clock(worker);
+    int count = 0;
+    if (!busy || worker->now - worker->polled >= POLL_EVERY) {
+        count = epoll_wait(worker->epoll, events, EVENTS_MAX, busy ? 0 : -1);
+        worker_clock(worker);
+        worker->polled = worker->now;
+    }
     /* A timer that is due ends what it ends before more data is counted. */
     run_timers(worker);
     bool commands = false;

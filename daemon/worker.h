@@ -69,7 +69,8 @@ struct worker {
     pthread_t thread;
     int cpu; /* -1: any */
     int epoll, timer_fd, wake_fd;
-    int64_t armed; /* what timer_fd is set to */
+    int64_t armed;  /* what timer_fd is set to */
+    int64_t polled; /* when events were asked for */
     struct list runnable;
     struct list graveyard; /* what this turn's events may still point to */
     bool told;             /* something was pushed into the ring */
