@@ -252,10 +252,10 @@ def written_as_it_comes():
 
 @case
 def disk_full():
-    """A full disk is one warning, and the run goes on"""
+    """A full disk is one warning, and the run goes on, to end with status 2"""
     path = os.path.join(temp_dir(), "full.log")
     os.symlink("/dev/full", path)
-    result = expect(flowctl("--embedded", "-o", f"--log-file={path}", "-T", "s=0.6", "-i", "0.1"))
+    result = expect(flowctl("--embedded", "-o", f"--log-file={path}", "-T", "s=0.6", "-i", "0.1"), 2)
     said = [line for line in result.err.splitlines() if line.startswith("flowctl: ")
             and "private flowd" not in line]
     assert said == [f"flowctl: the log file {path} can't be written any further: No space left on "
@@ -276,14 +276,14 @@ def disk_full_and_quiet():
     wait_for(lambda: "the run goes on" in process.err, 20, "the warning")
     time.sleep(1)
     status = daemon.rpc().flowd.status({})
-    assert process.wait(60) == 0, process.err
+    assert process.wait(60) == 2, process.err
     assert len(process.err_lines) == 1, process.err
     assert [s["running"] for s in status["sessions"]] == [2], status
 
 
 @case
 def disk_fills_up():
-    """A disk that fills up in mid-run: one warning, exit status 0, the log is whole up to there"""
+    """A disk that fills up in mid-run: one warning, exit status 2, the log is whole up to there"""
     need_root()
     need_program("unshare")
     directory = temp_dir()
@@ -296,7 +296,7 @@ def disk_fills_up():
                           timeout=60)
     if done.returncode == 77 or "unshare:" in done.stderr:
         raise Skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 2, done.stderr
     assert done.stderr.count("the run goes on") == 1, done.stderr
     lines = [line for line in done.stdout.splitlines() if line[:2] in ("S ", "D ")]
     assert len(lines) == 400, len(lines)

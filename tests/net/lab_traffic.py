@@ -132,7 +132,7 @@ def sizes_are_those_of_the_seed():
 def payload_is_numbered():
     """-E: in message mode and in stream mode, each byte of a block says its place"""
     run = over_cable("-E", "-n", 2, "-T", "s=0.2", "-F", 0, "-S", "s=1500", "-R", "s=8Mbit", "-F", 1,
-                     "-S", "s=1000", "-B", "s=20000", "-W", "d=20000", snaplen=0)
+                     "-T", "s=0.02", "-S", "s=1000", "-B", "s=20000", "-W", "d=20000", snaplen=0)
     content = run.stream(0).content()[PREAMBLE:]
     for at in range(0, len(content), 1500):
         block = content[at:at + 1500]
