@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 enum {
     EVENTS_MAX = 256,
     POLL_EVERY = 20 * NS_PER_US, /* how often events are asked for while there is something to do */
+    SLICE = 100 * NS_PER_US,     /* the least that kernels give */
     RING_LIMIT = 64 << 20,       /* bytes of rows on their way to the collector */
 };
 
@@ -209,6 +211,27 @@ static void pin(int cpu)
         log_warning("a worker can't be bound to CPU %d", cpu);
 }
 
+/* What sched_setattr(2) takes, as far as it is used here (linux/sched/types.h). */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+/* Where the worker has to share its CPU, as with that of another daemon of the host, it gives way
+ * sooner, and has its turn sooner: rows are less late then. Older kernels take no notice. */
+static void ask_short_slices(void)
+{
+    struct scheduling scheduling = {.size = sizeof scheduling};
+    if (syscall(SYS_sched_getattr, 0, &scheduling, sizeof scheduling, 0) ||
+        scheduling.policy != SCHED_OTHER)
+        return;
+    scheduling.runtime = SLICE;
+    syscall(SYS_sched_setattr, 0, &scheduling, 0);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
@@ -217,6 +240,7 @@ static void *worker_main(void *argument)
     pthread_setname_np(pthread_self(), name);
     if (worker->cpu >= 0)
         pin(worker->cpu);
+    ask_short_slices();
     while (!worker->quit)
         turn(worker);
     return NULL;
