@@ -73,7 +73,7 @@ static void nodes(void **state)
     (void)state;
     CPU_ZERO(&all);
     for (int node = 0; node < 256; node++) {
-        char name[16];
+        char name[32];
         cpu_set_t set;
         CPU_ZERO(&set);
         snprintf(name, sizeof name, "node:%d", node);
