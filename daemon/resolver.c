@@ -25,9 +25,9 @@ struct name {
 
 struct resolver {
     pthread_mutex_t lock;
-    pthread_cond_t asked;
+    pthread_cond_t changed; /* somebody asks, or one of these: */
+    bool quit, ended;
     pthread_t thread;
-    bool quit;
     struct list names;
     int count;
     struct waitlist waitlist;
@@ -51,7 +51,7 @@ static void *resolver_main(void *argument)
     while (!resolver->quit) {
         struct name *name = next_pending(resolver);
         if (!name) {
-            pthread_cond_wait(&resolver->asked, &resolver->lock);
+            pthread_cond_wait(&resolver->changed, &resolver->lock);
             continue;
         }
         /* A pending name is never thrown away, so it may be used without the lock. */
@@ -68,6 +68,8 @@ static void *resolver_main(void *argument)
         waitlist_wake(&resolver->waitlist);
         pthread_mutex_lock(&resolver->lock);
     }
+    resolver->ended = true;
+    pthread_cond_signal(&resolver->changed);
     pthread_mutex_unlock(&resolver->lock);
     return NULL;
 }
@@ -76,7 +78,11 @@ struct resolver *resolver_start(struct fail *fail)
 {
     struct resolver *resolver = mem_new(1, sizeof *resolver);
     pthread_mutex_init(&resolver->lock, NULL);
-    pthread_cond_init(&resolver->asked, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&resolver->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
     list_init(&resolver->names);
     waitlist_init(&resolver->waitlist);
     int error = pthread_create(&resolver->thread, NULL, resolver_main, resolver);
@@ -98,21 +104,26 @@ void resolver_stop(struct resolver *resolver)
 {
     if (!resolver)
         return;
-    pthread_mutex_lock(&resolver->lock);
-    resolver->quit = true;
-    pthread_cond_signal(&resolver->asked);
-    pthread_mutex_unlock(&resolver->lock);
     /* A name server that does not answer shall not keep the daemon from ending. */
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
-    if (pthread_clockjoin_np(resolver->thread, NULL, CLOCK_MONOTONIC, &until))
+    pthread_mutex_lock(&resolver->lock);
+    resolver->quit = true;
+    pthread_cond_signal(&resolver->changed);
+    int late = 0;
+    while (!resolver->ended && !late)
+        late = pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until);
+    bool ended = resolver->ended;
+    pthread_mutex_unlock(&resolver->lock);
+    if (!ended)
         return;
+    pthread_join(resolver->thread, NULL);
     list_for_each_safe (link, &resolver->names)
         forget(resolver, list_item(link, struct name, link));
     waitlist_destroy(&resolver->waitlist);
     pthread_mutex_destroy(&resolver->lock);
-    pthread_cond_destroy(&resolver->asked);
+    pthread_cond_destroy(&resolver->changed);
     free(resolver);
 }
 
@@ -145,7 +156,7 @@ static enum resolver_answer ask(struct resolver *resolver, const char *host, str
     name->answer = RESOLVER_PENDING;
     list_append(&resolver->names, &name->link);
     resolver->count++;
-    pthread_cond_signal(&resolver->asked);
+    pthread_cond_signal(&resolver->changed);
     return RESOLVER_PENDING;
 }
 
