@@ -2,6 +2,7 @@
 /* Tests daemon/resolver.c: addresses are known at once, names once they were asked for. */
 #include "clock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
