@@ -9,7 +9,7 @@ import time
 from flowrig_lab import (ACK, FIN, NS, PREAMBLE, SS_COUNTERS, SYN, ApiRun, Observed, SsSample,
                          SsWatch, attempts, clock_bound, near, ns, segments, split_address,
                          ss_brackets, ss_differences, stop_all, streams)
-from flowrig_test import Capture, Lab, case, main, need_program, note
+from flowrig_test import SANITIZED, Capture, Lab, case, main, need_program, note
 
 RTT_MS, QUEUE_MS = 20, 50
 LINKS = f"delay={RTT_MS / 4}ms rate=100m limit={QUEUE_MS}ms"
@@ -364,9 +364,13 @@ def lossy_flow_equals_nstat():
         run, (source, destination) = measured
         sent = sum(run.log.finals["S", flow]["total_retrans"] for flow in range(2))
         note(f"{sent} segments retransmitted by flowctl, {source['TcpRetransSegs']} by nstat")
-        assert sent == source["TcpRetransSegs"] > 0
+        assert sent > 0
         back = sum(run.log.finals["D", flow]["total_retrans"] for flow in range(2))
-        assert back == destination["TcpRetransSegs"]
+        # The namespace counts control connections as well: they probe where a daemon with a
+        # sanitizer is slow to answer.
+        spare = 5 if SANITIZED else 0
+        for own, seen in (sent, source), (back, destination):
+            assert 0 <= seen["TcpRetransSegs"] - own <= spare, (own, seen["TcpRetransSegs"])
         for flow in range(2):
             for row in run.log.of("S", flow):
                 assert row["total_retrans"] >= 0 and row["bytes_retrans"] >= 0, row
