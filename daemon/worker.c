@@ -297,14 +297,11 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
-struct worker *worker_start(int index, int cpu, struct collector *collector, struct fail *fail)
+/* All of it but what the loop needs. */
+static void worker_init(struct worker *worker)
 {
-    struct worker *worker = mem_new(1, sizeof *worker);
-    worker->index = index;
-    worker->cpu = cpu;
-    worker->collector = collector;
-    worker->armed = CLOCK_NEVER;
-    worker->epoll = worker->timer_fd = worker->wake_fd = worker->pipe[0] = worker->pipe[1] = -1;
+    *worker = (struct worker){.cpu = -1, .armed = CLOCK_NEVER, .epoll = -1};
+    worker->timer_fd = worker->wake_fd = worker->pipe[0] = worker->pipe[1] = -1;
     worker->reservoir[0] = worker->reservoir[1] = -1;
     worker->scratch =
         mmap(NULL, WORKER_SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -318,13 +315,22 @@ struct worker *worker_start(int index, int cpu, struct collector *collector, str
     pthread_once(&zeros.once, make_zeros);
     worker->zeros = zeros.memory;
     worker->numbers = zeros.numbers;
+    worker_clock(worker);
+}
+
+struct worker *worker_start(int index, int cpu, struct collector *collector, struct fail *fail)
+{
+    struct worker *worker = mem_new(1, sizeof *worker);
+    worker_init(worker);
+    worker->index = index;
+    worker->cpu = cpu;
+    worker->collector = collector;
     if (zeros.fd < 0 || worker->scratch == MAP_FAILED || !open_descriptors(worker)) {
         fail_set(fail, 0, "a worker can't be set up: %s", fail_errno(errno));
         worker_free(worker);
         return NULL;
     }
     worker->ring = collector_add_ring(collector, RING_LIMIT);
-    worker_clock(worker);
     int error = pthread_create(&worker->thread, NULL, worker_main, worker);
     if (!error)
         return worker;

@@ -43,7 +43,7 @@ tests_lab_clockstep_so_LDADD = -ldl
 EXTRA_DIST += \
 	tests/flowrig_api.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
-	tests/unit/framing_message.h tests/unit/sock_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
+	tests/unit/framing_message.h tests/unit/pair.h tests/unit/sock_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) \

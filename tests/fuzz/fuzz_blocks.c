@@ -49,16 +49,8 @@ static struct worker worker;
 
 static void set_up(void)
 {
-    pthread_once(&zeros.once, make_zeros);
-    worker = (struct worker){.zeros = zeros.memory, .epoll = -1};
-    worker.scratch = malloc(WORKER_SCRATCH_SIZE);
+    worker_init(&worker);
     worker.ring = ring_new(1 << 24);
-    list_init(&worker.runnable);
-    list_init(&worker.graveyard);
-    list_init(&worker.mailbox);
-    list_init(&worker.visitors);
-    list_init(&worker.connecting_queue);
-    worker_clock(&worker);
 }
 
 static struct flow *make_flow(uint8_t how)

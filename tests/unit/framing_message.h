@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "pair.h"
 #include "unit.h"
 
 /* The time, as the tests have it. */
@@ -128,16 +129,8 @@ static inline int set_up(void **state)
     now_is = START;
     sending.takes = ALL;
     receiving.most = 0;
-    pthread_once(&zeros.once, make_zeros);
-    worker = (struct worker){.zeros = zeros.memory, .numbers = zeros.numbers, .epoll = -1};
-    worker.scratch = malloc(WORKER_SCRATCH_SIZE);
+    worker_init(&worker);
     worker.ring = ring_new(1 << 24);
-    list_init(&worker.runnable);
-    list_init(&worker.graveyard);
-    list_init(&worker.mailbox);
-    list_init(&worker.visitors);
-    list_init(&worker.connecting_queue);
-    worker_clock(&worker);
     schema_defaults(&endpoint_settings_schema, &ends[SOURCE]);
     schema_defaults(&endpoint_settings_schema, &ends[DESTINATION]);
     schema_defaults(&flow_settings_schema, &flow_settings);
@@ -151,26 +144,10 @@ static inline int set_up(void **state)
 static inline int tear_down(void **state)
 {
     (void)state;
-    free(worker.scratch);
+    munmap(worker.scratch, WORKER_SCRATCH_SIZE);
     ring_free(worker.ring);
     timers_free(&worker.timers);
     return 0;
-}
-
-/* A connection over loopback; buffers hold some megabytes. */
-static inline void connect_pair(int fds[2])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fds[0], (struct sockaddr *)&address, sizeof address), 0);
-    fds[1] = accept(listener, NULL, NULL);
-    assert_true(fds[1] >= 0);
-    close(listener);
 }
 
 /* An endpoint in the middle of its time, with the settings that are set. */

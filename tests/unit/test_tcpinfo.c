@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "pair.h"
 #include "unit.h"
 
 enum { KERNEL_MAX = 512 };
@@ -449,7 +450,9 @@ static void test_counters_grow_at_random(void **state)
     assert_true(tcpinfo_baseline(3, &info, values));
     for (int turn = 0; turn < 2000; turn++) {
         for (size_t i = 0; i < COUNT(fields); i++) {
-            uint64_t by = random_bits() >> (fields[i].width == 2 ? 48 : fields[i].width == 4 ? 32 : 20);
+            uint64_t by = random_bits() >> (fields[i].width == 2   ? 48
+                                            : fields[i].width == 4 ? 32
+                                                                   : 20);
             if (random_bits() % 4 == 0)
                 by = 0;
             put(fields[i].at, fields[i].width, get(fields[i].at, fields[i].width) + by);
@@ -529,22 +532,6 @@ static void test_no_tcp_socket(void **state)
     assert_int_equal(values[METRIC_cwnd], METRIC_ABSENT);
     assert_int_equal(tcpinfo_state(fd), 0);
     close(fd);
-}
-
-/* A connection over loopback: fds[0] connected, fds[1] was accepted. */
-static void connect_pair(int fds[2])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fds[0], (struct sockaddr *)&address, sizeof address), 0);
-    fds[1] = accept(listener, NULL, NULL);
-    assert_true(fds[1] >= 0);
-    close(listener);
 }
 
 /* Sends from one end, reads at the other, and waits until all is acknowledged. */
