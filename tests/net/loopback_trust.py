@@ -604,8 +604,10 @@ def secret_of_another_flow():
                 guess = bytearray.fromhex(two["secret"])
                 guess[byte * 5] ^= 1
                 assert shown(two["port"], guess.hex(), address) == b""
-        answer = session.rpc.session.prepared({"session": session.id, "wait_ms": 0})
-        assert answer["ready"] == 1 and answer["failed"] == 0, answer
+        # The proof is sent before the session hears that an end is ready.
+        prepared = lambda: session.rpc.session.prepared({"session": session.id, "wait_ms": 0})
+        wait_for(lambda: prepared()["ready"] == 1, 20, "the end whose secret was shown")
+        assert prepared()["failed"] == 0
         assert shown(two["port"], two["secret"]) == preamble(two["proof"])
 
 
