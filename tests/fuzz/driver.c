@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ static void on_signal(int number)
 
 static void catch_ends(void)
 {
-    static const int ends[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM};
+    static const int ends[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGPROF};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         signal(ends[i], on_signal);
     if (__sanitizer_set_death_callback)
@@ -233,12 +234,21 @@ static void make_input(void)
 
 /* ---- the run ---- */
 
+enum { LONGEST_S = 20 }; /* an input that takes so long is a finding */
+
+/* By the time that the process runs: the machine may be busy, or the process be stopped. */
+static void limit_time(int seconds)
+{
+    struct itimerval limit = {.it_value.tv_sec = seconds};
+    setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 /* In memory of just this size, so that a sanitizer sees what is read behind it. */
 static void execute(void)
 {
     uint8_t *exact = malloc(current_length ? current_length : 1);
     memcpy(exact, current, current_length);
-    alarm(20); /* an input that takes so long is a finding */
+    limit_time(LONGEST_S);
     LLVMFuzzerTestOneInput(exact, current_length);
     free(exact);
 }
@@ -291,7 +301,7 @@ int main(int argc, char **argv)
         make_input();
         execute();
     }
-    alarm(0);
+    limit_time(0);
     printf("ok 1 - %s: %zu seeds, %" PRIu64 " changed inputs\n", name, seed_count, count);
     for (size_t i = 0; i < seed_count; i++)
         free(seeds[i].bytes);
