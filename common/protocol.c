@@ -222,6 +222,9 @@ static const struct field prepare_call_fields[] = {
     LIST(prepare_call, tables, 0, &prepare_table_schema, PROTOCOL_TABLES_MAX,
          "empirical distributions that F:0, F:1 and so on stand for; the session's first call that "
          "has any decides"),
+    {BASE(prepare_call, common, FIELD_STRUCT, FIELD_COMMON,
+          "members of endpoints that hold for all of them, as far as one does not say otherwise"),
+     .sub = &prepare_endpoint_schema},
     LIST(prepare_call, endpoints, FIELD_ALWAYS, &prepare_endpoint_schema, PROTOCOL_CHUNK_MAX,
          "endpoints of this daemon; settings that have their default may be left out"),
 };
@@ -444,7 +447,7 @@ static void describe_members(struct buffer *text, const struct schema *schema, i
             buffer_printf(text, "; default %s%" PRId64, field->type == FIELD_DIST ? "C:" : "",
                           field->fallback);
         buffer_text(text, "\n");
-        if (field->sub)
+        if (field->sub && !(field->flags & FIELD_COMMON))
             describe_members(text, field->sub, indent + 2);
     }
 }

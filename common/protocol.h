@@ -166,8 +166,9 @@ struct prepare_table {
 
 struct prepare_call {
     char session[PROTOCOL_ID_MAX], key[PROTOCOL_KEY_MAX];
-    struct schema_list tables;    /* struct prepare_table */
-    struct schema_list endpoints; /* struct prepare_endpoint */
+    struct schema_list tables;      /* struct prepare_table */
+    struct prepare_endpoint common; /* what the endpoints need not say each */
+    struct schema_list endpoints;   /* struct prepare_endpoint */
 };
 
 struct prepare_destination {

@@ -36,6 +36,19 @@ void schema_defaults(const struct schema *schema, void *object)
         field_default(&schema->fields[i], (char *)object + schema->fields[i].offset);
 }
 
+const struct field *schema_common(const struct schema *schema, const struct field *list)
+{
+    for (size_t i = 0; i < schema->count; i++)
+        if (schema->fields[i].flags & FIELD_COMMON && schema->fields[i].sub == list->sub)
+            return &schema->fields[i];
+    return NULL;
+}
+
+const void *schema_member(const void *object, const struct field *field)
+{
+    return object ? (const char *)object + field->offset : NULL;
+}
+
 static void list_free(const struct field *field, struct schema_list *list)
 {
     for (size_t i = 0; field->sub && i < list->count; i++)

@@ -22,6 +22,10 @@ enum field_type {
 
 enum field_flags {
     FIELD_ALWAYS = 1, /* written even where it has its default; must be there when it is read */
+    /* A struct whose members hold for the items of the lists beside it that have the same schema,
+     * as far as those don't say otherwise. Nothing in it has to be there. It owns no memory: such a
+     * schema has no lists and bytes. */
+    FIELD_COMMON = 2,
 };
 
 struct schema;
@@ -59,6 +63,10 @@ struct schema_list {
 
 /* Fills the struct with its defaults; lists and bytes are empty. */
 void schema_defaults(const struct schema *schema, void *object);
+/* The FIELD_COMMON of the items of this list of the schema, or NULL. */
+const struct field *schema_common(const struct schema *schema, const struct field *list);
+/* Where the field is in an object of its schema; NULL where there is no object. */
+const void *schema_member(const void *object, const struct field *field);
 /* Frees what the struct owns, not the struct itself. NULL is allowed. */
 void schema_free(const struct schema *schema, void *object);
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "wire.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dist.h"
 #include "mem.h"
-#include "number.h"
 
 /* Length of the valid UTF-8 sequence of one to three bytes at `text`, or 0: xmlrpc-c takes no
  * four-byte sequences, and XML 1.0 no control characters but tab, newline and return. */
@@ -69,8 +66,12 @@ static xmlrpc_value *encode_words(xmlrpc_env *env, const char *words)
     return array;
 }
 
+static xmlrpc_value *encode_struct(xmlrpc_env *env, const struct schema *schema, void *object,
+                                   const void *base, bool whole);
+
+/* `base`: what the items have in common, or NULL. */
 static xmlrpc_value *encode_list(xmlrpc_env *env, const struct field *field,
-                                 const struct schema_list *list)
+                                 const struct schema_list *list, const void *base)
 {
     xmlrpc_value *array = xmlrpc_array_new(env);
     for (size_t i = 0; array && i < list->count; i++) {
@@ -78,7 +79,8 @@ static xmlrpc_value *encode_list(xmlrpc_env *env, const struct field *field,
             append(env, array, wire_int(env, ((int64_t *)list->items)[i]));
         else
             append(env, array,
-                   wire_encode(env, field->sub, (char *)list->items + i * field->sub->size));
+                   encode_struct(env, field->sub, (char *)list->items + i * field->sub->size, base,
+                                 true));
     }
     return array;
 }
@@ -97,7 +99,9 @@ static xmlrpc_value *take_value(void **at)
     return value;
 }
 
-static xmlrpc_value *encode_field(xmlrpc_env *env, const struct field *field, void *at)
+/* `base` is that of a struct's or of a list's items. */
+static xmlrpc_value *encode_field(xmlrpc_env *env, const struct field *field, void *at,
+                                  const void *base)
 {
     switch (field->type) {
     case FIELD_INT:
@@ -114,34 +118,35 @@ static xmlrpc_value *encode_field(xmlrpc_env *env, const struct field *field, vo
         return xmlrpc_base64_new(env, ((struct schema_bytes *)at)->length,
                                  ((struct schema_bytes *)at)->data);
     case FIELD_STRUCT:
-        return wire_encode(env, field->sub, at);
+        return encode_struct(env, field->sub, at, base, !(field->flags & FIELD_COMMON));
     case FIELD_LIST:
     case FIELD_INTS:
-        return encode_list(env, field, at);
+        return encode_list(env, field, at, base);
     case FIELD_VALUE:
         return take_value(at);
     }
     return NULL;
 }
 
-static bool struct_is_default(const struct schema *schema, const void *object);
+static bool struct_is_default(const struct schema *schema, const void *object, const void *base);
 
-static bool field_is_default(const struct field *field, const void *at)
+/* Whether it is as in `base`; without one, whether it has its default. */
+static bool field_is_default(const struct field *field, const void *at, const void *base)
 {
     struct dist constant = dist_constant((double)field->fallback);
     switch (field->type) {
     case FIELD_INT:
     case FIELD_BOOL:
-        return *(const int64_t *)at == field->fallback;
+        return *(const int64_t *)at == (base ? *(const int64_t *)base : field->fallback);
     case FIELD_TEXT:
     case FIELD_WORDS:
-        return *(const char *)at == '\0';
+        return !strcmp(at, base ? base : "");
     case FIELD_DIST:
-        return dist_equal(at, &constant);
+        return dist_equal(at, base ? base : &constant);
     case FIELD_BYTES:
         return ((const struct schema_bytes *)at)->length == 0;
     case FIELD_STRUCT:
-        return struct_is_default(field->sub, at);
+        return struct_is_default(field->sub, at, base);
     case FIELD_LIST:
     case FIELD_INTS:
         return ((const struct schema_list *)at)->count == 0;
@@ -151,23 +156,40 @@ static bool field_is_default(const struct field *field, const void *at)
     return false;
 }
 
-static bool struct_is_default(const struct schema *schema, const void *object)
+static bool struct_is_default(const struct schema *schema, const void *object, const void *base)
 {
-    for (size_t i = 0; i < schema->count; i++)
-        if (!field_is_default(&schema->fields[i], (const char *)object + schema->fields[i].offset))
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct field *field = &schema->fields[i];
+        if (!field_is_default(field, schema_member(object, field), schema_member(base, field)))
             return false;
+    }
     return true;
 }
 
-xmlrpc_value *wire_encode(xmlrpc_env *env, const struct schema *schema, void *object)
+/* What has to be there may be in the base instead, which says only what is no default. */
+static bool is_left_out(const struct field *field, const void *at, const void *base, bool whole)
+{
+    bool has_to_be_there = whole && field->flags & FIELD_ALWAYS;
+    return field_is_default(field, at, base) &&
+           (!has_to_be_there || (base && !field_is_default(field, base, NULL)));
+}
+
+/* `base`: what need not be said, or NULL; not `whole`: nothing has to be there. */
+static xmlrpc_value *encode_struct(xmlrpc_env *env, const struct schema *schema, void *object,
+                                   const void *base, bool whole)
 {
     xmlrpc_value *result = xmlrpc_struct_new(env);
     for (size_t i = 0; result && !env->fault_occurred && i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
         void *at = (char *)object + field->offset;
-        if (!(field->flags & FIELD_ALWAYS) && field_is_default(field, at))
+        if (is_left_out(field, at, schema_member(base, field), whole))
             continue;
-        xmlrpc_value *member = encode_field(env, field, at);
+        const struct field *common =
+            field->type == FIELD_LIST ? schema_common(schema, field) : field;
+        xmlrpc_value *member = encode_field(env, field, at,
+                                            !common           ? NULL
+                                            : common == field ? schema_member(base, field)
+                                                              : schema_member(object, common));
         if (!member)
             continue;
         xmlrpc_struct_set_value(env, result, field->name, member);
@@ -180,291 +202,7 @@ xmlrpc_value *wire_encode(xmlrpc_env *env, const struct schema *schema, void *ob
     return NULL;
 }
 
-/* The library gives strings as new memory, or NULL with an error for text that holds a NUL. */
-static char *read_text(xmlrpc_value *value)
+xmlrpc_value *wire_encode(xmlrpc_env *env, const struct schema *schema, void *object)
 {
-    xmlrpc_env env;
-    const char *text = NULL;
-    xmlrpc_env_init(&env);
-    xmlrpc_read_string(&env, value, &text);
-    xmlrpc_env_clean(&env);
-    return (char *)text;
-}
-
-static bool read_int(xmlrpc_value *value, int64_t *number, struct fail *fail)
-{
-    xmlrpc_env env;
-    bool good = true;
-    xmlrpc_env_init(&env);
-    if (xmlrpc_value_type(value) == XMLRPC_TYPE_INT) {
-        int small = 0;
-        xmlrpc_read_int(&env, value, &small);
-        *number = small;
-    } else if (xmlrpc_value_type(value) == XMLRPC_TYPE_I8) {
-        xmlrpc_int64 large = 0;
-        xmlrpc_read_i8(&env, value, &large);
-        *number = large;
-    } else if (xmlrpc_value_type(value) == XMLRPC_TYPE_STRING) {
-        char *text = read_text(value);
-        good = text ? number_parse_int(text, number, fail) : fail_set(fail, 0, "holds a NUL");
-        free(text);
-    } else {
-        good = fail_set(fail, 0, "an integer (or a decimal string) is expected");
-    }
-    xmlrpc_env_clean(&env);
-    return good;
-}
-
-static bool decode_int(xmlrpc_value *value, const struct field *field, int64_t *number,
-                       struct fail *fail)
-{
-    if (!read_int(value, number, fail))
-        return false;
-    /* A default may lie outside: it says that none was given. */
-    if (*number != field->fallback && (*number < field->minimum || *number > field->maximum))
-        return fail_set(fail, 0, "%" PRId64 " is not within %" PRId64 " to %" PRId64, *number,
-                        field->minimum, field->maximum);
-    return true;
-}
-
-static bool decode_bool(xmlrpc_value *value, int64_t *flag, struct fail *fail)
-{
-    xmlrpc_env env;
-    xmlrpc_bool read = 0;
-    if (xmlrpc_value_type(value) != XMLRPC_TYPE_BOOL)
-        return fail_set(fail, 0, "a boolean is expected");
-    xmlrpc_env_init(&env);
-    xmlrpc_read_bool(&env, value, &read);
-    xmlrpc_env_clean(&env);
-    *flag = read != 0;
-    return true;
-}
-
-static bool decode_text(xmlrpc_value *value, char *to, size_t size, struct fail *fail)
-{
-    if (xmlrpc_value_type(value) != XMLRPC_TYPE_STRING)
-        return fail_set(fail, 0, "a string is expected");
-    char *text = read_text(value);
-    bool good = text && mem_copy_text(to, size, text);
-    free(text);
-    return good ||
-           fail_set(fail, 0, "the string is longer than %zu bytes, or holds a NUL", size - 1);
-}
-
-static bool decode_dist(xmlrpc_value *value, const struct field *field, struct dist *dist,
-                        struct fail *fail)
-{
-    char text[DIST_TEXT_MAX];
-    if (!decode_text(value, text, sizeof text, fail) || !dist_parse(text, dist, fail))
-        return false;
-    /* What is drawn has bounds of its own: settings_check(). */
-    if (dist->kind != DIST_CONSTANT)
-        return true;
-    if (dist->a >= (double)field->minimum && dist->a <= (double)field->maximum)
-        return true;
-    return fail_set(fail, 0, "'%s' is not within %" PRId64 " to %" PRId64, text, field->minimum,
-                    field->maximum);
-}
-
-/* The length of an array, or false with a sentence if it is none or too long. */
-static bool array_length(xmlrpc_value *value, const struct field *field, size_t *length,
-                         struct fail *fail)
-{
-    xmlrpc_env env;
-    if (xmlrpc_value_type(value) != XMLRPC_TYPE_ARRAY)
-        return fail_set(fail, 0, "an array is expected");
-    xmlrpc_env_init(&env);
-    int count = xmlrpc_array_size(&env, value);
-    xmlrpc_env_clean(&env);
-    if (count < 0 || count > field->maximum)
-        return fail_set(fail, 0, "has %d items, at most %" PRId64 " are taken", count,
-                        field->maximum);
-    *length = (size_t)count;
-    return true;
-}
-
-/* Item `index` of an array whose length is known; to be released. */
-static xmlrpc_value *array_item(xmlrpc_value *array, size_t index)
-{
-    xmlrpc_env env;
-    xmlrpc_value *item = NULL;
-    xmlrpc_env_init(&env);
-    xmlrpc_array_read_item(&env, array, (unsigned)index, &item);
-    xmlrpc_env_clean(&env);
-    return item;
-}
-
-static bool decode_words(xmlrpc_value *value, const struct field *field, char *to,
-                         struct fail *fail)
-{
-    struct field any = {.maximum = (int64_t)field->size};
-    size_t count, used = 0;
-    if (!array_length(value, &any, &count, fail))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (used && used + 2 >= field->size)
-            return fail_set(fail, 0, "the strings are longer than %zu bytes", field->size - 1);
-        if (used)
-            to[used++] = ' ';
-        xmlrpc_value *item = array_item(value, i);
-        bool good = item && decode_text(item, to + used, field->size - used, fail);
-        if (item)
-            xmlrpc_DECREF(item);
-        if (!good)
-            return false;
-        if (!to[used] || strchr(to + used, ' '))
-            return fail_set(fail, 0, "'%s' is not one word", to + used);
-        used += strlen(to + used);
-    }
-    return true;
-}
-
-static bool decode_bytes(xmlrpc_value *value, const struct field *field, struct schema_bytes *bytes,
-                         struct fail *fail)
-{
-    xmlrpc_env env;
-    const unsigned char *data = NULL;
-    if (xmlrpc_value_type(value) != XMLRPC_TYPE_BASE64)
-        return fail_set(fail, 0, "base64 is expected");
-    xmlrpc_env_init(&env);
-    xmlrpc_read_base64(&env, value, &bytes->length, &data);
-    bytes->data = (void *)data;
-    xmlrpc_env_clean(&env);
-    if ((int64_t)bytes->length <= field->maximum)
-        return true;
-    free(bytes->data);
-    *bytes = (struct schema_bytes){0};
-    return fail_set(fail, 0, "is longer than %" PRId64 " bytes", field->maximum);
-}
-
-static bool decode_list(xmlrpc_value *value, const struct field *field, struct schema_list *list,
-                        bool lenient, struct fail *fail)
-{
-    size_t length, size = field->sub ? field->sub->size : sizeof(int64_t);
-    if (!array_length(value, field, &length, fail))
-        return false;
-    list->items = mem_new(length, size);
-    struct field number = {.minimum = INT64_MIN, .maximum = INT64_MAX};
-    for (size_t i = 0; i < length; i++) {
-        xmlrpc_value *item = array_item(value, i);
-        void *at = (char *)list->items + i * size;
-        bool good = item && (field->sub ? wire_decode(item, field->sub, at, lenient, fail)
-                                        : decode_int(item, &number, at, fail));
-        if (item)
-            xmlrpc_DECREF(item);
-        if (!good)
-            return fail_prefix(fail, "item %zu", i);
-        list->count = i + 1;
-    }
-    return true;
-}
-
-static bool decode_field(xmlrpc_value *value, const struct field *field, void *at, bool lenient,
-                         struct fail *fail)
-{
-    switch (field->type) {
-    case FIELD_INT:
-        return decode_int(value, field, at, fail);
-    case FIELD_BOOL:
-        return decode_bool(value, at, fail);
-    case FIELD_TEXT:
-        return decode_text(value, at, field->size, fail);
-    case FIELD_WORDS:
-        return decode_words(value, field, at, fail);
-    case FIELD_DIST:
-        return decode_dist(value, field, at, fail);
-    case FIELD_BYTES:
-        return decode_bytes(value, field, at, fail);
-    case FIELD_STRUCT:
-        return wire_decode(value, field->sub, at, lenient, fail);
-    case FIELD_LIST:
-    case FIELD_INTS:
-        return decode_list(value, field, at, lenient, fail);
-    case FIELD_VALUE:
-        return true;
-    }
-    return false;
-}
-
-static const struct field *find_field(const struct schema *schema, const char *name)
-{
-    for (size_t i = 0; i < schema->count; i++)
-        if (!strcmp(schema->fields[i].name, name))
-            return &schema->fields[i];
-    return NULL;
-}
-
-static bool unknown_member(const struct schema *schema, const char *name, struct fail *fail)
-{
-    struct buffer known = {0};
-    for (size_t i = 0; i < schema->count; i++)
-        buffer_printf(&known, "%s%s", i ? ", " : "", schema->fields[i].name);
-    fail_set(fail, 0, "unknown member '%.64s'; %s", name,
-             known.length ? "there are " : "none is taken");
-    if (fail && known.length)
-        strncat(fail->text, known.data, sizeof fail->text - strlen(fail->text) - 1);
-    buffer_free(&known);
-    return false;
-}
-
-/* Decodes member `index` and marks its field in `seen`. */
-static bool decode_member(xmlrpc_value *value, int index, const struct schema *schema, void *object,
-                          uint64_t *seen, bool lenient, struct fail *fail)
-{
-    xmlrpc_env env;
-    xmlrpc_value *key = NULL, *member = NULL;
-    xmlrpc_env_init(&env);
-    xmlrpc_struct_read_member(&env, value, (unsigned)index, &key, &member);
-    xmlrpc_env_clean(&env);
-    char *name = key ? read_text(key) : NULL;
-    const struct field *field = name ? find_field(schema, name) : NULL;
-    bool good = true;
-    if (field) {
-        size_t bit = (size_t)(field - schema->fields);
-        good = !(*seen >> bit & 1) || fail_set(fail, 0, "is there twice");
-        *seen |= UINT64_C(1) << bit;
-        good = good && decode_field(member, field, (char *)object + field->offset, lenient, fail);
-        if (!good)
-            fail_prefix(fail, "%s", name);
-    } else if (!lenient) {
-        good = unknown_member(schema, name ? name : "", fail);
-    }
-    free(name);
-    if (key)
-        xmlrpc_DECREF(key);
-    if (member)
-        xmlrpc_DECREF(member);
-    return good;
-}
-
-static bool missing_member(const struct schema *schema, uint64_t seen, struct fail *fail)
-{
-    for (size_t i = 0; i < schema->count; i++)
-        if ((schema->fields[i].flags & FIELD_ALWAYS) && !(seen >> i & 1))
-            return fail_set(fail, 0, "member '%s' is missing: %s", schema->fields[i].name,
-                            schema->fields[i].help);
-    return true;
-}
-
-bool wire_decode(xmlrpc_value *value, const struct schema *schema, void *object, bool lenient,
-                 struct fail *fail)
-{
-    xmlrpc_env env;
-    uint64_t seen = 0;
-    schema_defaults(schema, object);
-    if (xmlrpc_value_type(value) != XMLRPC_TYPE_STRUCT)
-        return fail_set(fail, 0, "a struct is expected");
-    xmlrpc_env_init(&env);
-    int members = xmlrpc_struct_size(&env, value);
-    xmlrpc_env_clean(&env);
-    for (int i = 0; i < members; i++) {
-        if (!decode_member(value, i, schema, object, &seen, lenient, fail)) {
-            schema_free(schema, object);
-            return false;
-        }
-    }
-    if (missing_member(schema, seen, fail))
-        return true;
-    schema_free(schema, object);
-    return false;
+    return encode_struct(env, schema, object, NULL, true);
 }

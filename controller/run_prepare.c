@@ -182,11 +182,21 @@ static size_t put_tables(const struct plan *plan, struct prepare_table tables[PR
     return plan->tables.count;
 }
 
+/* What the flows of one command have in common is much, so it is said once: as the first endpoint
+ * has it, but for what is its own. */
+static struct prepare_endpoint common_of(const struct prepare_endpoint *first)
+{
+    struct prepare_endpoint common = *first;
+    common.flow = 0;
+    common.secret[0] = common.proof[0] = '\0';
+    return common;
+}
+
 static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t number,
                        struct prepare_endpoint *endpoints, size_t count)
 {
     struct prepare_table tables[PROTOCOL_TABLES_MAX];
-    struct prepare_call call = {.endpoints = {endpoints, count}};
+    struct prepare_call call = {.common = common_of(endpoints), .endpoints = {endpoints, count}};
     if (number == 0)
         call.tables = (struct schema_list){tables, put_tables(run->plan, tables)};
     memcpy(call.session, run->daemons[daemon].session, sizeof call.session);

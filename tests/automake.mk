@@ -115,6 +115,7 @@ UNIT_TESTS = \
 	tests/unit/test_token \
 	tests/unit/test_traffic \
 	tests/unit/test_waitlist \
+	tests/unit/test_wire_common \
 	tests/unit/test_wire_refusals \
 	tests/unit/test_wire_round_trips \
 	tests/unit/test_wire_types \

@@ -6,6 +6,7 @@
 
 #include "schema.c"
 #include "wire.c"
+#include "wire_decode.c"
 
 #include "protocol.h"
 #include "xmlguard.h"
