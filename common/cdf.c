@@ -111,5 +111,7 @@ double cdf_quantile(const struct cdf *cdf, double u)
     const struct cdf_point *from = to - 1;
     if (to->share <= from->share)
         return to->value;
-    return from->value + (to->value - from->value) * (u - from->share) / (to->share - from->share);
+    double value =
+        from->value + (to->value - from->value) * (u - from->share) / (to->share - from->share);
+    return value < to->value ? value : to->value; /* rounding may lead beyond it */
 }

@@ -133,13 +133,17 @@ static bool check_addresses(const struct session *session, const struct request 
     return true;
 }
 
-/* Whether the endpoint is there already: members are looked up by a set of numbers. */
+/* Whether all of them are new: by a set of bits, two for each number of a flow that there is. */
 static bool check_new(const struct session *session, const struct prepare_call *call,
                       struct fail *fail)
 {
     const struct prepare_endpoint *endpoints = call->endpoints.items;
-    size_t bits = 2 * 10000000;
-    uint8_t *seen = mem_new(bits / 8 + 1, 1);
+    int64_t highest = 0;
+    for (size_t i = 0; i < session->count; i++)
+        highest = session->members[i].id > highest ? session->members[i].id : highest;
+    for (size_t i = 0; i < call->endpoints.count; i++)
+        highest = endpoints[i].flow > highest ? endpoints[i].flow : highest;
+    uint8_t *seen = mem_new((size_t)highest / 4 + 1, 1);
     bool good = true;
     for (size_t i = 0; i < session->count; i++) {
         size_t bit = 2 * (size_t)session->members[i].id + session->members[i].endpoint;

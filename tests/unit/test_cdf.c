@@ -147,6 +147,18 @@ static void values_lie_between_points(void **state)
     }
 }
 
+/* Rounding once led 1 ulp beyond 7, and from there back to it. Found by fuzzing. */
+static void values_do_not_go_beyond_points(void **state)
+{
+    const char *text = "1 0\n7 10\n7 100";
+    struct cdf cdf;
+    (void)state;
+    assert_true(cdf_parse(text, strlen(text), "t", &cdf, NULL));
+    for (int i = 0; i <= 1000; i++)
+        assert_true(cdf_quantile(&cdf, i / 1000.0) <= 7);
+    cdf_free(&cdf);
+}
+
 /* Whatever the table: values never fall with the share, and stay within it. */
 static void random_tables(void **state)
 {
@@ -196,6 +208,7 @@ int main(void)
         cmocka_unit_test(zeros_within_are_refused),
         cmocka_unit_test(tables_have_limits),
         cmocka_unit_test(values_lie_between_points),
+        cmocka_unit_test(values_do_not_go_beyond_points),
         cmocka_unit_test(random_tables),
         cmocka_unit_test(random_bytes),
     };
