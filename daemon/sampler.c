@@ -242,7 +242,7 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
         if (flow->began)
             flow->transport->sample(flow->fd, &flow->tcpinfo, false, value);
         value[METRIC_tx_unacked] = flow->transport->unacked(flow->fd);
-        value[METRIC_interface_mtu] = sock_interface_mtu(flow->fd);
+        value[METRIC_interface_mtu] = mtucache_of(&flow->worker->mtus, flow->fd, now);
         flow_describe(flow, &final->info);
     }
 }

@@ -11,6 +11,7 @@
 
 #include "fail.h"
 #include "list.h"
+#include "mtucache.h"
 #include "ring.h"
 #include "settings.h"
 #include "timer.h"
@@ -60,10 +61,11 @@ struct worker {
     int reservoir[2];       /* a pipe full of the same, to be copied by tee() */
     int pipe[2];            /* zeros on their way into sockets */
     size_t pipe_fill;
-    struct list connecting_queue;  /* source flows that wait for their turn to connect */
-    int connecting;                /* that are at it */
-    struct task connect_task;      /* lets the next ones connect */
-    struct list visitors;          /* accepted connections without a flow (listener.c) */
+    struct list connecting_queue; /* source flows that wait for their turn to connect */
+    int connecting;               /* that are at it */
+    struct task connect_task;     /* lets the next ones connect */
+    struct list visitors;         /* accepted connections without a flow (listener.c) */
+    struct mtucache mtus;
     atomic_int carried[ENDPOINTS]; /* sources and destinations that were given to it */
     /* The rest is the loop's own. */
     pthread_t thread;

@@ -87,6 +87,7 @@ UNIT_TESTS = \
 	tests/unit/test_number \
 	tests/unit/test_option \
 	tests/unit/test_options \
+	tests/unit/test_mtucache \
 	tests/unit/test_pacer \
 	tests/unit/test_peerclock \
 	tests/unit/test_plan \
