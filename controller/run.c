@@ -270,10 +270,10 @@ static void close_sinks(struct run *run, bool used)
         run->status = EXIT_PARTIAL;
 }
 
-/* After the sinks are closed: what the daemons still keep is in the log. */
+/* After the sinks are closed: what the daemons still keep is in the log, or else stays there. */
 static void leave(struct run *run)
 {
-    if (run->fleet) {
+    if (run->fleet && !(run->sinks.incomplete && run_leave_rows(run))) {
         if (run_is_collected(run))
             run_file_collected(&run->file);
         close_sessions(run);

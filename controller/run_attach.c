@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A run that outlives its controller: what is written down before the start, and how another
  * controller goes on with it. */
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,23 @@ void run_remember_start(struct run *run)
     struct fail fail;
     if (!run_file_started(&run->file, &fail))
         say_alone(&fail);
+}
+
+bool run_leave_rows(struct run *run)
+{
+    int64_t kept_s = INT64_MAX;
+    if (run->file.fd < 0 || !run->file.wall_start)
+        return false;
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        if (!run->daemons[i].gone && run->daemons[i].described &&
+            run->described[i].quotas.retain_s < kept_s)
+            kept_s = run->described[i].quotas.retain_s;
+    if (kept_s == INT64_MAX)
+        return false;
+    log_warning("the daemons keep what the log lacks for %" PRId64 " s: make room, then 'flowctl "
+                "attach %.8s' adds it",
+                kept_s, run->id);
+    return true;
 }
 
 void run_forget(struct run *run)

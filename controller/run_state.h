@@ -117,6 +117,8 @@ void run_remember(struct run *run);
 void run_remember_start(struct run *run);
 /* Nothing of the run is left at the daemons: there is nothing to attach to. */
 void run_forget(struct run *run);
+/* The log lacks rows: whether the daemons keep them for somebody who attaches, who is told so. */
+bool run_leave_rows(struct run *run);
 /* Whether every daemon has given its last row. */
 bool run_is_collected(const struct run *run);
 /* Takes daemons and sessions from run->file. */

@@ -58,6 +58,7 @@ enum { SINKS_MAX = 8 };
 struct sinks {
     struct sink *list[SINKS_MAX];
     size_t count;
+    bool incomplete; /* after sinks_close(): what should outlive this process lacks something */
 };
 
 /* Opens those that the options ask for; gives false with a sentence if one can't be. */
@@ -75,7 +76,8 @@ struct sinks_mark {
     uint64_t put[SINKS_MAX];
 };
 void sinks_mark(const struct sinks *sinks, struct sinks_mark *mark);
-/* Whether all that was taken until then is written; a sink that is broken holds nothing up. */
+/* Whether all that was taken until then is written, where there is something that outlives this
+ * process; once that is broken it never is. */
 bool sinks_reached(const struct sinks *sinks, const struct sinks_mark *mark);
 /* Whether nobody takes the results any more: all are broken, and the reader of one is gone. */
 bool sinks_deserted(const struct sinks *sinks);

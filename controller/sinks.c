@@ -77,8 +77,12 @@ void sinks_flush(struct sinks *sinks)
 bool sinks_close(struct sinks *sinks, bool used)
 {
     bool good = true;
-    for (size_t i = 0; i < sinks->count; i++)
-        good &= sinks->list[i]->ops->close(sinks->list[i], used);
+    for (size_t i = 0; i < sinks->count; i++) {
+        bool lasts = sinks->list[i]->ops->progress;
+        bool whole = sinks->list[i]->ops->close(sinks->list[i], used);
+        sinks->incomplete |= lasts && !whole;
+        good &= whole;
+    }
     sinks->count = 0;
     return good;
 }
@@ -97,7 +101,7 @@ bool sinks_reached(const struct sinks *sinks, const struct sinks_mark *mark)
     for (size_t i = 0; i < sinks->count; i++) {
         struct sink *sink = sinks->list[i];
         uint64_t put, written;
-        if (!sink->ops->progress || sink->broken)
+        if (!sink->ops->progress)
             continue;
         sink->ops->progress(sink, &put, &written);
         if (written < mark->put[i])

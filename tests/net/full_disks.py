@@ -3,6 +3,7 @@
 """Disks that are full: one sentence says what is lost, the run goes on, the status is that of a
 partial result, and nothing that is left behind is half of something."""
 import os
+import re
 import subprocess
 
 from flowrig_test import (FLOWCTL, FLOWD, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main,
@@ -19,6 +20,15 @@ def fill(disk, leave=0):
         file.write(bytes(stat.f_bavail * stat.f_bsize - leave))
 
 
+def no_room_for(path, result):
+    """Checks what flowctl says of a log that can't be written further; gives the number of its run."""
+    said = re.fullmatch(f"flowctl: the log file {path} can't be written any further: {NO_SPACE}; the "
+                        "run goes on\nflowctl: the daemons keep what the log lacks for 3600 s: make "
+                        "room, then 'flowctl attach (\\w{8})' adds it\n", result.err)
+    assert said, result.err
+    return said[1]
+
+
 def dumping(folder, *options):
     daemon = Daemon("-w", folder, *options)
     if "pcap" not in daemon.rpc().flowd.describe()["features"]:
@@ -31,10 +41,10 @@ def log_that_finds_no_room():
     """The log's disk is full in mid-run: the log ends with a whole line, the rest is as ever"""
     disk = small_disk("256k")
     path = os.path.join(disk, "flow.log")
-    result = expect(flowctl("-H", hosts(Daemon()), "-n", 2, "-T", "s=2", "-i", "0.005",
-                            f"--log-file={path}"), 2)
-    assert result.err == (f"flowctl: the log file {path} can't be written any further: {NO_SPACE}; the "
-                          "run goes on\n"), result.err
+    daemon, env = Daemon(), {"XDG_STATE_HOME": temp_dir()}
+    result = expect(flowctl("-H", hosts(daemon), "-n", 2, "-T", "s=2", "-i", "0.005",
+                            f"--log-file={path}", env=env), 2)
+    run = no_room_for(path, result)
     assert len(result.rows) > 1500 and "# total: flows = 2, failed = 0, " in result.out
     log = FlowLog(path)  # each line has all columns
     assert log.lines and open(path, "rb").read()[-1:] == b"\n"
@@ -43,6 +53,21 @@ def log_that_finds_no_room():
         assert 0 < len(rows) < 400
         assert all(a["end"] == b["begin"] for a, b in zip(rows, rows[1:]))
     note(f"{len(log.rows)} of {len(result.rows)} rows found room")
+    # What it lacks is not lost.
+    assert no_room_for(path, expect(flowctl("attach", run, env=env), 2)) == run
+    subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
+    assert expect(flowctl("attach", run, env=env)).err == ""
+    log = FlowLog(path)
+    assert len(log.rows) == len(result.rows) and len(log.finals) == len(log.begins) == 4
+    for end in "SD":
+        for flow in (0, 1):
+            rows = log.of(end, flow)
+            assert all(a["end"] == b["begin"] for a, b in zip(rows, rows[1:]))
+            for name in ("tx_bytes", "rx_bytes"):
+                assert log.total(end, name, flow) == log.finals[end, flow][name]
+    assert len(log.comment("total:")) == 1
+    assert os.listdir(os.path.join(env["XDG_STATE_HOME"], "flowrig")) == []
+    assert daemon.rpc().flowd.status({})["sessions"] == []
 
 
 @case
@@ -52,13 +77,13 @@ def log_that_finds_none_at_all():
     fill(disk)
     path = os.path.join(disk, "flow.log")
     result = expect(flowctl("-H", hosts(Daemon()), "-T", "s=0.3", "-q", f"--log-file={path}"), 2)
-    assert result.err.count("\n") == 1 and f"{NO_SPACE}; the run goes on" in result.err, result.err
+    no_room_for(path, result)
     assert os.path.getsize(path) == 0
     # With a bit of room, for a part of the head.
     os.unlink(os.path.join(disk, "filler"))
     fill(disk, 4096)
     result = expect(flowctl("-H", hosts(Daemon()), "-T", "s=0.3", "-q", "-o", f"--log-file={path}"), 2)
-    assert result.err.count("\n") == 1 and NO_SPACE in result.err, result.err
+    no_room_for(path, result)
     data = open(path, "rb").read()
     assert data.startswith(b"# flowlog 1\n") and data.endswith(b"\n") and len(data) <= 4096
 
