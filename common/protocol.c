@@ -345,13 +345,18 @@ static const struct field close_reply_fields[] = {
 };
 SCHEMA(close_reply);
 
+static const struct field schema_call_fields[] = {
+    {BASE(schema_call, names_only, FIELD_BOOL, 0, "leave out units, kinds and help")},
+};
+SCHEMA(schema_call);
+
 static const struct field schema_column_fields[] = {
     TEXT(schema_column, name, FIELD_ALWAYS, "name of the column"),
-    TEXT(schema_column, unit, FIELD_ALWAYS, "its unit"),
-    TEXT(schema_column, kind, FIELD_ALWAYS,
+    TEXT(schema_column, unit, 0, "its unit"),
+    TEXT(schema_column, kind, 0,
          "key, counter, gauge, final, count, min, max, sum or "
          "percentile"),
-    TEXT(schema_column, help, FIELD_ALWAYS, "what it says"),
+    TEXT(schema_column, help, 0, "what it says"),
 };
 SCHEMA(schema_column);
 
@@ -423,7 +428,7 @@ const struct method methods[METHODS] = {
                         "Gives reports after a row number and acknowledges those before."},
     [METHOD_STOP] = {"session.stop", &stop_call_schema, &stop_reply_schema,
                      "Ends flows before their time. Their final reports follow."},
-    [METHOD_SCHEMA] = {"reports.schema", &empty_schema, &schema_reply_schema,
+    [METHOD_SCHEMA] = {"reports.schema", &schema_call_schema, &schema_reply_schema,
                        "Describes the columns of reports, in both encodings."},
     [METHOD_DUMPS_LIST] = {"dumps.list", &dumps_list_call_schema, &dumps_list_reply_schema,
                            "Lists the packet dumps that this daemon has."},

@@ -250,6 +250,10 @@ struct close_reply {
     int64_t rows; /* reports that were thrown away unread */
 };
 
+struct schema_call {
+    int64_t names_only;
+};
+
 struct schema_column {
     char name[PROTOCOL_LABEL_MAX], unit[PROTOCOL_LABEL_MAX], kind[PROTOCOL_LABEL_MAX];
     char help[PROTOCOL_REASON_MAX];

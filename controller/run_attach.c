@@ -119,11 +119,12 @@ static void find_again(struct run *run)
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         struct session_call renew = {0};
         struct empty_message nothing = {0};
+        struct schema_call names = {.names_only = true};
         memcpy(renew.session, run->daemons[i].session, sizeof renew.session);
         run->daemons[i].last_contact = clock_now();
         fleet_call(run->fleet, i, LANE_COMMAND, METHOD_RENEW, &renew, CALL_TIMEOUT_MS, NULL);
         fleet_call(run->fleet, i, LANE_COMMAND, METHOD_DESCRIBE, &nothing, CALL_TIMEOUT_MS, NULL);
-        fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &nothing, CALL_TIMEOUT_MS, NULL);
+        fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &names, CALL_TIMEOUT_MS, NULL);
     }
     while (fleet_pending(run->fleet) && !interrupt_asked())
         fleet_step(run->fleet, CALL_TIMEOUT_MS);

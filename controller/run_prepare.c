@@ -50,9 +50,10 @@ bool run_contact(struct run *run)
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
         const struct plan_daemon *daemon = &run->plan->daemons[i];
         struct empty_message nothing = {0};
+        struct schema_call names = {.names_only = true};
         fleet_add(run->fleet, daemon->host, daemon->port);
         fleet_call(run->fleet, i, LANE_COMMAND, METHOD_DESCRIBE, &nothing, CALL_TIMEOUT_MS, NULL);
-        fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &nothing, CALL_TIMEOUT_MS, NULL);
+        fleet_call(run->fleet, i, LANE_REPORTS, METHOD_SCHEMA, &names, CALL_TIMEOUT_MS, NULL);
     }
     /* All are heard out: it makes a difference whether none was reached, or one was not. */
     while (fleet_pending(run->fleet) && !interrupt_asked())

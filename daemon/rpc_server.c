@@ -227,14 +227,18 @@ static void describe_sections(char *text, size_t size)
     }
 }
 
-static enum call_result describe_reports(struct rpc_server *server, void *call, void *reply_memory,
-                                         struct call_wait *wait, struct fail *fail)
+static enum call_result describe_reports(struct rpc_server *server, void *call_memory,
+                                         void *reply_memory, struct call_wait *wait,
+                                         struct fail *fail)
 {
+    const struct schema_call *call = call_memory;
     struct schema_reply *reply = reply_memory;
     struct schema_column *list = mem_new(REPORT_COLUMNS, sizeof *list);
-    (void)server, (void)call, (void)wait, (void)fail;
+    (void)server, (void)wait, (void)fail;
     for (size_t i = 0; i < REPORT_COLUMNS; i++) {
         snprintf(list[i].name, sizeof list[i].name, "%s", report_column_name(i));
+        if (call->names_only)
+            continue;
         snprintf(list[i].unit, sizeof list[i].unit, "%s", report_column_unit(i));
         snprintf(list[i].kind, sizeof list[i].kind, "%s", report_column_kind(i));
         snprintf(list[i].help, sizeof list[i].help, "%s", report_column_help(i));

@@ -99,8 +99,9 @@ def no_parameter():
 
 @case
 def schema():
-    """reports.schema describes each column once"""
-    answer = Daemon().rpc().reports.schema({})
+    """reports.schema describes each column once, or gives the names only"""
+    rpc = Daemon().rpc()
+    answer = rpc.reports.schema({})
     names = [column["name"] for column in answer["columns"]]
     assert names[:7] == ["flow", "endpoint", "subflow", "kind", "number", "begin", "end"], names[:7]
     assert len(set(names)) == len(names)
@@ -112,6 +113,8 @@ def schema():
         assert (column["unit"], column["kind"]) == (unit, kind), column
         assert column["help"]
     assert "little-endian" in answer["packed"] and "error" in answer["sections"]
+    assert rpc.reports.schema() == answer
+    assert rpc.reports.schema({"names_only": True})["columns"] == [{"name": name} for name in names]
 
 
 @case
