@@ -288,6 +288,14 @@ class Process:
 
     def signal(self, number):
         os.kill(self.pid, number)
+        if number == signal.SIGSTOP:  # its threads go on until one of them has taken the signal
+            wait_for(self.is_stopped, 20, "the stop")
+
+    def is_stopped(self):
+        def state(thread):
+            with open(f"/proc/{self.pid}/task/{thread}/stat", encoding="ascii") as file:
+                return file.read().rpartition(") ")[2][0]
+        return all(state(thread) in "Tt" for thread in os.listdir(f"/proc/{self.pid}/task"))
 
     def wait(self, seconds=120):
         """Waits for the end and gives the exit status."""
