@@ -24,6 +24,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/listener.c daemon/listener.h \
 	daemon/netlist.c daemon/netlist.h \
 	daemon/packet.c daemon/packet.h \
+	daemon/message.h daemon/message_receive.c daemon/message_send.c \
 	daemon/mtucache.c daemon/mtucache.h \
 	daemon/pacer.c daemon/pacer.h \
 	daemon/peerclock.c daemon/peerclock.h \

@@ -38,6 +38,8 @@ static ssize_t fuzz_sendmsg(int fd, const struct msghdr *message, int flags)
 #define sendmsg fuzz_sendmsg
 #define recv    fuzz_recv
 #include "daemon/framing_message.c"
+#include "daemon/message_receive.c"
+#include "daemon/message_send.c"
 #undef sendmsg
 #undef recv
 

@@ -91,6 +91,8 @@ static inline ssize_t test_recv(int fd, void *to, size_t size, int flags)
 #define sendmsg test_sendmsg
 #define recv    test_recv
 #include "daemon/framing_message.c"
+#include "daemon/message_receive.c"
+#include "daemon/message_send.c"
 #undef sendmsg
 #undef recv
 
