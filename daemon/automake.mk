@@ -38,7 +38,8 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/sampler.c daemon/sampler.h \
 	daemon/session.c daemon/session.h daemon/session_state.h \
 	daemon/session_clocks.c \
-	daemon/session_prepare.c \
+	daemon/session_check.c \
+	daemon/session_prepare.c daemon/session_prepare.h \
 	daemon/session_quota.c \
 	daemon/session_reports.c \
 	daemon/spill.c daemon/spill.h \

@@ -1,74 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "session_state.h"
+#include "session_prepare.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "log.h"
-
-/* Descriptors that are not flows: control connections, workers, the daemon's own. */
-enum { SPARE_FILES = 64 };
-
-/* What one endpoint of a call needs before it is made. */
-struct request {
-    const struct prepare_endpoint *endpoint;
-    struct endpoint_settings ends[ENDPOINTS];
-    struct addresses own, peer;
-    struct listener *listener;
-    struct dump *dump;
-    uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
-};
-
-static bool is_source(const struct prepare_endpoint *endpoint)
-{
-    return endpoint->endpoint[0] == 's';
-}
-
-static bool refuse(const struct prepare_endpoint *endpoint, struct fail *fail)
-{
-    return fail_prefix(fail, "flow %" PRId64 ", %s", endpoint->flow,
-                       endpoint_name(is_source(endpoint) ? SOURCE : DESTINATION));
-}
-
-static bool check_source(const struct prepare_endpoint *endpoint, struct request *request,
-                         struct fail *fail)
-{
-    if (!endpoint->peer_host[0] || !endpoint->port)
-        return fail_set(fail, FAULT_BAD_CALL, "a source needs the peer's host and port");
-    if (!secret_parse(endpoint->secret, request->secret) ||
-        !secret_parse(endpoint->proof, request->proof) ||
-        secret_equal(request->secret, request->proof))
-        return fail_set(fail, FAULT_BAD_CALL,
-                        "a source needs the secret and the proof that its destination issued, 32 "
-                        "hexadecimal digits each");
-    return true;
-}
-
-static bool check_endpoint(const struct session *session, const struct prepare_endpoint *endpoint,
-                           struct request *request, struct fail *fail)
-{
-    request->endpoint = endpoint;
-    request->ends[SOURCE] = endpoint->source;
-    request->ends[DESTINATION] = endpoint->destination;
-    if (strcmp(endpoint->endpoint, "s") && strcmp(endpoint->endpoint, "d"))
-        return fail_set(fail, FAULT_BAD_CALL,
-                        "flow %" PRId64 ": the endpoint is '%s', but there "
-                        "are s and d",
-                        endpoint->flow, endpoint->endpoint);
-    fail->code = FAULT_BAD_CALL;
-    if (!settings_check(request->ends, &endpoint->settings, fail) ||
-        (is_source(endpoint) && !check_source(endpoint, request, fail))) {
-        fail->code = FAULT_BAD_CALL;
-        return refuse(endpoint, fail);
-    }
-    return traffic_check(&request->ends[is_source(endpoint) ? SOURCE : DESTINATION],
-                         session->table_count, fail) ||
-           refuse(endpoint, fail);
-}
 
 static bool charge_tables(struct session *session, struct fail *fail)
 {
@@ -108,77 +46,12 @@ static bool take_tables(struct session *session, const struct schema_list *list,
     return charge_tables(session, fail);
 }
 
-static enum endpoint end_of(const struct request *request)
-{
-    return is_source(request->endpoint) ? SOURCE : DESTINATION;
-}
-
-static bool check_quotas(const struct session *session, const struct request *request,
-                         struct fail *fail)
-{
-    return quota_check_settings(&session->owner->config.quotas, session->user->name, request->ends,
-                                end_of(request), fail) ||
-           refuse(request->endpoint, fail);
-}
-
-/* After their names have been looked up: what counts is where the packets go. */
-static bool check_addresses(const struct session *session, const struct request *requests,
-                            size_t count, struct fail *fail)
-{
-    const struct quotas *quotas = &session->owner->config.quotas;
-    for (size_t i = 0; i < count; i++)
-        if (!quota_check_own(quotas, &requests[i].own, end_of(&requests[i]), fail) ||
-            !quota_check_peer(quotas, &requests[i].peer, fail))
-            return refuse(requests[i].endpoint, fail);
-    return true;
-}
-
-/* Whether all of them are new: by a set of bits, two for each number of a flow that there is. */
-static bool check_new(const struct session *session, const struct prepare_call *call,
-                      struct fail *fail)
-{
-    const struct prepare_endpoint *endpoints = call->endpoints.items;
-    int64_t highest = 0;
-    for (size_t i = 0; i < session->count; i++)
-        highest = session->members[i].id > highest ? session->members[i].id : highest;
-    for (size_t i = 0; i < call->endpoints.count; i++)
-        highest = endpoints[i].flow > highest ? endpoints[i].flow : highest;
-    uint8_t *seen = mem_new((size_t)highest / 4 + 1, 1);
-    bool good = true;
-    for (size_t i = 0; i < session->count; i++) {
-        size_t bit = 2 * (size_t)session->members[i].id + session->members[i].endpoint;
-        seen[bit / 8] |= (uint8_t)(1 << bit % 8);
-    }
-    for (size_t i = 0; good && i < call->endpoints.count; i++) {
-        size_t bit = 2 * (size_t)endpoints[i].flow + !is_source(&endpoints[i]);
-        if (seen[bit / 8] >> bit % 8 & 1) {
-            fail_set(fail, FAULT_BAD_STATE, "it is prepared already");
-            good = refuse(&endpoints[i], fail);
-        }
-        seen[bit / 8] |= (uint8_t)(1 << bit % 8);
-    }
-    free(seen);
-    return good;
-}
-
-static bool check_files(struct session *session, size_t more, struct fail *fail)
-{
-    struct rlimit files;
-    int64_t needed = session->owner->flows.used + (int64_t)more + SPARE_FILES;
-    getrlimit(RLIMIT_NOFILE, &files);
-    return needed <= (int64_t)files.rlim_cur ||
-           fail_set(fail, FAULT_FILES,
-                    "%zu more flow endpoints need %" PRId64 " open files in all, but the daemon's "
-                    "limit is %llu (ulimit -n)",
-                    more, needed, (unsigned long long)files.rlim_cur);
-}
-
 /* What the quotas allow of all endpoints at once; `rated` of them have taken their rate. */
 static void give_quotas(struct session *session, const struct request *requests, size_t count,
                         size_t rated)
 {
     for (size_t i = 0; i < rated; i++)
-        session_give_rate(session, requests[i].ends, end_of(&requests[i]));
+        session_give_rate(session, requests[i].ends, request_end(&requests[i]));
     session_give_flows(session, count);
 }
 
@@ -188,10 +61,10 @@ static bool take_quotas(struct session *session, const struct request *requests,
     if (!session_take_flows(session, count, fail))
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (session_take_rate(session, requests[i].ends, end_of(&requests[i]), fail))
+        if (session_take_rate(session, requests[i].ends, request_end(&requests[i]), fail))
             continue;
         give_quotas(session, requests, count, i);
-        return refuse(requests[i].endpoint, fail);
+        return request_refuse(requests[i].endpoint, fail);
     }
     return true;
 }
@@ -220,14 +93,14 @@ static enum call_result resolve(struct session *session, struct request *request
         own = resolver_lookup(resolver, endpoint->host, &request->own, fail);
     if (own == RESOLVER_KNOWN)
         drop_own_loopback(endpoint->host, &request->own);
-    if (own == RESOLVER_KNOWN && is_source(endpoint))
+    if (own == RESOLVER_KNOWN && request_is_source(endpoint))
         peer = resolver_lookup(resolver, endpoint->peer_host, &request->peer, fail);
     else if (own == RESOLVER_KNOWN && endpoint->destination.dump && endpoint->peer_host[0] &&
              resolver_lookup(resolver, endpoint->peer_host, &request->peer, NULL) ==
                  RESOLVER_PENDING)
         peer = RESOLVER_PENDING; /* a name that only the source knows does no harm */
     if (own == RESOLVER_UNKNOWN || peer == RESOLVER_UNKNOWN) {
-        refuse(endpoint, fail);
+        request_refuse(endpoint, fail);
         return CALL_FAULT;
     }
     for (size_t i = 0; i < request->peer.count; i++)
@@ -249,26 +122,12 @@ static enum call_result resolve_all(struct session *session, struct request *req
     return result;
 }
 
-/* A source that connects late would have its options refused in the middle of the run. */
-static bool try_options(const struct request *request, struct fail *fail)
-{
-    const struct prepare_endpoint *endpoint = request->endpoint;
-    if (!endpoint->settings.late_connect || !request->peer.count)
-        return true;
-    int fd = transports[endpoint->settings.transport]->create(request->peer.list[0].any.sa_family,
-                                                              &endpoint->source, fail);
-    if (fd < 0)
-        return refuse(endpoint, fail);
-    close(fd);
-    return true;
-}
-
 static bool open_listeners(struct session *session, struct request *requests, size_t count,
                            struct fail *fail)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_source(requests[i].endpoint)) {
-            if (!try_options(&requests[i], fail))
+        if (request_is_source(requests[i].endpoint)) {
+            if (!request_try_options(&requests[i], fail))
                 return false;
             continue;
         }
@@ -279,74 +138,17 @@ static bool open_listeners(struct session *session, struct request *requests, si
             session->owner->parts.listeners, transports[requests[i].endpoint->settings.transport],
             &requests[i].own, &settings, fail);
         if (!requests[i].listener)
-            return refuse(requests[i].endpoint, fail);
+            return request_refuse(requests[i].endpoint, fail);
         secret_make(requests[i].secret);
         secret_make(requests[i].proof);
     }
     return true;
 }
 
-/* The CPU that the endpoint asks for, or -1. */
-static int64_t wanted_cpu(const struct prepare_endpoint *endpoint)
-{
-    return (is_source(endpoint) ? &endpoint->source : &endpoint->destination)->cpu;
-}
-
-/* A worker on the CPU; several there share its flows. NULL if there is none. */
-static struct worker *worker_on(const struct sessions_parts *parts, int64_t cpu, int64_t flow)
-{
-    size_t there = 0, skip;
-    for (size_t i = 0; i < parts->worker_count; i++)
-        there += parts->workers[i]->cpu == cpu;
-    if (!there)
-        return NULL;
-    skip = (size_t)flow % there;
-    for (size_t i = 0;; i++)
-        if (parts->workers[i]->cpu == cpu && !skip--)
-            return parts->workers[i];
-}
-
-static bool check_cpu(const struct session *session, const struct prepare_endpoint *endpoint,
-                      struct fail *fail)
-{
-    const struct sessions_parts *parts = &session->owner->parts;
-    int64_t cpu = wanted_cpu(endpoint);
-    struct buffer list = {0};
-    if (cpu < 0 || worker_on(parts, cpu, 0))
-        return true;
-    for (size_t i = 0; i < parts->worker_count; i++)
-        if (worker_on(parts, parts->workers[i]->cpu, 0) == parts->workers[i])
-            buffer_printf(&list, "%s%d", list.length ? ", " : "", parts->workers[i]->cpu);
-    buffer_add(&list, "", 1);
-    fail_set(fail, FAULT_BAD_CALL,
-             "no worker of flowd there runs on CPU %" PRId64 " (--cpu); they "
-             "run on %s",
-             cpu, list.data);
-    buffer_free(&list);
-    return refuse(endpoint, fail);
-}
-
-/* The worker with the fewest endpoints of this kind, so that flows spread over the CPUs. Two
- * daemons of one host count alike, and so the ends of a flow share a CPU there: what one sends is
- * still in the other's cache, and waking it takes no interrupt. */
-static struct worker *choose_worker(const struct sessions_parts *parts,
-                                    const struct prepare_endpoint *endpoint)
-{
-    enum endpoint kind = is_source(endpoint) ? SOURCE : DESTINATION;
-    int64_t cpu = wanted_cpu(endpoint);
-    if (cpu >= 0)
-        return worker_on(parts, cpu, endpoint->flow);
-    struct worker *best = parts->workers[0];
-    for (size_t i = 1; i < parts->worker_count; i++)
-        if (parts->workers[i]->carried[kind] < best->carried[kind])
-            best = parts->workers[i];
-    return best;
-}
-
 static bool open_dump(struct session *session, struct request *request, struct fail *fail)
 {
     const struct prepare_endpoint *endpoint = request->endpoint;
-    bool source = is_source(endpoint);
+    bool source = request_is_source(endpoint);
     if (!(source ? &endpoint->source : &endpoint->destination)->dump)
         return true;
     request->dump =
@@ -362,7 +164,7 @@ static bool open_dump(struct session *session, struct request *request, struct f
                       .peers = &request->peer,
                   },
                   fail);
-    return request->dump || refuse(endpoint, fail);
+    return request->dump || request_refuse(endpoint, fail);
 }
 
 static bool open_dumps(struct session *session, struct request *requests, size_t count,
@@ -378,7 +180,7 @@ static void add_member(struct session *session, const struct request *request)
 {
     struct sessions *sessions = session->owner;
     const struct prepare_endpoint *endpoint = request->endpoint;
-    enum endpoint which = is_source(endpoint) ? SOURCE : DESTINATION;
+    enum endpoint which = request_is_source(endpoint) ? SOURCE : DESTINATION;
     if (session->count == session->capacity) {
         session->capacity = session->capacity ? 2 * session->capacity : 16;
         session->members = mem_grow(session->members, session->capacity, sizeof(struct member));
@@ -387,7 +189,7 @@ static void add_member(struct session *session, const struct request *request)
         .session = session_reference(session),
         .index = session->count,
         .endpoint = endpoint,
-        .worker = choose_worker(&sessions->parts, endpoint),
+        .worker = request_worker(session, endpoint),
         .tables = session->tables,
         .own = request->own,
         .peer = request->peer,
@@ -466,15 +268,14 @@ static enum call_result prepare_new(struct session *session, const struct prepar
     if (!take_tables(session, &call->tables, fail))
         return CALL_FAULT;
     for (size_t i = 0; i < count; i++)
-        if (!check_endpoint(session, &endpoints[i], &requests[i], fail) ||
-            !check_cpu(session, &endpoints[i], fail) || !check_quotas(session, &requests[i], fail))
+        if (!request_check(session, &endpoints[i], &requests[i], fail))
             return CALL_FAULT;
-    if (!check_new(session, call, fail) || !check_files(session, count, fail))
+    if (!request_check_call(session, call, fail))
         return CALL_FAULT;
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
-    if (!check_addresses(session, requests, count, fail) ||
+    if (!request_check_addresses(session, requests, count, fail) ||
         !take_quotas(session, requests, count, fail))
         return CALL_FAULT;
     if (open_listeners(session, requests, count, fail) &&
