@@ -20,7 +20,7 @@ common_libcommon_a_SOURCES = \
 	common/protocol.c common/protocol.h \
 	common/report.c common/report.h \
 	common/schema.c common/schema.h \
-	common/settings.c common/settings.h common/settings.def \
+	common/settings.c common/settings_check.c common/settings.h common/settings.def \
 	common/sock.c common/sock.h \
 	common/sockopt.c common/sockopt.h \
 	common/sockopt_names.c \

@@ -101,6 +101,7 @@ UNIT_TESTS = \
 	tests/unit/test_results_histograms \
 	tests/unit/test_ring \
 	tests/unit/test_settings \
+	tests/unit/test_settings_check \
 	tests/unit/test_sock_addresses \
 	tests/unit/test_sock_options \
 	tests/unit/test_sock_system \
