@@ -7,6 +7,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/capture_pcap.c daemon/capture_pcap.h \
 	daemon/collector.c daemon/collector.h \
 	daemon/conf.c daemon/conf.h \
+	daemon/control_sockets.c daemon/control_sockets.h \
 	daemon/cpus.c daemon/cpus.h \
 	daemon/daemon_options.c daemon/daemon_options.h \
 	daemon/dump_dir.c \

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "control_sockets.h"
 #include "cpus.h"
 #include "daemon_options.h"
 #include "gate.h"
@@ -27,7 +28,7 @@
 #include "state_dir.h"
 #include "sysinfo.h"
 
-enum { EXIT_USAGE = 1, CPUS_MAX = 1024, FIRST_PASSED_FD = 3 };
+enum { EXIT_USAGE = 1, CPUS_MAX = 1024 };
 
 /* How long a daemon that was told to end keeps the last reports for their controllers. */
 #define LAST_REPORTS_TIME (3 * NS_PER_SEC)
@@ -36,9 +37,7 @@ enum { EXIT_USAGE = 1, CPUS_MAX = 1024, FIRST_PASSED_FD = 3 };
 #define LAST_DRAIN_TIME (NS_PER_SEC / 2)
 
 struct parts {
-    int listen_fds[2 * BINDS_MAX];
-    int listen_count;
-    int passed; /* sockets that whoever started the daemon opened, and knows */
+    struct control_sockets control;
     struct worker *workers[CPUS_MAX];
     size_t worker_count;
     struct collector *collector;
@@ -55,120 +54,6 @@ struct parts {
     struct http *http;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
 };
-
-/* ---- listening ---- */
-
-static bool is_guarded(const struct daemon_options *options)
-{
-    return options->no_auth || gate_asks(options);
-}
-
-static bool add_listener(struct parts *parts, const struct address *address, bool guarded,
-                         struct fail *fail)
-{
-    char text[ADDRESS_TEXT_MAX];
-    address_format_port(address, text);
-    if (!address_is_loopback(address) && !guarded)
-        return fail_set(fail, 0,
-                        "refusing to listen at %s: it is no loopback address, and anybody who "
-                        "reaches it could command this daemon; --token-file prevents that, "
-                        "--no-auth allows it",
-                        text);
-    if (parts->listen_count == 2 * BINDS_MAX)
-        return fail_set(fail, 0, "more than %d addresses can't be served", 2 * BINDS_MAX);
-    int fd = sock_listen(address, NULL, fail);
-    if (fd < 0)
-        return false;
-    parts->listen_fds[parts->listen_count++] = fd;
-    return true;
-}
-
-static bool listen_at(struct parts *parts, const char *text, const struct daemon_options *options,
-                      struct fail *fail)
-{
-    char host[PROTOCOL_HOST_MAX];
-    uint16_t port = (uint16_t)options->port;
-    struct addresses addresses;
-    if (!sock_split_host_port(text, host, sizeof host, &port, fail) ||
-        !addresses_resolve(host, &addresses, fail))
-        return fail_prefix(fail, "option -b");
-    for (size_t i = 0; i < addresses.count; i++) {
-        address_set_port(&addresses.list[i], port);
-        if (!add_listener(parts, &addresses.list[i], is_guarded(options), fail))
-            return false;
-    }
-    return true;
-}
-
-/* 127.0.0.1 and, where the system has it, ::1 at the same port. */
-static bool listen_at_loopback(struct parts *parts, const struct daemon_options *options,
-                               struct fail *fail)
-{
-    struct address v4, v6, real;
-    address_parse("127.0.0.1", (uint16_t)options->port, &v4);
-    if (!add_listener(parts, &v4, false, fail))
-        return false;
-    sock_local(parts->listen_fds[0], &real);
-    address_parse("::1", address_port(&real), &v6);
-    if (!add_listener(parts, &v6, false, fail))
-        return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT || options->port == 0;
-    return true;
-}
-
-/* Sockets that whoever started the daemon has opened for it (sd_listen_fds(3)). */
-static int passed_sockets(void)
-{
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    if (!pid || !count || atol(pid) != (long)getpid())
-        return 0;
-    int number = atoi(count);
-    unsetenv("LISTEN_PID");
-    unsetenv("LISTEN_FDS");
-    return number > 0 && number <= BINDS_MAX ? number : 0;
-}
-
-static bool take_passed_sockets(struct parts *parts, int count, bool guarded, struct fail *fail)
-{
-    for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + count; fd++) {
-        struct address address;
-        char text[ADDRESS_TEXT_MAX];
-        if (!sock_local(fd, &address))
-            return fail_set(fail, 0, "what was passed as descriptor %d is no socket", fd);
-        address_format_port(&address, text);
-        if (!address_is_loopback(&address) && !guarded)
-            return fail_set(fail, 0,
-                            "refusing the socket passed for %s: give --token-file, or --no-auth "
-                            "allows it",
-                            text);
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-        parts->listen_fds[parts->listen_count++] = fd;
-    }
-    return true;
-}
-
-static bool open_listeners(struct parts *parts, const struct daemon_options *options,
-                           struct fail *fail)
-{
-    if (parts->passed)
-        return take_passed_sockets(parts, parts->passed, is_guarded(options), fail);
-    if (!options->bind_count)
-        return listen_at_loopback(parts, options, fail);
-    for (int i = 0; i < options->bind_count; i++)
-        if (!listen_at(parts, options->binds[i], options, fail))
-            return false;
-    return true;
-}
-
-static void tell_listeners(const struct parts *parts)
-{
-    for (int i = 0; i < parts->listen_count && !parts->passed; i++) {
-        struct address address;
-        char text[ADDRESS_TEXT_MAX];
-        sock_local(parts->listen_fds[i], &address);
-        address_format_port(&address, text);
-        fprintf(stderr, "flowd: listening at %s\n", text);
-    }
-}
 
 /* ---- identity ---- */
 
@@ -317,8 +202,8 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     parts->http = http_new(parts->rpc, parts->gate.tls, parts->gate.auth);
     if (!parts->http)
         return fail_set(fail, 0, "the HTTP front can't be started: %s", fail_errno(errno));
-    for (int i = 0; i < parts->listen_count; i++)
-        if (!http_serve(parts->http, parts->listen_fds[i], fail))
+    for (int i = 0; i < parts->control.count; i++)
+        if (!http_serve(parts->http, parts->control.fds[i], fail))
             return false;
     return true;
 }
@@ -336,7 +221,8 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
            (!options->state_dir || (read_identity(options->state_dir, parts->daemon_id, fail) &&
                                     open_spill(parts, options->state_dir, fail))) &&
            gate_open(&parts->gate, options, options->state_dir, fail) &&
-           open_listeners(parts, options, fail) && write_pid_file(parts, options->pid_file, fail);
+           control_sockets_open(&parts->control, options, fail) &&
+           write_pid_file(parts, options->pid_file, fail);
 }
 
 static bool drop_privileges(const struct daemon_options *options, struct fail *fail)
@@ -518,7 +404,7 @@ static int serve(struct daemon_options *options)
     }
     int ready_fd = -1;
     options->pid_file = absolute(options->pid_file);
-    parts.passed = passed_sockets(); /* before the process has another number */
+    parts.control.passed = control_sockets_passed(); /* before the process has another number */
     block_signals();
     if (!options->verbosity) {
         ready_fd = go_to_background();
@@ -532,7 +418,7 @@ static int serve(struct daemon_options *options)
         log_error("%s", fail.text);
     } else {
         if (options->verbosity)
-            tell_listeners(&parts);
+            control_sockets_tell(&parts.control);
         else
             leave_terminal(ready_fd);
         if (options->no_auth && !gate_asks(options))
