@@ -29,7 +29,7 @@ enum {
  * busy that some call has waited. */
 static int64_t choose_start(const struct run *run)
 {
-    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) + 4 * run->slowest +
+    return clock_now() + START_LEAD + 5 * clocksync_round_trip(run->clocks) + 10 * run->slowest +
            (int64_t)run->plan->count * 20 * NS_PER_US;
 }
 
