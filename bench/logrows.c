@@ -72,18 +72,20 @@ int main(int argc, char **argv)
     }
     report_layout_own(&layout);
     struct results *results = results_new(FLOWS);
-    size_t size = report_packed_size(NULL, 0);
-    uint8_t *rows = mem_new(BATCH, size);
+    struct buffer rows = {0};
     double used = 0;
     for (int64_t done = 0; done < count; done += BATCH) {
+        rows.length = 0;
         for (int64_t i = 0; i < BATCH; i++) {
             struct report report;
             report_init(&report);
             fill(&report, done + i);
-            report_pack(&report, NULL, 0, rows + (size_t)i * size);
+            size_t size = report_packed_size(&report, NULL, 0);
+            report_pack(&report, NULL, 0, buffer_reserve(&rows, size));
+            rows.length += size;
         }
         double before = cpu_seconds();
-        take_batch(results, &sinks, rows, BATCH * size, &layout);
+        take_batch(results, &sinks, (uint8_t *)rows.data, rows.length, &layout);
         used += cpu_seconds() - before;
     }
     double before = cpu_seconds();
@@ -92,7 +94,7 @@ int main(int argc, char **argv)
     printf("%.0f\n", (double)count / used);
     results_free(results);
     options_free(&options);
-    free(rows);
+    buffer_free(&rows);
     free(flows);
     free(file);
     return EXIT_SUCCESS;

@@ -64,9 +64,38 @@ static size_t padded(size_t length)
     return (length + 7) & ~(size_t)7;
 }
 
-size_t report_packed_size(const struct report_section *sections, size_t count)
+/* Small numbers of either sign become small ones without. */
+static uint64_t folded(int64_t value)
 {
-    size_t size = ROW_HEAD + REPORT_COLUMNS * 8;
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static int64_t unfolded(uint64_t number)
+{
+    return (int64_t)(number >> 1 ^ -(number & 1));
+}
+
+static size_t number_size(uint64_t number)
+{
+    size_t bits = 64 - (size_t)__builtin_clzll(number | 1);
+    return (bits + 6) / 7;
+}
+
+static size_t map_size(size_t bits)
+{
+    return (bits + 7) / 8;
+}
+
+size_t report_packed_size(const struct report *report, const struct report_section *sections,
+                          size_t count)
+{
+    size_t size = ROW_HEAD + map_size(REPORT_COLUMNS);
+    for (size_t i = 0; i < REPORT_KEYS; i++)
+        size += number_size(folded(report->key[i]));
+    for (size_t i = 0; i < METRICS; i++)
+        if (report->value[i] != METRIC_ABSENT)
+            size += number_size(folded(report->value[i]));
+    size = padded(size);
     for (size_t i = 0; i < count; i++)
         size += SECTION_HEAD + padded(sections[i].length);
     return size;
@@ -79,22 +108,32 @@ static uint8_t *put32(uint8_t *at, uint32_t number)
     return at + 4;
 }
 
-static uint8_t *put_columns(uint8_t *at, const int64_t *values, size_t count)
+static uint8_t *put_number(uint8_t *at, uint64_t number)
 {
-    for (size_t i = 0; i < count; i++, at += 8) {
-        uint64_t raw = htole64((uint64_t)values[i]);
-        memcpy(at, &raw, 8);
-    }
+    for (; number > 0x7f; number >>= 7)
+        *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
     return at;
+}
+
+static uint8_t *put_column(uint8_t *map, uint8_t *at, size_t index, int64_t value)
+{
+    map[index / 8] |= (uint8_t)(1 << index % 8);
+    return put_number(at, folded(value));
 }
 
 void report_pack(const struct report *report, const struct report_section *sections, size_t count,
                  void *bytes)
 {
-    uint8_t *at = put32(bytes, (uint32_t)report_packed_size(sections, count));
-    at = put32(at, (uint32_t)count);
-    at = put_columns(at, report->key, REPORT_KEYS);
-    at = put_columns(at, report->value, METRICS);
+    uint8_t *map = (uint8_t *)bytes + ROW_HEAD, *at = map + map_size(REPORT_COLUMNS);
+    memset(map, 0, map_size(REPORT_COLUMNS));
+    for (size_t i = 0; i < REPORT_KEYS; i++)
+        at = put_column(map, at, i, report->key[i]);
+    for (size_t i = 0; i < METRICS; i++)
+        if (report->value[i] != METRIC_ABSENT)
+            at = put_column(map, at, REPORT_KEYS + i, report->value[i]);
+    while ((at - (uint8_t *)bytes) % 8)
+        *at++ = 0;
     for (size_t i = 0; i < count; i++) {
         at = put32(at, sections[i].type);
         at = put32(at, sections[i].length);
@@ -103,6 +142,7 @@ void report_pack(const struct report *report, const struct report_section *secti
         memset(at + sections[i].length, 0, padded(sections[i].length) - sections[i].length);
         at += padded(sections[i].length);
     }
+    put32(put32(bytes, (uint32_t)(at - (uint8_t *)bytes)), (uint32_t)count);
 }
 
 void report_layout_own(struct report_layout *layout)
@@ -131,19 +171,40 @@ static uint32_t get32(const uint8_t *at)
     return le32toh(number);
 }
 
-static void get_columns(const uint8_t *at, const struct report_layout *layout,
-                        struct report *report)
+/* Reads a number that ends before `end`; gives where it ends, or NULL. */
+static const uint8_t *get_number(const uint8_t *at, const uint8_t *end, uint64_t *number)
 {
-    for (size_t i = 0; i < layout->columns; i++, at += 8) {
-        uint64_t raw;
-        int place = layout->place[i];
-        if (place < 0)
-            continue;
-        memcpy(&raw, at, 8);
-        int64_t *slot =
-            place < REPORT_KEYS ? &report->key[place] : &report->value[place - REPORT_KEYS];
-        *slot = (int64_t)le64toh(raw);
+    *number = 0;
+    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
+        uint64_t bits = *at & 0x7f;
+        if (shift == 63 && bits > 1)
+            return NULL;
+        *number |= bits << shift;
+        if (!(*at++ & 0x80))
+            return at;
     }
+    return NULL;
+}
+
+/* Gives where the columns end, or NULL where they don't before `end`. */
+static const uint8_t *get_columns(const uint8_t *map, const uint8_t *end,
+                                  const struct report_layout *layout, struct report *report)
+{
+    const uint8_t *at = map + map_size(layout->columns);
+    for (size_t i = 0; i < layout->columns; i++) {
+        uint64_t number;
+        int place = layout->place[i];
+        if (!(map[i / 8] >> i % 8 & 1))
+            continue;
+        at = get_number(at, end, &number);
+        if (!at)
+            return NULL;
+        if (place >= REPORT_KEYS)
+            report->value[place - REPORT_KEYS] = unfolded(number);
+        else if (place >= 0)
+            report->key[place] = unfolded(number);
+    }
+    return at;
 }
 
 static bool get_sections(const uint8_t *at, const uint8_t *end, uint32_t count,
@@ -165,17 +226,20 @@ static bool get_sections(const uint8_t *at, const uint8_t *end, uint32_t count,
 bool report_unpack(const void *bytes, size_t length, const struct report_layout *layout,
                    struct report_row *row, size_t *used, struct fail *fail)
 {
-    size_t fixed = ROW_HEAD + layout->columns * 8;
-    if (length < fixed)
+    size_t least = padded(ROW_HEAD + map_size(layout->columns));
+    if (length < least)
         return fail_set(fail, 0, "%zu bytes are too few for a report", length);
-    const uint8_t *at = bytes;
-    size_t size = get32(at);
-    if (size < fixed || size > length || size % 8)
+    const uint8_t *row_begin = bytes, *end;
+    size_t size = get32(row_begin);
+    if (size < least || size > length || size % 8)
         return fail_set(fail, 0, "a report says it has %zu bytes, but %zu are there", size, length);
     report_init(&row->report);
-    get_columns(at + ROW_HEAD, layout, &row->report);
+    end = get_columns(row_begin + ROW_HEAD, row_begin + size, layout, &row->report);
+    if (!end)
+        return fail_set(fail, 0, "a column of a report does not end within it");
     *used = size;
-    return get_sections(at + fixed, at + size, get32(at + 4), row, fail);
+    return get_sections(row_begin + padded((size_t)(end - row_begin)), row_begin + size,
+                        get32(row_begin + 4), row, fail);
 }
 
 const struct report_section *report_section(const struct report_row *row, uint32_t type)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A report: one row of one endpoint, and its form on the wire.
  *
- * Packed, a row is a multiple of eight bytes, all numbers little-endian: its length in bytes as 32
- * bits, the number of sections as 32 bits, one 64-bit column after the other (the keys, then the
- * metrics), then the sections. A section has its type and length, 32 bits each, and its bytes,
- * padded to a multiple of eight. Readers find columns by name (the schema), skip what they don't
- * know, and take what is missing as absent. */
+ * Packed, a row is a multiple of eight bytes: its length in bytes and the number of its sections,
+ * 32 bits each, little-endian; a bit for each column (the keys, then the metrics), from the lowest
+ * of the first byte on, that says whether it is there; the columns that are, and zeros up to a
+ * multiple of eight; the sections. A column is a number of one to ten bytes, seven bits in each,
+ * the lowest first, and the eighth set in all but the last; 0, -1, 1, -2 are the numbers 0, 1,
+ * 2, 3. Most columns are absent or small: so a row has a fifth of the bytes that it would have
+ * otherwise. A section has its type and length, 32 bits each, and its bytes, padded to a multiple
+ * of eight. Readers find columns by name (the schema), skip what they don't know, and take what is
+ * missing as absent. */
 #ifndef FLOWRIG_REPORT_H
 #define FLOWRIG_REPORT_H
 
@@ -69,7 +73,8 @@ const char *report_column_unit(size_t index);
 const char *report_column_kind(size_t index);
 const char *report_column_help(size_t index);
 
-size_t report_packed_size(const struct report_section *sections, size_t count);
+size_t report_packed_size(const struct report *report, const struct report_section *sections,
+                          size_t count);
 /* Writes report_packed_size() bytes. */
 void report_pack(const struct report *report, const struct report_section *sections, size_t count,
                  void *bytes);

@@ -244,11 +244,13 @@ static enum call_result describe_reports(struct rpc_server *server, void *call_m
         snprintf(list[i].help, sizeof list[i].help, "%s", report_column_help(i));
     }
     reply->columns = (struct schema_list){list, REPORT_COLUMNS};
-    snprintf(reply->packed, sizeof reply->packed,
-             "little-endian: length of the row in bytes (32 bits), number of sections (32 bits), "
-             "the columns (64 bits each, signed; the smallest number is an absent value, the "
-             "largest an infinite one), the sections: type and length (32 bits each), bytes, "
-             "padding to a multiple of 8");
+    snprintf(
+        reply->packed, sizeof reply->packed,
+        "little-endian: length of the row in bytes (32 bits), number of sections (32 bits), a "
+        "bit for each column: whether it is there, those that are (7 bits in each byte, the "
+        "lowest first, the eighth set in all but the last; half of it, and where it is odd, -1 "
+        "less that; 2**63-1 is an infinite value), padding to a multiple of 8, the sections: "
+        "type and length (32 bits each), bytes, padding to a multiple of 8");
     describe_sections(reply->sections, sizeof reply->sections);
     return CALL_DONE;
 }

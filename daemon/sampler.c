@@ -18,7 +18,7 @@ static void set_keys(const struct flow *flow, struct report *report, enum report
 static void emit(struct flow *flow, const struct report *report,
                  const struct report_section *sections, size_t count)
 {
-    size_t size = report_packed_size(sections, count);
+    size_t size = report_packed_size(report, sections, count);
     struct ring_entry *entry = worker_reserve(flow->worker, RING_ROW, size);
     flow->row_number++;
     if (!entry) {

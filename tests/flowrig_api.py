@@ -7,7 +7,7 @@ import xmlrpc.client
 
 from flowrig_test import at_end
 
-ABSENT, INFINITE = -(1 << 63), (1 << 63) - 1
+INFINITE = (1 << 63) - 1
 SECOND = 10 ** 9
 KINDS = {0: "interval", 1: "final", 2: "start"}
 
@@ -64,9 +64,19 @@ def unpack(columns, data):
     rows, at = [], 0
     while at < len(data):
         length, section_count = struct.unpack_from("<II", data, at)
-        assert length % 8 == 0 and length >= 8 + 8 * len(columns) and at + length <= len(data)
-        values = struct.unpack_from(f"<{len(columns)}q", data, at + 8)
-        place, sections = at + 8 + 8 * len(columns), {}
+        assert length % 8 == 0 and at + length <= len(data)
+        place, sections, values = at + 8 + (len(columns) + 7) // 8, {}, []
+        for i in range(len(columns)):
+            value, shift = 0, 0
+            while data[at + 8 + i // 8] >> i % 8 & 1:
+                byte, place = data[place], place + 1
+                value |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            value = value // 2 if value % 2 == 0 else -1 - value // 2
+            values.append(value if shift else None)
+        place = at + (place - at + 7) // 8 * 8
         for _ in range(section_count):
             kind, size = struct.unpack_from("<II", data, place)
             text = data[place + 8:place + 8 + size]
@@ -76,7 +86,7 @@ def unpack(columns, data):
             sections[name] = text.decode("utf-8") if kind < 16 else text
             place += 8 + (size + 7) // 8 * 8
         assert place == at + length, "what a row says of its length does not fit its sections"
-        rows.append(Row(zip(columns, (None if v in (ABSENT, INFINITE) else v for v in values)),
+        rows.append(Row(zip(columns, (None if v == INFINITE else v for v in values)),
                         sections))
         at += length
     return rows

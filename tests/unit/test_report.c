@@ -88,6 +88,31 @@ static uint64_t little_endian(const uint8_t *at, int length)
     return number;
 }
 
+/* Writes a row of these columns, as report.h describes it, without the help of report.c; sections
+ * may follow. `there`: one bit for each, or NULL: all are. Gives its length. */
+static size_t pack_columns(uint8_t *bytes, const int64_t *values, const bool *there, size_t count)
+{
+    size_t at = 8 + (count + 7) / 8;
+    memset(bytes, 0, at);
+    for (size_t i = 0; i < count; i++) {
+        if (there && !there[i])
+            continue;
+        bytes[8 + i / 8] = (uint8_t)(bytes[8 + i / 8] + (1 << i % 8));
+        /* 0, -1, 1, -2 ... are 0, 1, 2, 3 ... */
+        uint64_t number = values[i] < 0 ? ~(uint64_t)values[i] * 2 + 1 : (uint64_t)values[i] * 2;
+        do {
+            uint64_t rest = number / 128;
+            bytes[at++] = (uint8_t)(number % 128 + (rest ? 128 : 0));
+            number = rest;
+        } while (number);
+    }
+    while (at % 8)
+        bytes[at++] = 0;
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(at >> 8 * i);
+    return at;
+}
+
 static void a_row_lies_as_described(void **state)
 {
     static const uint8_t tail[] = {1, 0, 0, 0, 3, 0, 0, 0, 'a', '=', 'b', 0,   0,   0,   0,   0,
@@ -98,26 +123,58 @@ static void a_row_lies_as_described(void **state)
     struct report report;
     (void)state;
     random_report(&report);
-    size_t size = report_packed_size(sections, 2), fixed = 8 + 8 * REPORT_COLUMNS;
+    static uint8_t expected[ROW_MAX];
+    int64_t values[REPORT_COLUMNS];
+    bool there[REPORT_COLUMNS];
+    for (size_t i = 0; i < REPORT_COLUMNS; i++) {
+        values[i] = column(&report, i);
+        there[i] = i < REPORT_KEYS || values[i] != METRIC_ABSENT;
+    }
+    size_t fixed = pack_columns(expected, values, there, REPORT_COLUMNS);
+    size_t size = report_packed_size(&report, sections, 2);
     assert_int_equal(size, fixed + sizeof tail);
-    assert_int_equal(report_packed_size(NULL, 0), fixed);
+    assert_int_equal(report_packed_size(&report, NULL, 0), fixed);
     memset(bytes, 0xee, sizeof bytes);
     report_pack(&report, sections, 2, bytes);
     assert_int_equal(little_endian(bytes, 4), size);
     assert_int_equal(little_endian(bytes + 4, 4), 2);
-    for (size_t i = 0; i < REPORT_COLUMNS; i++)
-        assert_int_equal((int64_t)little_endian(bytes + 8 + 8 * i, 8), column(&report, i));
+    assert_memory_equal(bytes + 8, expected + 8, fixed - 8);
     assert_memory_equal(bytes + fixed, tail, sizeof tail);
     assert_int_equal(bytes[size], 0xee);
+}
+
+/* What takes how many bytes, as the description has it. */
+static void numbers_are_as_long_as_they_need(void **state)
+{
+    static const struct {
+        int64_t value;
+        size_t length;
+    } cases[] = {
+        {0, 1},         {-1, 1},         {63, 1},          {-64, 1},        {64, 2},
+        {-65, 2},       {8191, 2},       {-8192, 2},       {8192, 3},       {1 << 20, 4},
+        {INT32_MAX, 5}, {INT64_MAX, 10}, {-INT64_MAX, 10}, {INT64_MIN, 10}, {INT64_MAX / 2, 9},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(number_size(folded(cases[i].value)), cases[i].length);
+        assert_int_equal(unfolded(folded(cases[i].value)), cases[i].value);
+    }
+    struct report report;
+    report_init(&report);
+    /* Keys only, each 0: the head, the bits, and a byte for each key. */
+    assert_int_equal(report_packed_size(&report, NULL, 0),
+                     (8 + (REPORT_COLUMNS + 7) / 8 + REPORT_KEYS + 7) / 8 * 8);
 }
 
 static void sections_are_padded(void **state)
 {
     (void)state;
     for (uint32_t length = 0; length <= 24; length++) {
+        struct report report;
+        random_report(&report);
         struct report_section section = {1, length, NULL};
-        size_t size = report_packed_size(&section, 1);
-        assert_int_equal(size, report_packed_size(NULL, 0) + 8 + (length + 7) / 8 * 8);
+        size_t size = report_packed_size(&report, &section, 1);
+        assert_int_equal(size, report_packed_size(&report, NULL, 0) + 8 + (length + 7) / 8 * 8);
     }
 }
 
@@ -148,7 +205,7 @@ static size_t pack_random(struct report *report, struct report_section *sections
         sections[i] = (struct report_section){(uint32_t)random_bits(), (uint32_t)random_below(70),
                                               data + random_below(64)};
     random_report(report);
-    size_t size = report_packed_size(sections, *count);
+    size_t size = report_packed_size(report, sections, *count);
     report_pack(report, sections, *count, bytes);
     return size;
 }
@@ -192,7 +249,7 @@ static void rows_follow_each_other(void **state)
     for (size_t i = 0; i < ROWS; i++) {
         random_report(&reports[i]);
         report_pack(&reports[i], sections, i, bytes + end);
-        end += report_packed_size(sections, i);
+        end += report_packed_size(&reports[i], sections, i);
     }
     for (size_t i = 0; i < ROWS; i++) {
         size_t used;
@@ -205,18 +262,6 @@ static void rows_follow_each_other(void **state)
 }
 
 /* ---- senders of other versions */
-
-/* Packs a row of a sender whose columns are `count` values, without sections. */
-static size_t pack_columns(uint8_t *bytes, const int64_t *values, size_t count)
-{
-    size_t size = 8 + 8 * count;
-    memset(bytes, 0, 8);
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(size >> 8 * i);
-    for (size_t i = 0; i < 8 * count; i++)
-        bytes[8 + i] = (uint8_t)((uint64_t)values[i / 8] >> 8 * (i % 8));
-    return size;
-}
 
 static void our_own_layout_is_in_order(void **state)
 {
@@ -241,7 +286,7 @@ static void columns_of_an_older_sender_are_absent(void **state)
     assert_true(report_layout_add(&layout, "endpoint"));
     assert_true(report_layout_add(&layout, "tx_bytes"));
     assert_true(report_layout_add(&layout, "accecn_opt"));
-    size_t size = pack_columns(bytes, values, 4);
+    size_t size = pack_columns(bytes, values, NULL, 4);
     assert_true(report_unpack(bytes, size, &layout, &row, &used, NULL));
     assert_int_equal(row.report.key[REPORT_FLOW], 17);
     assert_int_equal(row.report.key[REPORT_ENDPOINT], 1);
@@ -270,7 +315,7 @@ static void columns_of_a_newer_sender_are_skipped(void **state)
     assert_int_equal(layout.place[0], -1);
     assert_int_equal(layout.place[2], -1);
     assert_int_equal(layout.place[4], -1);
-    size_t size = pack_columns(bytes, values, 5);
+    size_t size = pack_columns(bytes, values, NULL, 5);
     assert_true(report_unpack(bytes, size, &layout, &row, &used, NULL));
     assert_int_equal(row.report.value[METRIC_cwnd], 2);
     assert_int_equal(row.report.key[REPORT_FLOW], 4);
@@ -279,7 +324,7 @@ static void columns_of_a_newer_sender_are_skipped(void **state)
 static void a_layout_has_room_for_so_many(void **state)
 {
     static int64_t values[512];
-    static uint8_t bytes[8 + 8 * 512];
+    static uint8_t bytes[8 + 11 * 512];
     struct report_layout layout = {0};
     struct report_row row;
     size_t used;
@@ -290,7 +335,7 @@ static void a_layout_has_room_for_so_many(void **state)
     assert_false(report_layout_add(&layout, "flow"));
     assert_int_equal(layout.columns, 512);
     values[511] = 5;
-    pack_columns(bytes, values, 512);
+    pack_columns(bytes, values, NULL, 512);
     assert_true(report_unpack(bytes, sizeof bytes, &layout, &row, &used, NULL));
     assert_int_equal(row.report.key[REPORT_END], 5);
     assert_int_equal(row.report.key[REPORT_FLOW], 0);
@@ -305,7 +350,7 @@ static void a_sender_without_columns(void **state)
     size_t used;
     (void)state;
     report_init(&report);
-    assert_int_equal(pack_columns(bytes, NULL, 0), 8);
+    assert_int_equal(pack_columns(bytes, NULL, NULL, 0), 8);
     assert_true(report_unpack(bytes, sizeof bytes, &layout, &row, &used, NULL));
     assert_int_equal(used, 8);
     assert_same_report(&row.report, &report);
@@ -320,7 +365,8 @@ static void random_layouts_find_columns_by_name(void **state)
         struct report_row row;
         struct report expected;
         int64_t values[40];
-        uint8_t bytes[8 + sizeof values];
+        bool there[40];
+        uint8_t bytes[16 + 10 * 40];
         size_t used, count = random_below(COUNT(values) + 1), first = random_below(REPORT_COLUMNS);
         report_init(&expected);
         for (size_t j = 0; j < count; j++) {
@@ -330,10 +376,11 @@ static void random_layouts_find_columns_by_name(void **state)
             assert_true(report_layout_add(&layout, is_known ? report_column_name(known) : "new"));
             int64_t *slot =
                 known < REPORT_KEYS ? &expected.key[known] : &expected.value[known - REPORT_KEYS];
-            if (is_known)
+            there[j] = random_below(5);
+            if (is_known && there[j])
                 *slot = values[j];
         }
-        size_t size = pack_columns(bytes, values, count);
+        size_t size = pack_columns(bytes, values, there, count);
         assert_true(report_unpack(bytes, size, &layout, &row, &used, NULL));
         assert_same_report(&row.report, &expected);
     }
@@ -377,7 +424,7 @@ static void sections_beyond_the_room_are_left_out(void **state)
     report_init(&report);
     report_layout_own(&layout);
     report_pack(&report, sections, MANY, bytes);
-    size_t size = report_packed_size(sections, MANY);
+    size_t size = report_packed_size(&report, sections, MANY);
     assert_true(report_unpack(bytes, size, &layout, &row, &used, NULL));
     assert_int_equal(used, size);
     assert_int_equal(row.section_count, REPORT_SECTIONS_MAX);
@@ -415,12 +462,13 @@ static void short_rows_are_refused(void **state)
     random_report(&report);
     report_layout_own(&layout);
     report_pack(&report, &section, 1, bytes);
-    size_t size = report_packed_size(&section, 1), fixed = report_packed_size(NULL, 0);
+    size_t size = report_packed_size(&report, &section, 1);
+    size_t least = (8 + (REPORT_COLUMNS + 7) / 8 + 7) / 8 * 8;
     for (size_t length = 0; length < size; length++) {
         struct fail fail = {0};
         char expected[96];
         assert_false(unpack_exactly(bytes, length, &layout, &row, &fail));
-        if (length < fixed)
+        if (length < least)
             snprintf(expected, sizeof expected, "%zu bytes are too few for a report", length);
         else
             snprintf(expected, sizeof expected, "has %zu bytes, but %zu are there", size, length);
@@ -441,7 +489,7 @@ static void lengths_that_lie_are_refused(void **state)
         uint32_t row, sections, section;
         const char *sentence; /* NULL: it is good */
     } cases[] = {
-        /* 40 bytes: the head, two columns, one section with 5 of 8 bytes */
+        /* 40 bytes: the head, two columns in 16 bytes, one section with 5 of 8 bytes */
         {40, 1, 5, NULL},
         {40, 1, 8, NULL},
         {40, 1, 9, "a section of a report does not fit into it"},
@@ -454,7 +502,8 @@ static void lengths_that_lie_are_refused(void **state)
         {32, 1, 5, "a section of a report does not fit into it"},
         {24, 1, 5, "a section of a report does not fit into it"},
         {24, 0, 5, NULL},
-        {16, 0, 5, "a report says it has 16 bytes, but 40 are there"},
+        {16, 0, 5, "a column of a report does not end within it"},
+        {8, 0, 5, "a report says it has 8 bytes, but 40 are there"},
         {0, 0, 5, "a report says it has 0 bytes"},
         {48, 1, 5, "a report says it has 48 bytes, but 40 are there"},
         {0xffffffff, 1, 5, "a report says it has 4294967295 bytes, but 40 are there"},
@@ -464,9 +513,11 @@ static void lengths_that_lie_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct report_layout layout = {.columns = 2, .place = {0, -1}};
+        int64_t values[] = {INT64_MAX, 0};
         uint8_t bytes[40] = {0};
         struct report_row row;
         struct fail fail = {0};
+        assert_int_equal(pack_columns(bytes, values, NULL, 2), 24);
         set32(bytes, cases[i].row);
         set32(bytes + 4, cases[i].sections);
         set32(bytes + 24, REPORT_SECTION_INFO);
@@ -475,6 +526,37 @@ static void lengths_that_lie_are_refused(void **state)
         if (good != !cases[i].sentence || (!good && !strstr(fail.text, cases[i].sentence)))
             fail_msg("%u, %u, %u: %s", cases[i].row, cases[i].sections, cases[i].section,
                      fail.text);
+    }
+}
+
+static void numbers_that_do_not_end_are_refused(void **state)
+{
+    static const struct {
+        uint8_t number[16];
+        bool good;
+    } cases[] = {
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, true}, /* the largest */
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}, false},
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, false},
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, true}, /* 0, the long way */
+        {{0x80, 0x00}, true},
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+         false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct report_layout layout = {.columns = 1, .place = {REPORT_FLOW}};
+        uint8_t bytes[24] = {24};
+        struct report_row row;
+        struct fail fail = {0};
+        bytes[8] = 1;
+        memcpy(bytes + 9, cases[i].number, 15);
+        bool good = unpack_exactly(bytes, sizeof bytes, &layout, &row, &fail);
+        assert_int_equal(good, cases[i].good);
+        if (!good)
+            assert_string_equal(fail.text, "a column of a report does not end within it");
+        else
+            assert_int_equal(row.report.key[REPORT_FLOW], i ? 0 : INT64_MIN);
     }
 }
 
@@ -492,10 +574,10 @@ static void damaged_rows_are_refused_or_whole(void **state)
         struct report_section sections[5];
         struct report_row row;
         size_t count, length = pack_random(&report, sections, &count, data, bytes);
-        size_t fixed = report_packed_size(NULL, 0);
+        size_t fixed = report_packed_size(&report, NULL, 0);
         for (uint64_t hits = random_below(4); hits > 0; hits--) {
-            size_t at =
-                random_below(2) ? random_below(8) : fixed + random_below(length - fixed + 1);
+            size_t at = random_below(3) ? random_below(random_below(2) ? 8 : fixed)
+                                        : fixed + random_below(length - fixed + 1);
             bytes[at] = (uint8_t)(random_below(2) ? random_below(64) : random_bits());
         }
         if (random_below(4) == 0)
@@ -529,6 +611,7 @@ int main(void)
         cmocka_unit_test(a_new_report_has_no_values),
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(a_row_lies_as_described),
+        cmocka_unit_test(numbers_are_as_long_as_they_need),
         cmocka_unit_test(sections_are_padded),
         cmocka_unit_test(an_empty_section_needs_no_bytes),
         cmocka_unit_test(random_rows_come_back),
@@ -543,6 +626,7 @@ int main(void)
         cmocka_unit_test(sections_beyond_the_room_are_left_out),
         cmocka_unit_test(short_rows_are_refused),
         cmocka_unit_test(lengths_that_lie_are_refused),
+        cmocka_unit_test(numbers_that_do_not_end_are_refused),
         cmocka_unit_test(damaged_rows_are_refused_or_whole),
         cmocka_unit_test(random_bytes_do_no_harm),
     };
