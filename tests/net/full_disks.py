@@ -140,7 +140,7 @@ def reports_of_a_daemon():
     disk = small_disk("64k")
     one = Daemon("--state-dir", disk, "--report-memory", "64k")
     fill(disk)
-    result = expect(flowctl("-H", hosts(one), "-n", 64, "-T", "s=0.6", "-Q", "-q"), 2)
+    result = expect(flowctl("-H", hosts(one), "-n", 400, "-T", "s=0.6", "-Q", "-q"), 2)
     said = [line for line in result.err.splitlines() if "reports found no room" in line]
     if not said:  # they were fetched in time
         raise AssertionError(result.err)

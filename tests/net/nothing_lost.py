@@ -78,16 +78,16 @@ def spilled_while_it_is_read():
 
 
 def overfill(state, *options):
-    """64 flows make 256 rows of some 1400 bytes, and there is room for fewer. Gives the failure."""
+    """300 flows make 1200 rows of some 300 bytes, and there is room for fewer. Gives the failure."""
     daemon = Daemon("--report-memory", "64k", "--state-dir", state, *options)
     s = Session(daemon)
-    prepare_flows(s, s, 64, source=0.6, settings={"summarize_only": True})
+    prepare_flows(s, s, 300, source=0.6, settings={"summarize_only": True})
     s.start()
     wait_for(lambda: s.state()[0]["running"] == 0, 30, "the end")
     assert s.state()[0]["state"] == "failed"
     s.collect()
-    assert len(s.rows) > 47, "no more than memory alone would take"
-    assert s.last["lost"] == 256 - len(s.rows) > 0, (s.last["lost"], len(s.rows))
+    assert len(s.rows) > 260, "no more than memory alone would take"
+    assert s.last["lost"] == 1200 - len(s.rows) > 0, (s.last["lost"], len(s.rows))
     begin = f"{s.last['lost']} reports found no room in the daemon's report memory of 65536 bytes " \
             "(--report-memory) nor in its file "
     assert s.last["failure"].startswith(begin), s.last["failure"]
@@ -114,7 +114,7 @@ def disk_that_is_full():
 @case
 def retained_by_size():
     """Reports of ended sessions that nobody fetches: the oldest go when they hold too much"""
-    daemon = Daemon("--report-memory", "2M", "--retain-size", "400k", "--lease", 1)
+    daemon = Daemon("--report-memory", "2M", "--retain-size", "64k", "--lease", 1)
     sessions = []
     for i in range(4):
         s = Session(daemon, key=f"k{i}", run=f"run{i}")
@@ -128,7 +128,7 @@ def retained_by_size():
     kept = [one["run"] for one in sessions[0].state()]
     held = sum(one["bytes"] for one in sessions[0].state())
     assert kept and kept == [f"run{i}" for i in range(4)][-len(kept):] and len(kept) < 4, kept
-    assert held <= 400 * 1024, held
+    assert held <= 64 * 1024, held
     assert "(--retain-size)" in daemon.err
     sessions[-1].collect()
     assert not sessions[-1].last["lost"]
