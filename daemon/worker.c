@@ -294,6 +294,7 @@ void worker_free(struct worker *worker)
     timers_free(&worker->timers);
     if (worker->scratch != MAP_FAILED)
         munmap(worker->scratch, WORKER_SCRATCH_SIZE);
+    free(worker->block);
     free(worker);
 }
 
@@ -305,6 +306,7 @@ static void worker_init(struct worker *worker)
     worker->reservoir[0] = worker->reservoir[1] = -1;
     worker->scratch =
         mmap(NULL, WORKER_SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    worker->block = mem_new(WORKER_BLOCK_SIZE, 1);
     pthread_mutex_init(&worker->lock, NULL);
     list_init(&worker->mailbox);
     list_init(&worker->runnable);

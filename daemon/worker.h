@@ -47,6 +47,7 @@ enum {
     WORKER_READ_SIZE = 512 * 1024,     /* read at once where the content is looked at */
     WORKER_ZEROS_SIZE = 1024 * 1024,   /* what is sent comes from here */
     WORKER_NUMBERS_PERIOD = 256,
+    WORKER_BLOCK_SIZE = 64 * 1024, /* blocks up to this size are sent in one piece */
 };
 
 struct worker {
@@ -58,6 +59,7 @@ struct worker {
     uint8_t *scratch;       /* WORKER_SCRATCH_SIZE, of which what is thrown away takes no memory */
     const uint8_t *zeros;   /* WORKER_ZEROS_SIZE, shared by all workers */
     const uint8_t *numbers; /* as many bytes and 256 more, each one above the one before */
+    uint8_t *block;         /* WORKER_BLOCK_SIZE: room for a header, and zeros */
     int reservoir[2];       /* a pipe full of the same, to be copied by tee() */
     int pipe[2];            /* zeros on their way into sockets */
     size_t pipe_fill;

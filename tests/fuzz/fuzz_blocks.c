@@ -34,13 +34,21 @@ static ssize_t fuzz_sendmsg(int fd, const struct msghdr *message, int flags)
     return -1;
 }
 
+static ssize_t fuzz_send(int fd, const void *bytes, size_t size, int flags)
+{
+    struct iovec part = {(void *)bytes, size};
+    return fuzz_sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, flags);
+}
+
 #include "daemon/worker.c"
-#define sendmsg fuzz_sendmsg
-#define recv    fuzz_recv
+#define sendmsg   fuzz_sendmsg
+#define send(...) fuzz_send(__VA_ARGS__)
+#define recv      fuzz_recv
 #include "daemon/framing_message.c"
 #include "daemon/message_receive.c"
 #include "daemon/message_send.c"
 #undef sendmsg
+#undef send
 #undef recv
 
 #include "fuzz.h"

@@ -72,6 +72,12 @@ static inline ssize_t test_sendmsg(int fd, const struct msghdr *message, int fla
     return -1;
 }
 
+static inline ssize_t test_send(int fd, const void *bytes, size_t size, int flags)
+{
+    struct iovec part = {(void *)bytes, size};
+    return test_sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, flags);
+}
+
 static inline ssize_t test_recv(int fd, void *to, size_t size, int flags)
 {
     if (receiving.most && random_bits() % 8 == 0) {
@@ -88,12 +94,14 @@ static inline ssize_t test_recv(int fd, void *to, size_t size, int flags)
 #define clock_now test_clock
 #include "daemon/worker.c"
 #undef clock_now
-#define sendmsg test_sendmsg
-#define recv    test_recv
+#define sendmsg   test_sendmsg
+#define send(...) test_send(__VA_ARGS__)
+#define recv      test_recv
 #include "daemon/framing_message.c"
 #include "daemon/message_receive.c"
 #include "daemon/message_send.c"
 #undef sendmsg
+#undef send
 #undef recv
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -121,6 +129,7 @@ static inline void check_parts(const struct msghdr *message)
         assert_true(
             within(begin, length, worker.zeros, WORKER_ZEROS_SIZE) ||
             within(begin, length, worker.numbers, WORKER_ZEROS_SIZE + WORKER_NUMBERS_PERIOD) ||
+            within(begin, length, worker.block, WORKER_BLOCK_SIZE) ||
             length <= BLOCK_HEADER_SIZE);
     }
 }
@@ -147,6 +156,7 @@ static inline int tear_down(void **state)
 {
     (void)state;
     munmap(worker.scratch, WORKER_SCRATCH_SIZE);
+    free(worker.block);
     ring_free(worker.ring);
     timers_free(&worker.timers);
     return 0;
