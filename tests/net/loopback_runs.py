@@ -222,8 +222,9 @@ def both_directions():
     check_bytes(log, 0, "S")
     check_bytes(log, 0, "D")
     sent = [row["tx_bytes"] for row in log.of("S")]
-    assert all(sent[:5]) and sum(sent[8:]) == 0, sent
-    assert all(row["tx_bytes"] for row in log.of("D")[:9])
+    every = any if SANITIZED else all  # a turn may take longer than an interval there
+    assert every(sent[:5]) and sum(sent[8:]) == 0, sent
+    assert every(row["tx_bytes"] for row in log.of("D")[:9])
     # Sending may have begun a moment after the instant that it ends by.
     times = log.finals["S", 0]["tx_time"] / 1e9, log.finals["D", 0]["tx_time"] / 1e9
     assert 0.55 <= times[0] < times[1] and times[1] >= 0.95, times
