@@ -272,6 +272,7 @@ static bool read_field(xmlrpc_value *value, struct reading *owner, const struct 
     }
     return false;
 }
+
 static const struct field *find_field(const struct schema *schema, const char *name)
 {
     for (size_t i = 0; i < schema->count; i++)
