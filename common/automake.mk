@@ -26,6 +26,7 @@ common_libcommon_a_SOURCES = \
 	common/sockopt_names.c \
 	common/tally.c common/tally.h \
 	common/token.c common/token.h \
+	common/varint.c common/varint.h \
 	common/wire.c common/wire_decode.c common/wire.h \
 	common/xmlguard.c common/xmlguard.h
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "varint.h"
+
 /* The buckets of one power of two and one sign. Counts have 32 bits until one of them overflows. */
 struct group {
     uint64_t used; /* a bit for each bucket that holds anything */
@@ -204,9 +206,8 @@ size_t histogram_memory(const struct histogram *histogram)
 
 static void put_number(struct buffer *out, uint64_t number)
 {
-    for (; number >= 0x80; number >>= 7)
-        buffer_add(out, &(uint8_t){(uint8_t)(number | 0x80)}, 1);
-    buffer_add(out, &(uint8_t){(uint8_t)number}, 1);
+    uint8_t bytes[VARINT_MAX];
+    buffer_add(out, bytes, (size_t)(varint_put(bytes, number) - bytes));
 }
 
 void histogram_encode(const struct histogram *histogram, struct buffer *out)
@@ -224,14 +225,8 @@ void histogram_encode(const struct histogram *histogram, struct buffer *out)
 /* No number is over HISTOGRAM_COUNT_MAX, nor longer than it must be. */
 static bool get_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
 {
-    *number = 0;
-    for (int shift = 0; *at < end && shift < 49; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *number |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return byte && *number <= HISTOGRAM_COUNT_MAX;
-    }
-    return false;
+    *at = varint_get(*at, end, number);
+    return *at && (*at)[-1] && *number <= HISTOGRAM_COUNT_MAX;
 }
 
 static bool get_buckets(struct histogram *histogram, const uint8_t *at, const uint8_t *end)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "varint.h"
+
 enum { ROW_HEAD = 8, SECTION_HEAD = 8 };
 
 static const struct {
@@ -75,12 +77,6 @@ static int64_t unfolded(uint64_t number)
     return (int64_t)(number >> 1 ^ -(number & 1));
 }
 
-static size_t number_size(uint64_t number)
-{
-    size_t bits = 64 - (size_t)__builtin_clzll(number | 1);
-    return (bits + 6) / 7;
-}
-
 static size_t map_size(size_t bits)
 {
     return (bits + 7) / 8;
@@ -91,10 +87,10 @@ size_t report_packed_size(const struct report *report, const struct report_secti
 {
     size_t size = ROW_HEAD + map_size(REPORT_COLUMNS);
     for (size_t i = 0; i < REPORT_KEYS; i++)
-        size += number_size(folded(report->key[i]));
+        size += varint_size(folded(report->key[i]));
     for (size_t i = 0; i < METRICS; i++)
         if (report->value[i] != METRIC_ABSENT)
-            size += number_size(folded(report->value[i]));
+            size += varint_size(folded(report->value[i]));
     size = padded(size);
     for (size_t i = 0; i < count; i++)
         size += SECTION_HEAD + padded(sections[i].length);
@@ -108,18 +104,10 @@ static uint8_t *put32(uint8_t *at, uint32_t number)
     return at + 4;
 }
 
-static uint8_t *put_number(uint8_t *at, uint64_t number)
-{
-    for (; number > 0x7f; number >>= 7)
-        *at++ = (uint8_t)(number | 0x80);
-    *at++ = (uint8_t)number;
-    return at;
-}
-
 static uint8_t *put_column(uint8_t *map, uint8_t *at, size_t index, int64_t value)
 {
     map[index / 8] |= (uint8_t)(1 << index % 8);
-    return put_number(at, folded(value));
+    return varint_put(at, folded(value));
 }
 
 void report_pack(const struct report *report, const struct report_section *sections, size_t count,
@@ -171,21 +159,6 @@ static uint32_t get32(const uint8_t *at)
     return le32toh(number);
 }
 
-/* Reads a number that ends before `end`; gives where it ends, or NULL. */
-static const uint8_t *get_number(const uint8_t *at, const uint8_t *end, uint64_t *number)
-{
-    *number = 0;
-    for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
-        uint64_t bits = *at & 0x7f;
-        if (shift == 63 && bits > 1)
-            return NULL;
-        *number |= bits << shift;
-        if (!(*at++ & 0x80))
-            return at;
-    }
-    return NULL;
-}
-
 /* Gives where the columns end, or NULL where they don't before `end`. */
 static const uint8_t *get_columns(const uint8_t *map, const uint8_t *end,
                                   const struct report_layout *layout, struct report *report)
@@ -196,7 +169,7 @@ static const uint8_t *get_columns(const uint8_t *map, const uint8_t *end,
         int place = layout->place[i];
         if (!(map[i / 8] >> i % 8 & 1))
             continue;
-        at = get_number(at, end, &number);
+        at = varint_get(at, end, &number);
         if (!at)
             return NULL;
         if (place >= REPORT_KEYS)

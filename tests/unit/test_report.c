@@ -156,7 +156,7 @@ static void numbers_are_as_long_as_they_need(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(number_size(folded(cases[i].value)), cases[i].length);
+        assert_int_equal(varint_size(folded(cases[i].value)), cases[i].length);
         assert_int_equal(unfolded(folded(cases[i].value)), cases[i].value);
     }
     struct report report;
