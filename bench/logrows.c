@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How many packed reports one core takes to the flow log, with every column, as flowctl does it:
- * logrows ROWS FILE prints rows per second of CPU time, all threads together. */
+ * logrows ROWS FILE [OUTPUT]... prints rows per second of CPU time, all threads together. Each
+ * OUTPUT is what --output takes. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 #include "log.h"
 #include "mem.h"
-#include "sink.h"
+#include "output/sinks.h"
 
 enum { FLOWS = 500, BATCH = 2000 };
 
@@ -23,7 +24,8 @@ static void fill(struct report *report, int64_t row)
     report->key[REPORT_END] = (number + 1) * 50 * NS_PER_MS + flow * 991;
     for (int i = 0; i < METRICS; i++) {
         bool counter = metrics[i].kind == METRIC_KIND_COUNTER;
-        report->value[i] = (counter ? (number + 1) * 104729 : 10007) * (i + 1) + flow * 17 + row % 13;
+        report->value[i] =
+            (counter ? (number + 1) * 104729 : 10007) * (i + 1) + flow * 17 + row % 13;
     }
     report->value[METRIC_status] = 'n' << 8 | 'n';
     report->value[METRIC_ca_state] = row % 5;
@@ -56,20 +58,27 @@ static void take_batch(struct results *results, struct sinks *sinks, const uint8
 
 int main(int argc, char **argv)
 {
-    struct run_options options;
+    struct output_options options = {.quiet = true, .overwrite = true, .log = true};
     struct fail fail;
     struct sinks sinks;
     struct report_layout layout;
-    if (argc != 3)
+    if (argc < 3)
         return EXIT_FAILURE;
     int64_t count = strtoll(argv[1], NULL, 10);
-    char *file = mem_printf("--log-file=%s", argv[2]), *flows = mem_printf("-n%d", FLOWS);
-    char quiet[] = "-q", overwrite[] = "-o";
-    char *arguments[] = {argv[0], flows, quiet, overwrite, file, NULL};
-    if (!options_read(5, arguments, clock_wall(), &options, &fail) || !sinks_open(&sinks, &options, &fail)) {
+    options.log_file = argv[2];
+    bool good = true;
+    for (int i = 3; i < argc && good; i++)
+        good = output_take_option(&options, OUTPUT_OPTION_OUTPUT, argv[i], &fail);
+    if (!good || !sinks_open(&sinks, &options, &fail)) {
         log_error("%s", fail.text);
         return EXIT_FAILURE;
     }
+    struct plan *plan = plan_new(FLOWS);
+    struct describe_reply daemon = {0};
+    struct sink_run run = {
+        .options = &options, .plan = plan, .daemons = &daemon, .run_id = "", .controller = ""};
+    plan_group(plan);
+    sinks_start(&sinks, &run);
     report_layout_own(&layout);
     struct results *results = results_new(FLOWS);
     struct buffer rows = {0};
@@ -93,9 +102,7 @@ int main(int argc, char **argv)
     used += cpu_seconds() - before;
     printf("%.0f\n", (double)count / used);
     results_free(results);
-    options_free(&options);
+    plan_free(plan);
     buffer_free(&rows);
-    free(flows);
-    free(file);
     return EXIT_SUCCESS;
 }

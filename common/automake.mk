@@ -1,12 +1,15 @@
 noinst_LIBRARIES += common/libcommon.a
 common_libcommon_a_SOURCES = \
+	common/address.c common/address.h \
 	common/block.c common/block.h \
 	common/cdf.c common/cdf.h \
 	common/clock.c common/clock.h \
+	common/conf.c common/conf.h \
 	common/dist.c common/dist.h \
 	common/dscp.c common/dscp.h \
 	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
+	common/failure.c common/failure.h \
 	common/fifo.c common/fifo.h \
 	common/file.c common/file.h \
 	common/fingerprint.c common/fingerprint.h \
@@ -14,20 +17,27 @@ common_libcommon_a_SOURCES = \
 	common/list.h \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
+	common/method_help.c \
+	common/info.c common/info.h common/info.def \
 	common/metrics.c common/metrics.h common/metrics.def \
+	common/nearest.c common/nearest.h \
 	common/number.c common/number.h \
 	common/option.c common/option.h \
-	common/protocol.c common/protocol.h \
+	common/path.c common/path.h \
+	common/preamble.c common/preamble.h \
+	common/printable.c common/printable.h \
+	common/protocol.c common/protocol.h common/protocol_fields.h \
+	common/put.h \
 	common/report.c common/report.h \
 	common/schema.c common/schema.h \
+	common/secret.c common/secret.h \
 	common/settings.c common/settings_check.c common/settings.h common/settings.def \
-	common/sock.c common/sock.h \
-	common/sockopt.c common/sockopt.h \
 	common/sockopt_names.c \
 	common/tally.c common/tally.h \
 	common/token.c common/token.h \
 	common/varint.c common/varint.h \
 	common/wire.c common/wire_decode.c common/wire.h \
+	common/xmlbuild.c common/xmlbuild.h \
 	common/xmlguard.c common/xmlguard.h
 
-COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS) $(GNUTLS_LIBS)
+COMMON_LIBS = common/libcommon.a $(XMLRPC_LIBS) $(EXPAT_LIBS) $(GNUTLS_LIBS) -lm

@@ -36,12 +36,13 @@ static bool add_point(struct cdf *cdf, char *line, struct fail *fail)
         return fail_set(fail, 0, "a line has two numbers: a value, and the share up to it");
     if (point.value < 0 || point.share < 0 || point.share > 100)
         return fail_set(fail, 0,
-                        "values are not below 0, and shares are within 0 to 1 or 0 to 100");
+                        "values must not be negative, and shares must be within 0 to 1 or 0 to "
+                        "100");
     const struct cdf_point *last = cdf->count ? &cdf->points[cdf->count - 1] : NULL;
     if (last && (point.value < last->value || point.share < last->share))
-        return fail_set(fail, 0, "values and shares must not fall from line to line");
+        return fail_set(fail, 0, "values and shares must not decrease from line to line");
     if (cdf->count == CDF_POINTS_MAX)
-        return fail_set(fail, 0, "there are more than %d points", CDF_POINTS_MAX);
+        return fail_set(fail, 0, "more than %d points", CDF_POINTS_MAX);
     cdf->points = mem_grow(cdf->points, cdf->count + 1, sizeof *cdf->points);
     cdf->points[cdf->count++] = point;
     return true;
@@ -79,7 +80,7 @@ bool cdf_parse(const char *text, size_t length, const char *name, struct cdf *cd
     if (length > CDF_TEXT_MAX)
         return fail_set(fail, 0, "%s has more than %d bytes", name, CDF_TEXT_MAX);
     if (memchr(text, '\0', length))
-        return fail_set(fail, 0, "%s holds a NUL: it is no table of two columns", name);
+        return fail_set(fail, 0, "%s contains a NUL byte: not a table of two columns", name);
     char *copy = mem_new(length + 1, 1);
     memcpy(copy, text, length);
     bool good = take_lines(cdf, copy, name, fail) && complete(cdf, name, fail);

@@ -13,6 +13,11 @@
 /* No deadline: later than every instant. */
 #define CLOCK_NEVER INT64_MAX
 
+static inline int64_t clock_earlier(int64_t one, int64_t other)
+{
+    return one < other ? one : other;
+}
+
 /* CLOCK_MONOTONIC in ns: intervals, rates, deadlines. */
 int64_t clock_now(void);
 /* For tests: from now on clock_now() is ahead of the system's CLOCK_MONOTONIC by `offset` ns, and

@@ -31,7 +31,7 @@ static const struct {
     [DIST_EMPIRICAL] = {'F', "empirical", 1, {0, true}, {0, true}},
 };
 
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
+enum { KINDS = COUNT(kinds) };
 
 static bool find_kind(const char *text, enum dist_kind *kind, struct fail *fail)
 {
@@ -43,7 +43,7 @@ static bool find_kind(const char *text, enum dist_kind *kind, struct fail *fail)
     }
     return fail_set(
         fail, 0,
-        "'%s' names no distribution: it begins with C:, U:, E:, N:, L:, P:, W: or F:", text);
+        "'%s' is not a distribution: it must begin with C:, U:, E:, N:, L:, P:, W: or F:", text);
 }
 
 static bool check_parameter(const char *text, const char *which, double value,
@@ -61,7 +61,7 @@ static bool check_parameters(const char *text, const struct dist *dist, struct f
         !check_parameter(text, "second", dist->b, &kinds[dist->kind].b, fail))
         return false;
     if (dist->kind == DIST_EMPIRICAL && dist->a != floor(dist->a))
-        return fail_set(fail, 0, "'%s' is no number of a table", text);
+        return fail_set(fail, 0, "'%s' is not the number of a table", text);
     return dist->kind != DIST_UNIFORM || dist->a <= dist->b ||
            fail_set(fail, 0, "'%s': the minimum is above the maximum", text);
 }
@@ -104,6 +104,11 @@ void dist_format(const struct dist *dist, char text[DIST_TEXT_MAX])
     bool two = kinds[dist->kind].parameters == 2;
     snprintf(text, DIST_TEXT_MAX, "%c:%s%s%s", kinds[dist->kind].letter, a, two ? ":" : "",
              two ? b : "");
+}
+
+int64_t dist_whole(const struct dist *dist, int64_t least, int64_t most)
+{
+    return dist->kind == DIST_CONSTANT ? number_from_real(dist->a, least, most) : least;
 }
 
 bool dist_equal(const struct dist *one, const struct dist *other)

@@ -4,6 +4,7 @@
 #define FLOWRIG_DIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fail.h"
 
@@ -35,6 +36,9 @@ static inline struct dist dist_constant(double value)
 bool dist_parse(const char *text, struct dist *dist, struct fail *fail);
 /* Writes the form that dist_parse() reads, exact to the last bit of the parameters. */
 void dist_format(const struct dist *dist, char text[DIST_TEXT_MAX]);
+/* The value of a constant as a whole number from `least` to `most`, the nearest one; `least` for
+ * what is drawn, which has no one value. */
+int64_t dist_whole(const struct dist *dist, int64_t least, int64_t most);
 bool dist_equal(const struct dist *one, const struct dist *other);
 
 #endif

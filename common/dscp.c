@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "mem.h"
 #include "number.h"
 
 /* IANA's registry "Differentiated Services Field Codepoints"; of several names of one code point
@@ -45,7 +46,7 @@ static const struct {
     {"nqb", 45},         /* non-queue-building, draft-ietf-tsvwg-nqb */
 };
 
-enum { NAMES = sizeof names / sizeof names[0] };
+enum { NAMES = COUNT(names) };
 
 bool dscp_parse(const char *text, int64_t *dscp, struct fail *fail)
 {
@@ -58,8 +59,8 @@ bool dscp_parse(const char *text, int64_t *dscp, struct fail *fail)
         }
     }
     return fail_set(fail, 0,
-                    "'%s' is no DSCP: it is a number from 0 to 63, or one of df, be, cs0 to cs7, "
-                    "af11 to af43, ef, va, le, nqb",
+                    "'%s' is not a DSCP: expected a number from 0 to 63, or one of df, be, cs0 to "
+                    "cs7, af11 to af43, ef, va, le, nqb",
                     text);
 }
 

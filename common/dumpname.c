@@ -20,8 +20,8 @@ bool dump_prefix_check(const char *prefix, struct fail *fail)
 {
     return is_plain(prefix) ||
            fail_set(fail, 0,
-                    "the prefix '%s' of dump files (-e) may have letters, digits, '.', '_' and '-' "
-                    "only, and not begin with a dot: dumps stay in the daemon's directory",
+                    "the dump prefix '%s' (-e) may contain only letters, digits, '.', '_' and '-', "
+                    "and may not start with a dot",
                     prefix);
 }
 

@@ -8,9 +8,21 @@
 
 enum { FIRST_CAPACITY = 4 };
 
+static size_t next_capacity(const struct fifo *fifo)
+{
+    return fifo->capacity ? 2 * fifo->capacity : FIRST_CAPACITY;
+}
+
+size_t fifo_growth(const struct fifo *fifo, size_t item_size)
+{
+    if (fifo->count < fifo->capacity)
+        return 0;
+    return (next_capacity(fifo) - fifo->capacity) * item_size;
+}
+
 static void grow(struct fifo *fifo, size_t item_size)
 {
-    size_t capacity = fifo->capacity ? 2 * fifo->capacity : FIRST_CAPACITY;
+    size_t capacity = next_capacity(fifo);
     size_t behind = fifo->capacity - fifo->first; /* items up to the end of the memory */
     char *items = mem_grow(NULL, capacity, item_size);
     if (fifo->capacity) {

@@ -10,6 +10,8 @@ struct fifo {
     size_t first, count, capacity; /* capacity: a power of two, or 0 */
 };
 
+/* Bytes that the next fifo_add() allocates beyond what there is: 0 while there is room. */
+size_t fifo_growth(const struct fifo *fifo, size_t item_size);
 /* Room for a new last item; good until the next fifo_add(). */
 void *fifo_add(struct fifo *fifo, size_t item_size);
 /* The item behind `index` others; good until the next fifo_add(). */

@@ -101,15 +101,24 @@ __attribute__((cold, noinline)) static void carry(struct group *group, unsigned 
     group->high[bit] += more;
 }
 
-void histogram_add(struct histogram *histogram, int64_t value)
+bool histogram_add_charged(struct histogram *histogram, struct account *account, int64_t value)
 {
     unsigned at = (unsigned)(histogram_bucket(value) + HISTOGRAM_END);
     unsigned bit = at % HISTOGRAM_GROUP;
+    if (!histogram->place[at / HISTOGRAM_GROUP] &&
+        !account_take(account, 2 * (int64_t)sizeof(struct group)))
+        return false;
     struct group *group = group_at(histogram, at / HISTOGRAM_GROUP);
     group->used |= UINT64_C(1) << bit;
     if (__builtin_expect(++group->low[bit] == 0, 0))
         carry(group, bit, 1);
     histogram->count++;
+    return true;
+}
+
+void histogram_add(struct histogram *histogram, int64_t value)
+{
+    histogram_add_charged(histogram, NULL, value);
 }
 
 static uint64_t count_of(const struct group *group, unsigned bit)
@@ -247,13 +256,13 @@ struct histogram *histogram_decode(const void *bytes, size_t length, struct fail
 {
     const uint8_t *at = bytes;
     if (!length || *at != HISTOGRAM_BITS) {
-        fail_set(fail, 0, "a histogram is of a kind that this program does not know");
+        fail_set(fail, 0, "unknown kind of histogram in a report");
         return NULL;
     }
     struct histogram *histogram = histogram_new();
     if (get_buckets(histogram, at + 1, at + length))
         return histogram;
     histogram_free(histogram);
-    fail_set(fail, 0, "a histogram is not as it should be");
+    fail_set(fail, 0, "malformed histogram in a report");
     return NULL;
 }

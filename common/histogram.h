@@ -33,7 +33,11 @@ struct histogram;
 struct histogram *histogram_new(void);
 void histogram_free(struct histogram *histogram);
 
+/* Counts a value. */
 void histogram_add(struct histogram *histogram, int64_t value);
+/* The same, but charges twice what it allocates: there may be another histogram of the same buckets
+ * that this one is added to. Returns false, and leaves the value out, where that is refused. */
+bool histogram_add_charged(struct histogram *histogram, struct account *account, int64_t value);
 /* Adds what `from` (NULL: nothing) has counted. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 /* Forgets all values, at a cost that depends on the buckets in use; the memory stays. */

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mem.h"
+
 struct list {
     struct list *next, *prev;
 };
 
 /* The item of `type` whose member `member` is the link `link`. */
-#define list_item(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
+#define list_item(link, type, member) container_of(link, type, member)
 
 #define list_for_each(link, head) \
     for (struct list *link = (head)->next; link != (head); link = link->next)

@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mem.h"
+#include "printable.h"
+
 static const struct {
     const char *name;
     int priority; /* of syslog(3) */
@@ -57,7 +60,7 @@ enum log_level log_get_level(void)
 
 bool log_parse_level(const char *name, enum log_level *level, struct fail *fail)
 {
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+    for (size_t i = 0; i < COUNT(levels); i++) {
         if (!strcmp(name, levels[i].name)) {
             *level = i;
             return true;
@@ -71,8 +74,17 @@ const char *log_level_name(enum log_level level)
     return levels[level].name;
 }
 
+static void (*before_message)(void);
+
+void log_set_before(void (*function)(void))
+{
+    before_message = function;
+}
+
 static void write_text(enum log_level level, const char *text)
 {
+    if (before_message)
+        before_message();
     if (use_syslog) {
         syslog(levels[level].priority, "%s", text);
         return;
@@ -97,6 +109,7 @@ void log_write(enum log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    printable(text); /* names, faults and paths are of others' choice */
     write_text(level, text);
     errno = error;
 }

@@ -26,11 +26,14 @@ static inline bool log_enabled(enum log_level level)
 /* `program` stands before each message; with `to_syslog` they go to syslog(3) instead. */
 void log_open(const char *program, bool to_syslog);
 void log_set_level(enum log_level level);
+/* Called before each message, in its thread: who uses the terminal for something else clears it.
+ * NULL: nothing is. Set it while there is one thread only. */
+void log_set_before(void (*function)(void));
 enum log_level log_get_level(void);
 /* "error", "warning", "info", "debug" or "trace". */
 bool log_parse_level(const char *name, enum log_level *level, struct fail *fail);
 const char *log_level_name(enum log_level level);
-/* Leaves errno as it is. */
+/* One line, in which what is not printable is replaced (printable.h). Leaves errno as it is. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_at(level, ...)                 \

@@ -52,13 +52,27 @@ bool mem_copy_text(char *to, size_t size, const char *text)
     return true;
 }
 
+/* Who shares may hold as much as then is left: one alone half of all, two a third each, and there
+ * is always room for one more. */
+static int64_t budget_room(const struct budget *budget, int64_t used)
+{
+    const struct budget *top = budget;
+    int64_t room = budget->limit - used;
+    while (top->parent)
+        top = top->parent;
+    if (!budget->shares || top->limit == INT64_MAX)
+        return room;
+    int64_t share = (top->limit - top->used - used) / 2;
+    return share < room ? share : room;
+}
+
 bool budget_take(struct budget *budget, int64_t bytes)
 {
     if (!budget)
         return true;
     int64_t before = budget->used;
     do {
-        if (bytes > budget->limit - before)
+        if (bytes > budget_room(budget, before))
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&budget->used, &before, before + bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
@@ -76,9 +90,26 @@ void budget_give(struct budget *budget, int64_t bytes)
 
 const struct budget *budget_short(const struct budget *budget, int64_t bytes)
 {
-    while (budget->parent && bytes <= budget->limit - budget->used)
+    while (budget->parent && bytes <= budget_room(budget, budget->used))
         budget = budget->parent;
     return budget;
+}
+
+bool account_take(struct account *account, int64_t bytes)
+{
+    if (!account || budget_take(account->budget, bytes)) {
+        if (account)
+            account->taken += bytes;
+        return true;
+    }
+    account->refused = true;
+    return false;
+}
+
+void account_close(struct account *account)
+{
+    budget_give(account->budget, account->taken);
+    account->taken = 0;
 }
 
 char *buffer_reserve(struct buffer *buffer, size_t more)

@@ -10,6 +10,12 @@
 
 #include "fail.h"
 
+/* Elements of an array. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The struct of type `type` of which `pointer` points to `member`. */
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
 /* Zeroed memory for `count` items of `size` bytes; aborts where there is none. free() it. */
 void *mem_new(size_t count, size_t size);
 /* realloc() that aborts where there is no memory. The grown part is not zeroed. */
@@ -23,10 +29,10 @@ bool mem_copy_text(char *to, size_t size, const char *text);
 
 /* Bytes that may be held at once on behalf of others. Safe to use from any thread. */
 struct budget {
-    const char *what; /* names it in sentences: "report memory" */
     _Atomic int64_t used;
     int64_t limit;
     struct budget *parent; /* charged as well, NULL for none */
+    bool shares;           /* holds no more than its topmost parent has left for others */
 };
 
 /* Charges `bytes` to the budget and its parents, or gives false and charges nothing. */
@@ -34,6 +40,31 @@ bool budget_take(struct budget *budget, int64_t bytes);
 void budget_give(struct budget *budget, int64_t bytes);
 /* Which of the budget and its parents has no room for `bytes` now; the last if all have. */
 const struct budget *budget_short(const struct budget *budget, int64_t bytes);
+
+/* Of things that are few, such as ports: whether who holds `held` of them may take one more where
+ * `left` are left. Everybody may have one, and as many as they leave for others. */
+static inline bool share_allows(int64_t held, int64_t left)
+{
+    return left > 0 && (!held || held + 1 < left);
+}
+
+/* Whom something is held for. */
+struct holder {
+    int64_t session;  /* its number; 0: nobody in particular */
+    const void *user; /* NULL: nobody has to say who they are */
+};
+
+/* What one owner has charged to a budget, bit by bit; used by one thread. */
+struct account {
+    struct budget *budget; /* NULL: nothing bounds it */
+    int64_t taken;
+    bool refused; /* it was refused something */
+};
+
+/* Charges `bytes` more, or notes that they were refused and returns false. NULL takes all. */
+bool account_take(struct account *account, int64_t bytes);
+/* Gives back all that was charged. */
+void account_close(struct account *account);
 
 /* A byte buffer that grows. All-zero is an empty one. */
 struct buffer {

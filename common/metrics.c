@@ -3,52 +3,44 @@
 
 #include <string.h>
 
+#include "mem.h"
+
 const struct metric_info metrics[METRICS] = {
 #define METRIC(field_, kind_, unit_, help_) {#field_, METRIC_KIND_##kind_, #unit_, help_},
 #include "metrics.def"
 };
 
 const struct series_info series_list[SERIES] = {
-#define PERCENTILES(field_, ...) {#field_, METRIC_##field_##_count, METRIC_##field_##_p50},
+#define PERCENTILES(field_, unit_, help_, label_) \
+    {#field_, label_, METRIC_##field_##_count, METRIC_##field_##_p50},
 #include "metrics.def"
 };
 
 const struct column columns[] = {
-#define COLUMN(name_, head_, unit_, form_, metric_, places_, power_, group_, help_) \
-    {.name = #name_,                                                                \
-     .head = head_,                                                                 \
-     .unit = unit_,                                                                 \
-     .form = COLUMN_##form_,                                                        \
-     .metric = METRIC_##metric_,                                                    \
-     .places = places_,                                                             \
-     .power = power_,                                                               \
-     .group = group_,                                                               \
+#define COLUMN(name_, head_, unit_, form_, metric_, places_, power_, side_, group_, help_) \
+    {.name = #name_,                                                                       \
+     .head = head_,                                                                        \
+     .unit = unit_,                                                                        \
+     .form = COLUMN_##form_,                                                               \
+     .metric = METRIC_##metric_,                                                           \
+     .places = places_,                                                                    \
+     .power = power_,                                                                      \
+     .side = COLUMN_SIDE_##side_,                                                          \
+     .group = group_,                                                                      \
      .help = help_},
 #include "metrics.def"
 };
-const size_t columns_count = sizeof columns / sizeof columns[0];
-
-static const struct {
-    const char *name, *merge;
-} kinds[] = {
-    [METRIC_KIND_COUNTER] = {"counter", "sum"},
-    [METRIC_KIND_GAUGE] = {"gauge", "last"},
-    [METRIC_KIND_FINAL] = {"final", "last"},
-    [METRIC_KIND_COUNT] = {"count", "sum"},
-    [METRIC_KIND_MIN] = {"min", "min"},
-    [METRIC_KIND_MAX] = {"max", "max"},
-    [METRIC_KIND_SUM] = {"sum", "sum"},
-    [METRIC_KIND_PERCENTILE] = {"percentile", "histogram"},
-};
+const size_t columns_count = COUNT(columns);
 
 const char *metric_kind_name(enum metric_kind kind)
 {
-    return kinds[kind].name;
-}
-
-const char *metric_merge_name(enum metric_kind kind)
-{
-    return kinds[kind].merge;
+    static const char *const names[] = {
+        [METRIC_KIND_COUNTER] = "counter", [METRIC_KIND_GAUGE] = "gauge",
+        [METRIC_KIND_FINAL] = "final",     [METRIC_KIND_COUNT] = "count",
+        [METRIC_KIND_MIN] = "min",         [METRIC_KIND_MAX] = "max",
+        [METRIC_KIND_SUM] = "sum",         [METRIC_KIND_PERCENTILE] = "percentile",
+    };
+    return names[kind];
 }
 
 const struct column *column_find(const char *name, size_t length)

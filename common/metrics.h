@@ -32,11 +32,28 @@ enum metric_kind {
 struct metric_info {
     const char *field;
     enum metric_kind kind;
-    const char *unit; /* "B", "ns", "us", "ms", "B/s", "ppm", "1" */
+    const char *unit; /* "B", "ns", "us", "ms", "B/s", "ppm", "seg", "1" */
     const char *help;
 };
 
 extern const struct metric_info metrics[METRICS];
+
+/* The sum, or METRIC_ABSENT where one of them is, or where it has no room: a report may be false.
+ */
+static inline int64_t metric_plus(int64_t one, int64_t other)
+{
+    int64_t sum;
+    return one == METRIC_ABSENT || other == METRIC_ABSENT ||
+                   __builtin_add_overflow(one, other, &sum)
+               ? METRIC_ABSENT
+               : sum;
+}
+
+/* The sum of what there is: an absent value adds nothing. */
+static inline int64_t metric_sum(int64_t one, int64_t other)
+{
+    return one == METRIC_ABSENT ? other : other == METRIC_ABSENT ? one : metric_plus(one, other);
+}
 
 /* SERIES_<field>: the tallies that have percentiles and a histogram. */
 enum series_id {
@@ -47,15 +64,15 @@ enum series_id {
 
 struct series_info {
     const char *field;
+    const char *label; /* in a summary */
     enum metric count; /* the first slot of the tally */
     enum metric p50;   /* the first slot of the percentiles */
 };
 
 extern const struct series_info series_list[SERIES];
 
-/* "counter", "gauge", ...; "sum", "last", "min" or "max": how values of one metric merge. */
+/* "counter", "gauge", ... */
 const char *metric_kind_name(enum metric_kind kind);
-const char *metric_merge_name(enum metric_kind kind);
 
 enum column_form {
     COLUMN_DELTA,
@@ -72,6 +89,13 @@ enum column_form {
     COLUMN_OPTIONS,
 };
 
+/* Which end of a direction a column tells something about. */
+enum column_side {
+    COLUMN_SIDE_TX, /* the sender of requests */
+    COLUMN_SIDE_RX, /* their receiver */
+    COLUMN_SIDE_BOTH,
+};
+
 /* A column of screen and log. */
 struct column {
     const char *name; /* in the log; no spaces */
@@ -81,6 +105,7 @@ struct column {
     enum metric metric; /* of a tally its first slot */
     unsigned places;
     unsigned power;
+    enum column_side side;
     const char *group; /* of option -c */
     const char *help;
 };

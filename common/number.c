@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mem.h"
 #include "number.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ bool number_parse_range(const char *text, int64_t least, int64_t most, int64_t *
     if (!number_parse_int(low, first, fail) || !number_parse_int(high ? high + 1 : low, last, fail))
         return false;
     if (*first > *last)
-        return fail_set(fail, 0, "'%s' ends before it begins", text);
+        return fail_set(fail, 0, "'%s': the end is below the start", text);
     return (*first >= least && *last <= most) ||
            fail_set(fail, 0, "'%s' is not within %lld to %lld", text, (long long)least,
                     (long long)most);
@@ -131,6 +132,16 @@ static const struct unit *find_unit(const struct unit *units, size_t count, cons
     return NULL;
 }
 
+/* "e3" of "1e3". */
+static bool is_exponent(const char *rest)
+{
+    if (*rest != 'e' && *rest != 'E')
+        return false;
+    rest++;
+    rest += *rest == '+' || *rest == '-';
+    return *rest >= '0' && *rest <= '9';
+}
+
 static bool parse_with_units(const char *text, const struct unit *units, size_t count,
                              const char *expected, int64_t *value, struct fail *fail)
 {
@@ -139,12 +150,12 @@ static bool parse_with_units(const char *text, const struct unit *units, size_t 
     if (!not_negative(text, fail) || !take_decimal(&rest, &number, fail))
         return false;
     const struct unit *unit = find_unit(units, count, rest);
+    if (!unit && is_exponent(rest))
+        return fail_set(fail, 0, "'%s' has an exponent: write its zeros, or a unit", text);
     if (!unit)
         return fail_set(fail, 0, "'%s' has an unknown unit '%s'; %s", text, rest, expected);
     return scale_decimal(number, unit->multiplier, unit->divisor, text, value, fail);
 }
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 bool number_parse_code(const char *text, int64_t *value, struct fail *fail)
 {
@@ -163,14 +174,25 @@ bool number_parse_bytes(const char *text, int64_t *value, struct fail *fail)
 {
     static const struct unit units[] = {
         {"", 1, 1},
+        {"B", 1, 1},
         {"k", INT64_C(1) << 10, 1},
+        {"KiB", INT64_C(1) << 10, 1},
+        {"kB", 1000, 1},
         {"M", INT64_C(1) << 20, 1},
+        {"MiB", INT64_C(1) << 20, 1},
+        {"MB", 1000000, 1},
         {"G", INT64_C(1) << 30, 1},
+        {"GiB", INT64_C(1) << 30, 1},
+        {"GB", 1000000000, 1},
         {"T", INT64_C(1) << 40, 1},
+        {"TiB", INT64_C(1) << 40, 1},
+        {"TB", 1000000000000, 1},
     };
     struct decimal number;
     const char *rest = text;
-    if (!parse_with_units(text, units, COUNT(units), "use bytes, or k, M, G, T for powers of 1024",
+    if (!parse_with_units(text, units, COUNT(units),
+                          "use k, M, G or T (powers of 1024; KiB is the same as k), or kB, MB, GB "
+                          "or TB (powers of 1000)",
                           value, fail) ||
         !take_decimal(&rest, &number, fail))
         return false;
@@ -208,9 +230,9 @@ bool number_parse_rate(const char *text, int64_t *bits_per_second, struct fail *
         int64_t bits;
         bool is_word;
     } units[] = {
-        {"", 1, false},      {"b", 1, false},    {"B", 8, false},
-        {"bit", 1, true},    {"bit/s", 1, true}, {"Byte", 8, true},
-        {"Byte/s", 8, true}, {"byte", 8, true},  {"byte/s", 8, true},
+        {"", 1, false},      {"b", 1, false},   {"B", 8, false},     {"bit", 1, true},
+        {"bit/s", 1, true},  {"Byte", 8, true}, {"Byte/s", 8, true}, {"byte", 8, true},
+        {"byte/s", 8, true}, {"bps", 1, true},  {"B/s", 8, true},
     };
     struct decimal number;
     const char *rest = text;
@@ -231,10 +253,18 @@ bool number_parse_rate(const char *text, int64_t *bits_per_second, struct fail *
             break;
         return scale_decimal(number, factor * units[i].bits, 1, text, bits_per_second, fail);
     }
+    if (is_exponent(rest))
+        return fail_set(fail, 0, "'%s' has an exponent: write its zeros, or a unit", text);
     return fail_set(fail, 0,
                     "'%s' has an unknown unit '%s'; use z, k, M or G (powers of 1024) with b for "
-                    "bit/s or B for byte/s, or SI units such as 10Mbit or 1.5GByte",
+                    "bit/s or B for byte/s, or SI units such as 10Mbit, 10Mbps or 1.5GB/s",
                     text, rest);
+}
+
+bool number_rate_is_binary(const char *text)
+{
+    const char *unit = text + strspn(text, "0123456789.");
+    return *unit && strchr("kMG", *unit) && (!unit[1] || (strchr("bB", unit[1]) && !unit[2]));
 }
 
 bool number_parse_real(const char *text, double *value, struct fail *fail)
@@ -293,6 +323,17 @@ size_t number_format_seconds(char *buffer, int64_t nanoseconds)
         length--;
     buffer[length] = '\0';
     return length;
+}
+
+int64_t number_from_real(double value, int64_t least, int64_t most)
+{
+    if (!(value > (double)least))
+        return least;
+    if (value >= (double)most)
+        return most;
+    int64_t whole = llround(value);
+    /* The bounds may have been rounded as they became doubles. */
+    return whole < least ? least : whole > most ? most : whole;
 }
 
 int64_t number_scale(int64_t value, int64_t multiplier, int64_t divisor)

@@ -12,6 +12,9 @@ enum option_argument {
     OPTION_REQUIRED,
     OPTION_OPTIONAL, /* only joined to the option: -hWHAT, --help=WHAT */
     OPTION_LOOSE,    /* the same, or the next word unless that begins with a dash */
+    OPTION_FOREIGN,  /* one that other tools have: refused as unknown with `help`, and not listed;
+                      * with a letter that stands for something else here: added to what refuses that
+                      * option without an argument or, where `value` is "#", with a number */
 };
 
 struct option_spec {
@@ -20,7 +23,7 @@ struct option_spec {
     enum option_argument argument;
     const char *value; /* how --help writes the argument: "x=#.#" */
     const char *group; /* the heading in --help that it stands under */
-    const char *help;  /* a sentence or two */
+    const char *help;  /* a sentence or two; of OPTION_FOREIGN what to use instead */
     int id;            /* the caller's own */
 };
 
@@ -35,12 +38,22 @@ typedef bool option_handler(void *context, const struct option_spec *spec, const
 bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t count,
                   option_handler *handler, void *context, int *operand, struct fail *fail);
 
+/* The index of the first operand, or 0 where there is none or something is wrong with an option
+ * before it. Nothing is taken or moved. Not for threads (getopt). */
+int option_first_operand(int argc, char **argv, const struct option_spec *specs, size_t count);
+
+/* Whether the word is an option that takes its argument joined to it only, and so has none. */
+bool option_joins(const char *given, const struct option_spec *specs, size_t count);
+
 /* The part of --help that lists the options, in the order of the table, under their groups. */
 void option_help(FILE *out, const struct option_spec *specs, size_t count);
 
 /* Prints `text` wrapped at 80 columns, each line after `indent` spaces; the cursor stands at
  * column `column` when it is called. */
 void option_wrap(FILE *out, const char *text, int indent, int column);
+
+/* The index of `value` among choices that --help writes "one|two|three"; -1 with a sentence. */
+int option_choice(const char *choices, const char *value, struct fail *fail);
 
 /* Takes one item, which it may change. */
 typedef bool option_item_handler(void *context, char *item, struct fail *fail);

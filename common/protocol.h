@@ -23,6 +23,7 @@ enum {
     PROTOCOL_HOST_MAX = 256,
     PROTOCOL_LABEL_MAX = 128,
     PROTOCOL_REASON_MAX = 512,
+    PROTOCOL_FLOW_MAX = 9999999, /* the highest number of a flow */
     PROTOCOL_CHUNK_MAX = 2000,   /* endpoints in one call */
     PROTOCOL_TABLES_MAX = 16,    /* empirical distributions of a session */
     PROTOCOL_CLOCKS_MAX = 10000, /* peers' clocks in one call */
@@ -30,6 +31,8 @@ enum {
     PROTOCOL_CALL_MAX = 8 << 20, /* bytes of XML in a call */
     PROTOCOL_PARTS_MAX = 16,     /* calls in a system.multicall */
     PROTOCOL_REPLY_MAX = 64 << 20,
+    PROTOCOL_TABLE_MAX = 128 << 10,      /* packed bytes of the rows in one table */
+    PROTOCOL_PARTS_REPLY_MAX = 64 << 20, /* memory for all answers of a system.multicall */
     PROTOCOL_WAIT_MAX_MS = 30000,
     PROTOCOL_DUMPS_MAX = 1000,        /* files in one list */
     PROTOCOL_DUMP_READ_MAX = 4 << 20, /* bytes of a file in one reply */
@@ -38,6 +41,9 @@ enum {
 };
 
 #define PROTOCOL_PATH "/RPC2"
+/* flowctl sends this header, whatever its value: no script of a web page can set one that begins
+ * with "Sec-" (Fetch standard, forbidden request-header). */
+#define PROTOCOL_HEADER "Sec-Flowrig"
 
 /* Numbers of faults. The hundreds tell whose turn it is: the caller's (1000), the owner's of the
  * daemon (2000), the machine's (3000), or nobody's any more (4000). */
@@ -56,6 +62,21 @@ enum fault {
     FAULT_GONE = 4000,       /* no such session (any more) */
 };
 
+/* What a session has come to. */
+enum session_state {
+    SESSION_PREPARING,
+    SESSION_STARTED,
+    SESSION_ENDED,  /* all flows are over */
+    SESSION_FAILED, /* its reports found no room */
+    SESSION_CLOSED,
+    SESSION_STATES
+};
+
+/* How session.reports gives rows. */
+enum report_encoding { ENCODING_PACKED, ENCODING_TABLE, ENCODINGS };
+
+extern const struct choices session_states;
+
 struct empty_message {
     char unused;
 };
@@ -73,7 +94,7 @@ struct limits_message {
 /* What the user who asks may have at once. 0: no limit besides the daemon's. */
 struct user_message {
     char name[PROTOCOL_LABEL_MAX]; /* "": nobody has to say who it is */
-    int64_t sessions, flows, rate, duration;
+    int64_t sessions, flows, rate, duration, reports, lease;
 };
 
 /* What the daemon's owner allows, by the names of the options; 0 or empty: there is no such
@@ -95,6 +116,7 @@ struct describe_reply {
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
     char host[PROTOCOL_HOST_MAX], os[PROTOCOL_LABEL_MAX], os_release[PROTOCOL_LABEL_MAX];
     char machine[PROTOCOL_LABEL_MAX];
+    char facts[512]; /* words "name=value", see info.h */
     int64_t cpus, workers;
     char features[512];
     char congestion_controls[512]; /* that this daemon may use; the default first */
@@ -117,7 +139,8 @@ struct peer_clock {
 };
 
 struct status_session {
-    char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX], state[PROTOCOL_LABEL_MAX];
+    char run[PROTOCOL_LABEL_MAX], controller[PROTOCOL_LABEL_MAX];
+    int64_t state;                  /* enum session_state */
     char user[PROTOCOL_LABEL_MAX];  /* "": nobody has to say who it is */
     int64_t flows, running, failed; /* endpoints here */
     int64_t age_ns, lease_left_ns;
@@ -149,7 +172,7 @@ struct open_reply {
 /* One endpoint to be prepared. */
 struct prepare_endpoint {
     int64_t flow;
-    char endpoint[2];                  /* "s" or "d" */
+    int64_t endpoint;                  /* enum endpoint */
     char host[PROTOCOL_HOST_MAX];      /* the test address of this end */
     char peer_host[PROTOCOL_HOST_MAX]; /* of the other end; where a source connects to, and
                                           to where a dump looks for packets */
@@ -187,7 +210,7 @@ struct prepared_call {
 
 struct prepared_failure {
     int64_t flow;
-    char endpoint[2];
+    int64_t endpoint; /* enum endpoint */
     int64_t code;
     char reason[PROTOCOL_REASON_MAX];
 };
@@ -213,7 +236,7 @@ struct reports_call {
     int64_t after;   /* row number: rows after it are asked for, those up to it acknowledged */
     int64_t wait_ms; /* for a row, if none is there */
     int64_t max_bytes;
-    char encoding[16];         /* "packed" (default) or "table" */
+    int64_t encoding;          /* enum report_encoding */
     int64_t acknowledge;       /* -1, or only rows up to this number are acknowledged */
     struct schema_list clocks; /* struct peer_clock: newer ones */
 };
@@ -225,8 +248,9 @@ struct reports_reply {
     int64_t more;             /* further rows are there already */
     int64_t finished;         /* these are the last rows that the session will ever have */
     int64_t lost;             /* rows that found no room; 0 unless the session failed */
-    char state[PROTOCOL_LABEL_MAX];
+    int64_t state;            /* enum session_state */
     char failure[PROTOCOL_REASON_MAX];
+    char stopped[PROTOCOL_REASON_MAX]; /* who or what stopped the flows; "": their controller */
 };
 
 struct stop_call {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "report.h"
 
-#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "mem.h"
+#include "put.h"
 #include "varint.h"
 
 enum { ROW_HEAD = 8, SECTION_HEAD = 8 };
@@ -18,8 +19,12 @@ static const struct {
     [REPORT_SUBFLOW] = {"subflow", "1", "0 the connection itself"},
     [REPORT_KIND] = {"kind", "1", "0 interval, 1 final, 2 start (counters are the baseline)"},
     [REPORT_NUMBER] = {"number", "1", "counts the rows of this endpoint from 0 without gaps"},
-    [REPORT_BEGIN] = {"begin", "ns", "begin of what the row covers, after the start of the run"},
-    [REPORT_END] = {"end", "ns", "end of what the row covers, after the start of the run"},
+    [REPORT_BEGIN] = {"begin", "ns",
+                      "start of the interval covered by the row, after the start of "
+                      "the run"},
+    [REPORT_END] = {"end", "ns",
+                    "end of the interval covered by the row, after the start of the "
+                    "run"},
 };
 
 void report_init(struct report *report)
@@ -52,9 +57,11 @@ const char *report_column_help(size_t index)
 void report_section_name(uint32_t type, char name[REPORT_SECTION_NAME_MAX])
 {
     uint32_t series = type - REPORT_SECTION_HISTOGRAM;
-    if (type == REPORT_SECTION_INFO || type == REPORT_SECTION_ERROR)
-        snprintf(name, REPORT_SECTION_NAME_MAX, "%s",
-                 type == REPORT_SECTION_INFO ? "info" : "error");
+    static const char *const texts[] = {[REPORT_SECTION_INFO] = "info",
+                                        [REPORT_SECTION_ERROR] = "error",
+                                        [REPORT_SECTION_STOPPED] = "stopped"};
+    if (type < COUNT(texts) && texts[type])
+        snprintf(name, REPORT_SECTION_NAME_MAX, "%s", texts[type]);
     else if (series < SERIES)
         snprintf(name, REPORT_SECTION_NAME_MAX, "%s_histogram", series_list[series].field);
     else
@@ -97,13 +104,6 @@ size_t report_packed_size(const struct report *report, const struct report_secti
     return size;
 }
 
-static uint8_t *put32(uint8_t *at, uint32_t number)
-{
-    number = htole32(number);
-    memcpy(at, &number, 4);
-    return at + 4;
-}
-
 static uint8_t *put_column(uint8_t *map, uint8_t *at, size_t index, int64_t value)
 {
     map[index / 8] |= (uint8_t)(1 << index % 8);
@@ -123,14 +123,14 @@ void report_pack(const struct report *report, const struct report_section *secti
     while ((at - (uint8_t *)bytes) % 8)
         *at++ = 0;
     for (size_t i = 0; i < count; i++) {
-        at = put32(at, sections[i].type);
-        at = put32(at, sections[i].length);
+        at = put_le32(at, sections[i].type);
+        at = put_le32(at, sections[i].length);
         if (sections[i].length)
             memcpy(at, sections[i].data, sections[i].length);
         memset(at + sections[i].length, 0, padded(sections[i].length) - sections[i].length);
         at += padded(sections[i].length);
     }
-    put32(put32(bytes, (uint32_t)(at - (uint8_t *)bytes)), (uint32_t)count);
+    put_le32(put_le32(bytes, (uint32_t)(at - (uint8_t *)bytes)), (uint32_t)count);
 }
 
 void report_layout_own(struct report_layout *layout)
@@ -150,13 +150,6 @@ bool report_layout_add(struct report_layout *layout, const char *name)
             place = (int16_t)i;
     layout->place[layout->columns++] = place;
     return true;
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    uint32_t number;
-    memcpy(&number, at, 4);
-    return le32toh(number);
 }
 
 /* Gives where the columns end, or NULL where they don't before `end`. */
@@ -186,9 +179,9 @@ static bool get_sections(const uint8_t *at, const uint8_t *end, uint32_t count,
     row->section_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         /* Both sides are multiples of eight, so that a length that fits does so padded. */
-        if (end - at < SECTION_HEAD || (size_t)(end - at) - SECTION_HEAD < get32(at + 4))
-            return fail_set(fail, 0, "a section of a report does not fit into it");
-        struct report_section section = {get32(at), get32(at + 4), at + SECTION_HEAD};
+        if (end - at < SECTION_HEAD || (size_t)(end - at) - SECTION_HEAD < get_le32(at + 4))
+            return fail_set(fail, 0, "a section exceeds its report");
+        struct report_section section = {get_le32(at), get_le32(at + 4), at + SECTION_HEAD};
         if (row->section_count < REPORT_SECTIONS_MAX)
             row->sections[row->section_count++] = section;
         at += SECTION_HEAD + padded(section.length);
@@ -203,16 +196,16 @@ bool report_unpack(const void *bytes, size_t length, const struct report_layout 
     if (length < least)
         return fail_set(fail, 0, "%zu bytes are too few for a report", length);
     const uint8_t *row_begin = bytes, *end;
-    size_t size = get32(row_begin);
+    size_t size = get_le32(row_begin);
     if (size < least || size > length || size % 8)
-        return fail_set(fail, 0, "a report says it has %zu bytes, but %zu are there", size, length);
+        return fail_set(fail, 0, "a report claims %zu bytes, but has %zu", size, length);
     report_init(&row->report);
     end = get_columns(row_begin + ROW_HEAD, row_begin + size, layout, &row->report);
     if (!end)
-        return fail_set(fail, 0, "a column of a report does not end within it");
+        return fail_set(fail, 0, "a column exceeds its report");
     *used = size;
     return get_sections(row_begin + padded((size_t)(end - row_begin)), row_begin + size,
-                        get32(row_begin + 4), row, fail);
+                        get_le32(row_begin + 4), row, fail);
 }
 
 const struct report_section *report_section(const struct report_row *row, uint32_t type)

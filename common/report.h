@@ -41,16 +41,17 @@ enum report_key {
 enum { REPORT_COLUMNS = REPORT_KEYS + METRICS };
 
 enum report_section_type {
-    REPORT_SECTION_INFO = 1,  /* "name=value" lines about the connection, UTF-8 */
-    REPORT_SECTION_ERROR = 2, /* a sentence: why the flow failed */
+    REPORT_SECTION_INFO = 1,    /* "name=value" lines about the connection, UTF-8 */
+    REPORT_SECTION_ERROR = 2,   /* a sentence: why the flow failed */
+    REPORT_SECTION_STOPPED = 3, /* a sentence: who or what stopped the flow before its time */
     /* And on: the histogram of each series (enum series_id), as common/histogram.h has it; in a
      * final report, of the whole flow, where there are values. */
     REPORT_SECTION_HISTOGRAM = 16,
 };
 
 enum { REPORT_SECTION_NAME_MAX = 40 };
-/* Writes what a type of section is called: "info", "error", "rtt_histogram"; a type that is not
- * known, by its number. */
+/* Writes what a type of section is called: "info", "error", "stopped", "rtt_histogram"; a type that
+ * is not known, by its number. */
 void report_section_name(uint32_t type, char name[REPORT_SECTION_NAME_MAX]);
 
 struct report {
@@ -73,6 +74,7 @@ const char *report_column_unit(size_t index);
 const char *report_column_kind(size_t index);
 const char *report_column_help(size_t index);
 
+/* The length of a row as report_pack() writes it, in bytes. */
 size_t report_packed_size(const struct report *report, const struct report_section *sections,
                           size_t count);
 /* Writes report_packed_size() bytes. */

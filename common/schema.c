@@ -5,12 +5,31 @@
 #include <string.h>
 
 #include "dist.h"
+#include "mem.h"
+
+bool choices_parse(const struct choices *choices, const char *text, int64_t *number,
+                   struct fail *fail)
+{
+    struct buffer all = {0};
+    for (int64_t i = 0; i < choices->count; i++) {
+        if (!strcmp(text, choices->names[i])) {
+            *number = i;
+            buffer_free(&all);
+            return true;
+        }
+        buffer_printf(&all, "%s%s", i ? ", " : "", choices->names[i]);
+    }
+    fail_set(fail, 0, "'%s' is not one of %.*s", text, (int)all.length, all.data);
+    buffer_free(&all);
+    return false;
+}
 
 static void field_default(const struct field *field, void *at)
 {
     switch (field->type) {
     case FIELD_INT:
     case FIELD_BOOL:
+    case FIELD_CHOICE:
         *(int64_t *)at = field->fallback;
         break;
     case FIELD_DIST:

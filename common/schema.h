@@ -4,8 +4,14 @@
 #ifndef FLOWRIG_SCHEMA_H
 #define FLOWRIG_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "fail.h"
+
+/* A bit stands for each field of a schema. */
+enum { SCHEMA_FIELDS_MAX = 64 };
 
 enum field_type {
     FIELD_INT,    /* int64_t; a 64-bit integer, or a decimal string, on the wire */
@@ -17,6 +23,7 @@ enum field_type {
     FIELD_STRUCT, /* the struct that `sub` describes; a struct */
     FIELD_LIST,   /* struct schema_list of the structs that `sub` describes; an array of structs */
     FIELD_INTS,   /* struct schema_list of int64_t; an array of integers */
+    FIELD_CHOICE, /* int64_t, the index of a name in `choices`; that name */
     FIELD_VALUE,  /* void *: an encoded value as it is; only written */
 };
 
@@ -30,6 +37,12 @@ enum field_flags {
 
 struct schema;
 
+/* An enumeration from 0 on, by names. */
+struct choices {
+    const char *const *names;
+    int64_t count;
+};
+
 struct field {
     const char *name;
     enum field_type type;
@@ -37,8 +50,9 @@ struct field {
     size_t offset;
     size_t size;              /* of a text with its NUL */
     int64_t minimum, maximum; /* of an int; of the length of a list or of bytes */
-    int64_t fallback;         /* an int's or bool's default; a dist's constant */
+    int64_t fallback;         /* an int's, bool's or choice's default; a dist's constant */
     const struct schema *sub;
+    const struct choices *choices;
     const char *help;
 };
 
@@ -60,6 +74,11 @@ struct schema_list {
     void *items;
     size_t count;
 };
+
+/* Finds the number of a name; returns false, with a sentence that lists the names, if it is not one
+ * of them. */
+bool choices_parse(const struct choices *choices, const char *text, int64_t *number,
+                   struct fail *fail);
 
 /* Fills the struct with its defaults; lists and bytes are empty. */
 void schema_defaults(const struct schema *schema, void *object);

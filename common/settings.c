@@ -10,14 +10,29 @@
 #include "number.h"
 
 static const char *const framing_names[] = {"auto", "stream", "message"};
-static const char *const transport_names[] = {"tcp", "mptcp"};
+static const char *const transport_names[] = {"tcp", "mptcp", "udp"};
+static const char *const endpoint_letters[] = {"s", "d"};
+
+static const struct choices framing_choices = {framing_names, COUNT(framing_names)};
+static const struct choices transport_choices = {transport_names, COUNT(transport_names)};
+const struct choices endpoint_choices = {endpoint_letters, COUNT(endpoint_letters)};
+
+_Static_assert(COUNT(framing_names) == FRAMINGS, "each framing has a name");
+_Static_assert(COUNT(transport_names) == TRANSPORTS, "each transport has a name");
+_Static_assert(COUNT(endpoint_letters) == ENDPOINTS, "each end has a letter");
+
+const struct transport_traits transport_traits[TRANSPORTS] = {
+    [TRANSPORT_TCP] = {"TCP", TRANSPORT_KERNEL_PACING | TRANSPORT_STREAM | TRANSPORT_SIGNALS_END},
+    [TRANSPORT_MPTCP] = {"Multipath TCP", TRANSPORT_STREAM},
+    [TRANSPORT_UDP] = {"UDP", 0},
+};
 
 #define FIELD_TYPE_SECONDS          FIELD_INT
 #define FIELD_TYPE_BYTES            FIELD_INT
 #define FIELD_TYPE_RATE             FIELD_INT
 #define FIELD_TYPE_FLAG             FIELD_BOOL
-#define FIELD_TYPE_CHOICE_FRAMING   FIELD_INT
-#define FIELD_TYPE_CHOICE_TRANSPORT FIELD_INT
+#define FIELD_TYPE_CHOICE_FRAMING   FIELD_CHOICE
+#define FIELD_TYPE_CHOICE_TRANSPORT FIELD_CHOICE
 #define FIELD_TYPE_INT              FIELD_INT
 #define FIELD_TYPE_DSCP             FIELD_INT
 #define FIELD_TYPE_SIZE             FIELD_DIST
@@ -29,13 +44,26 @@ static const char *const transport_names[] = {"tcp", "mptcp"};
 #define WIRE_UNIT_BYTES            "in bytes"
 #define WIRE_UNIT_RATE             "in bit/s"
 #define WIRE_UNIT_FLAG             "or not"
-#define WIRE_UNIT_CHOICE_FRAMING   "0 auto, 1 stream, 2 message"
-#define WIRE_UNIT_CHOICE_TRANSPORT "0 TCP, 1 MPTCP"
+#define WIRE_UNIT_CHOICE_FRAMING   "auto, stream or message"
+#define WIRE_UNIT_CHOICE_TRANSPORT "tcp, mptcp or udp"
 #define WIRE_UNIT_INT              "as a number"
 #define WIRE_UNIT_DSCP             "as a number"
 #define WIRE_UNIT_SIZE             "in bytes, as C:8192"
 #define WIRE_UNIT_GAP              "in seconds, as C:0.01"
 #define WIRE_UNIT_NAME             "by name"
+
+/* Of a type: its choices by name, or NULL. */
+#define FIELD_CHOICES_SECONDS          NULL
+#define FIELD_CHOICES_BYTES            NULL
+#define FIELD_CHOICES_RATE             NULL
+#define FIELD_CHOICES_FLAG             NULL
+#define FIELD_CHOICES_CHOICE_FRAMING   &framing_choices
+#define FIELD_CHOICES_CHOICE_TRANSPORT &transport_choices
+#define FIELD_CHOICES_INT              NULL
+#define FIELD_CHOICES_DSCP             NULL
+#define FIELD_CHOICES_SIZE             NULL
+#define FIELD_CHOICES_GAP              NULL
+#define FIELD_CHOICES_NAME             NULL
 
 #define WIRE_OPTION_VALUE          "--"
 #define WIRE_OPTION_PRESET(stands) "--"
@@ -51,7 +79,10 @@ static const char *const transport_names[] = {"tcp", "mptcp"};
      .minimum = minimum_,                                                             \
      .maximum = maximum_,                                                             \
      .fallback = fallback_,                                                           \
+     .choices = FIELD_CHOICES_##type_,                                                \
      .help = "flowctl's " WIRE_OPTION_##form option ", " WIRE_UNIT_##type_},
+
+#define WIRE_IN_RUN(...) WIRE_IN_FLOW(__VA_ARGS__)
 
 static const struct field endpoint_fields[] = {
 #define WIRE_IN_FLOW(...)
@@ -74,7 +105,8 @@ static const struct field flow_fields[] = {
 #include "settings.def"
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+_Static_assert(COUNT(endpoint_fields) <= SCHEMA_FIELDS_MAX, "too many settings of an endpoint");
+_Static_assert(COUNT(flow_fields) <= SCHEMA_FIELDS_MAX, "too many settings of a flow");
 
 const struct schema endpoint_settings_schema = {"settings", sizeof(struct endpoint_settings),
                                                 endpoint_fields, COUNT(endpoint_fields)};
@@ -88,11 +120,15 @@ const struct schema flow_settings_schema = {"flow_settings", sizeof(struct flow_
 #define FORM_TRAFFIC          .form = SETTING_FORM_TRAFFIC
 #define OFFSET_ENDPOINT(name) offsetof(struct endpoint_settings, name)
 #define OFFSET_FLOW(name)     offsetof(struct flow_settings, name)
+#define OFFSET_RUN(name)      OFFSET_FLOW(name)
+#define IS_ENDPOINT           SCOPE_ENDPOINT, .run_wide = false
+#define IS_FLOW               SCOPE_FLOW, .run_wide = false
+#define IS_RUN                SCOPE_FLOW, .run_wide = true
 
 const struct setting settings_list[] = {
 #define SETTING(scope_, field_, type_, fallback_, minimum_, maximum_, form_, letter_, name_, \
                 argument_, help_)                                                            \
-    {.scope = SCOPE_##scope_,                                                                \
+    {.scope = IS_##scope_,                                                                   \
      .field = #field_,                                                                       \
      .type = SETTING_##type_,                                                                \
      .offset = OFFSET_##scope_(field_),                                                      \
@@ -110,7 +146,12 @@ const size_t settings_count = COUNT(settings_list);
 
 char endpoint_letter(enum endpoint endpoint)
 {
-    return endpoint == SOURCE ? 's' : 'd';
+    return endpoint_letters[endpoint][0];
+}
+
+char endpoint_capital(enum endpoint endpoint)
+{
+    return endpoint == SOURCE ? 'S' : 'D';
 }
 
 const char *endpoint_name(enum endpoint endpoint)
@@ -172,23 +213,6 @@ static bool in_range(const struct setting *setting, int64_t number, const char *
     return fail_set(fail, 0, "'%s' is not within %s to %s", text, low, high);
 }
 
-static bool parse_choice(const char *text, const char *const *names, size_t count, int64_t *number,
-                         struct fail *fail)
-{
-    struct buffer all = {0};
-    for (size_t i = 0; i < count; i++) {
-        if (!strcmp(text, names[i])) {
-            *number = (int64_t)i;
-            buffer_free(&all);
-            return true;
-        }
-        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    fail_set(fail, 0, "'%s' is none of %.*s", text, (int)all.length, all.data);
-    buffer_free(&all);
-    return false;
-}
-
 static bool parse_number(const struct setting *setting, const char *text, int64_t *number,
                          struct fail *fail)
 {
@@ -199,12 +223,14 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
     case SETTING_SIZE:
         return number_parse_bytes(text, number, fail);
     case SETTING_RATE:
+        /* 0 is as fast as it goes; what becomes 0 is a mistake. */
         return number_parse_rate(text, number, fail) &&
-               (*number > 0 || fail_set(fail, 0, "'%s' is no rate: it must be above 0", text));
+               (*number > 0 || !strcmp(text, "0") ||
+                fail_set(fail, 0, "'%s' is not a rate: it must be above 0", text));
     case SETTING_CHOICE_FRAMING:
-        return parse_choice(text, framing_names, COUNT(framing_names), number, fail);
+        return choices_parse(&framing_choices, text, number, fail);
     case SETTING_CHOICE_TRANSPORT:
-        return parse_choice(text, transport_names, COUNT(transport_names), number, fail);
+        return choices_parse(&transport_choices, text, number, fail);
     case SETTING_INT:
         return number_parse_code(text, number, fail);
     case SETTING_DSCP:
@@ -220,7 +246,7 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
 static bool parse_name(const struct setting *setting, const char *text, void *at, struct fail *fail)
 {
     if (!*text || strpbrk(text, " \t\n=,"))
-        return fail_set(fail, 0, "'%s' is no name", text);
+        return fail_set(fail, 0, "'%s' is not a name", text);
     if (!mem_copy_text(at, SETTINGS_NAME_MAX, text))
         return fail_set(fail, 0, "'%s' is longer than %d characters", text, SETTINGS_NAME_MAX - 1);
     (void)setting;
@@ -268,7 +294,7 @@ void setting_format(const struct setting *setting, const void *object, char text
     else if (is_dist(setting) && dist->kind != DIST_CONSTANT)
         dist_format(dist, text);
     else if (setting->type == SETTING_SIZE)
-        format_number(setting->type, (int64_t)dist->a, text);
+        format_number(setting->type, dist_whole(dist, 0, INT64_MAX), text);
     else
         format_number(setting->type, *(const int64_t *)at, text);
 }
@@ -320,7 +346,12 @@ const struct setting *settings_find_traffic(char letter)
                         : letter == 'p' ? "response_size"
                         : letter == 'g' ? "gap"
                                         : NULL;
-    for (size_t i = 0; field && i < settings_count; i++)
+    return field ? settings_find(field) : NULL;
+}
+
+const struct setting *settings_find(const char *field)
+{
+    for (size_t i = 0; i < settings_count; i++)
         if (!strcmp(settings_list[i].field, field))
             return &settings_list[i];
     return NULL;

@@ -15,16 +15,41 @@
 enum { SETTINGS_NAME_MAX = 32 };
 
 #define SETTINGS_SOURCE_DURATION (10 * NS_PER_SEC)
+#define SETTINGS_VOLUME_DURATION (86400 * NS_PER_SEC) /* of an endpoint with a volume and no -T */
+#define SETTINGS_UDP_RATE        (INT64_C(1) << 20)   /* where none is given, bit/s */
+#define SETTINGS_SIZE_LIMIT      (INT64_C(1) << 30)   /* of a request or response, in bytes */
 
-enum framing_choice { FRAMING_AUTO, FRAMING_STREAM, FRAMING_MESSAGE };
-enum transport_choice { TRANSPORT_TCP, TRANSPORT_MPTCP, TRANSPORTS };
+enum framing_choice { FRAMING_AUTO, FRAMING_STREAM, FRAMING_MESSAGE, FRAMINGS };
+enum transport_choice { TRANSPORT_TCP, TRANSPORT_MPTCP, TRANSPORT_UDP, TRANSPORTS };
+
+/* What not every transport can do. */
+enum transport_capability {
+    TRANSPORT_KERNEL_PACING = 1, /* the kernel keeps a rate (SO_MAX_PACING_RATE) */
+    TRANSPORT_STREAM = 2,        /* bytes in order, with an end that is read; else datagrams */
+    TRANSPORT_SIGNALS_END = 4,   /* the socket has an event when the end is acknowledged */
+};
+
+/* The name of each transport, and the bits of its capabilities: those of the daemon's ops table. */
+extern const struct transport_traits {
+    const char *name;
+    unsigned capabilities;
+} transport_traits[TRANSPORTS];
 
 /* The two ends of a flow: the source connects, the destination listens; either can send. */
 enum endpoint { SOURCE, DESTINATION, ENDPOINTS };
 
-/* 's' or 'd', 'S' or 'D', and the words. */
+/* By their letters. */
+extern const struct choices endpoint_choices;
+
+/* 's' or 'd', as options have them; 'S' or 'D', as screen and log have them; and the words. */
 char endpoint_letter(enum endpoint endpoint);
+char endpoint_capital(enum endpoint endpoint);
 const char *endpoint_name(enum endpoint endpoint);
+/* The other end. */
+static inline enum endpoint endpoint_other(enum endpoint endpoint)
+{
+    return endpoint == SOURCE ? DESTINATION : SOURCE;
+}
 
 #define SETTING_C_SECONDS(field)          int64_t field;
 #define SETTING_C_BYTES(field)            int64_t field;
@@ -39,6 +64,8 @@ const char *endpoint_name(enum endpoint endpoint);
 #define SETTING_C_NAME(field)             char field[SETTINGS_NAME_MAX];
 
 #define SETTING_C(type, field) SETTING_C_##type(field)
+
+#define SETTING_IN_RUN(type, field) SETTING_IN_FLOW(type, field)
 
 struct endpoint_settings {
 #define SETTING_IN_FLOW(type, field)
@@ -63,6 +90,7 @@ struct flow_settings {
 extern const struct schema endpoint_settings_schema;
 extern const struct schema flow_settings_schema;
 
+/* The scope RUN of settings.def is SCOPE_FLOW with `run_wide`. */
 enum setting_scope { SCOPE_ENDPOINT, SCOPE_FLOW };
 enum setting_type {
     SETTING_SECONDS,
@@ -88,6 +116,7 @@ enum setting_form {
 /* One line of settings.def. */
 struct setting {
     enum setting_scope scope;
+    bool run_wide; /* SCOPE_FLOW, and the same for all flows of a run */
     const char *field;
     enum setting_type type;
     size_t offset; /* in the struct of its scope */
@@ -120,6 +149,9 @@ bool setting_is_default(const struct setting *setting, const void *object);
  * `id` of a row is its index in settings_list plus `base`. Gives how many. */
 size_t settings_options(struct option_spec *specs, int base, const char *group);
 
+/* The setting that is kept in this field, or NULL. */
+const struct setting *settings_find(const char *field);
+
 /* The socket option NAME (of IPv4 or IPv6), or NULL. */
 const struct setting *settings_find_sockopt(const char *name, size_t length);
 /* Why the socket option NAME, which flowgrind has, is never set; NULL for all others. */
@@ -130,12 +162,21 @@ void settings_sockopt_help(FILE *out);
 /* What "q", "p" or "g" of option -G stands for, or NULL. */
 const struct setting *settings_find_traffic(char letter);
 
+/* The size of the endpoint's blocks, and of the responses that it would ask for, in bytes, where it
+ * is constant; else 1 and 0. So the first may be divided by, whatever the settings are. */
+int64_t settings_block_size(const struct endpoint_settings *end);
+int64_t settings_response_size(const struct endpoint_settings *end);
 /* The largest request or response of an endpoint that sends, in bytes. */
 int64_t settings_block_cap(const struct endpoint_settings *end);
 /* Whether anything of the endpoint is drawn at random. */
 bool settings_are_random(const struct endpoint_settings *end);
 /* Whether the endpoint waits between its blocks. */
 bool settings_are_paced(const struct endpoint_settings *end);
+
+/* Whether the endpoint ends when it has sent a fixed number of bytes or blocks. */
+bool settings_have_volume(const struct endpoint_settings *end);
+/* Whether so much is that volume, or more. */
+bool settings_volume_reached(const struct endpoint_settings *end, int64_t bytes, int64_t blocks);
 
 /* Whether the endpoint asks its peer for responses. */
 bool settings_ask_responses(const struct endpoint_settings *end);
@@ -145,7 +186,7 @@ bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
                             const struct flow_settings *flow);
 
 /* Checks what one value cannot show: sizes against the cap and the framing, durations, delays
- * with late connect. Gives false and a sentence. */
+ * with late connect, what the transport can do. Gives false and a sentence. */
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail);
 
@@ -158,6 +199,7 @@ struct flow_schedule {
     int64_t end; /* the last stop: the last interval ends here */
 };
 
+/* When each end of a flow starts and stops to send, ns after the start of the run. */
 struct flow_schedule settings_schedule(const struct endpoint_settings ends[ENDPOINTS]);
 
 #endif

@@ -2,11 +2,14 @@
 /* What follows from the settings of a flow together: whether they agree, and when it does what. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "dumpname.h"
+#include "mem.h"
+#include "number.h"
 #include "settings.h"
 
-#define SIZE_LIMIT (INT64_C(1) << 30)
 enum { DEFAULT_CAP = 8192 };
 
 static bool sends(const struct endpoint_settings *end)
@@ -36,11 +39,32 @@ bool settings_are_paced(const struct endpoint_settings *end)
     return sends(end) && (has_gap(end) || (end->rate && !end->kernel_pacing));
 }
 
+bool settings_have_volume(const struct endpoint_settings *end)
+{
+    return sends(end) && (end->volume || end->volume_blocks);
+}
+
+bool settings_volume_reached(const struct endpoint_settings *end, int64_t bytes, int64_t blocks)
+{
+    return settings_have_volume(end) &&
+           (end->volume ? bytes >= end->volume : blocks >= end->volume_blocks);
+}
+
 /* The largest value of a distribution that has one, else 0. */
 static int64_t largest(const struct dist *dist)
 {
     double most = dist->kind == DIST_CONSTANT ? dist->a : dist->kind == DIST_UNIFORM ? dist->b : 0;
-    return most < (double)SIZE_LIMIT ? (int64_t)ceil(most) : SIZE_LIMIT;
+    return number_from_real(ceil(most), 0, SETTINGS_SIZE_LIMIT);
+}
+
+int64_t settings_block_size(const struct endpoint_settings *end)
+{
+    return dist_whole(&end->request_size, 1, SETTINGS_SIZE_LIMIT);
+}
+
+int64_t settings_response_size(const struct endpoint_settings *end)
+{
+    return dist_whole(&end->response_size, 0, SETTINGS_SIZE_LIMIT);
 }
 
 int64_t settings_block_cap(const struct endpoint_settings *end)
@@ -88,35 +112,37 @@ static bool is_whole(const struct dist *dist)
 static bool check_size_limit(const struct dist *dist, enum endpoint which, struct fail *fail)
 {
     double most = dist->kind == DIST_UNIFORM ? dist->b : dist->kind == DIST_CONSTANT ? dist->a : 0;
-    return most <= (double)SIZE_LIMIT ||
+    return most <= (double)SETTINGS_SIZE_LIMIT ||
            fail_set(fail, 0, "the %s's sizes are above %" PRId64 " bytes", endpoint_name(which),
-                    SIZE_LIMIT);
+                    SETTINGS_SIZE_LIMIT);
 }
 
-/* Sizes that are drawn are fitted between the header's size and the cap; constant ones must fit. */
-static bool check_sizes(const struct endpoint_settings *end, enum endpoint which, bool messages,
-                        struct fail *fail)
+/* Of an end that does not send, too: a size that makes no sense is a mistake there as well. */
+static bool check_sizes(const struct endpoint_settings *end, enum endpoint which, struct fail *fail)
 {
-    bool fixed = end->request_size.kind == DIST_CONSTANT;
-    int64_t cap = end->block_cap, response = 0;
-    int64_t request = fixed ? (int64_t)end->request_size.a : BLOCK_HEADER_SIZE;
-    if (end->response_size.kind == DIST_CONSTANT)
-        response = (int64_t)end->response_size.a;
     if (!check_size_limit(&end->request_size, which, fail) ||
         !check_size_limit(&end->response_size, which, fail))
         return false;
-    if (!is_whole(&end->request_size) || !is_whole(&end->response_size))
-        return fail_set(fail, 0, "the %s's sizes are no whole numbers of bytes",
-                        endpoint_name(which));
+    return (is_whole(&end->request_size) && is_whole(&end->response_size)) ||
+           fail_set(fail, 0, "the %s's sizes are not whole numbers of bytes", endpoint_name(which));
+}
+
+/* Sizes that are drawn are fitted between the header's size and the cap; constant ones must fit. */
+static bool check_fit(const struct endpoint_settings *end, enum endpoint which, bool messages,
+                      struct fail *fail)
+{
+    bool fixed = end->request_size.kind == DIST_CONSTANT;
+    int64_t cap = end->block_cap, response = settings_response_size(end);
+    int64_t request = fixed ? settings_block_size(end) : BLOCK_HEADER_SIZE;
     if (messages && request < BLOCK_HEADER_SIZE)
         return fail_set(fail, 0,
-                        "the %s's blocks (-S) have %" PRId64 " bytes, but each carries a "
-                        "header of %d bytes here",
+                        "the %s's blocks (-S) have %" PRId64 " bytes, but each needs a header of "
+                        "%d bytes here",
                         endpoint_name(which), request, BLOCK_HEADER_SIZE);
     if (response && response < BLOCK_HEADER_SIZE)
         return fail_set(fail, 0,
-                        "the %s asks for responses of %" PRId64 " bytes, but each carries a "
-                        "header of %d bytes",
+                        "the %s requests responses of %" PRId64 " bytes, but each needs a header "
+                        "of %d bytes",
                         endpoint_name(which), response, BLOCK_HEADER_SIZE);
     if (cap && messages && cap < BLOCK_HEADER_SIZE)
         return fail_set(fail, 0,
@@ -125,24 +151,25 @@ static bool check_sizes(const struct endpoint_settings *end, enum endpoint which
                         endpoint_name(which), cap, BLOCK_HEADER_SIZE);
     if (cap && (request > cap || response > cap))
         return fail_set(fail, 0,
-                        "the %s asks for blocks of %" PRId64 " bytes, above its cap of "
+                        "the %s requests blocks of %" PRId64 " bytes, above its cap of "
                         "%" PRId64 " (-U)",
                         endpoint_name(which), request > response ? request : response, cap);
     return true;
 }
 
 /* DSCP and TOS are the same byte of the packet. */
-static bool check_marks(const struct endpoint_settings *end, enum endpoint which, struct fail *fail)
+static bool check_marks(const struct endpoint_settings *end, enum endpoint which, bool stream,
+                        struct fail *fail)
 {
-    if (end->tos > 0 && end->tos & 3)
+    if (stream && end->tos > 0 && end->tos & 3)
         return fail_set(fail, 0,
-                        "the %s's IP_TOS=%" PRId64 " sets bits of ECN, which are TCP's own: take "
-                        "a multiple of 4",
+                        "the %s's IP_TOS=%" PRId64 " sets ECN bits, which belong to TCP: use a "
+                        "multiple of 4",
                         endpoint_name(which), end->tos);
     if (end->tos >= 0 && end->dscp >= 0 && end->tos >> 2 != end->dscp)
         return fail_set(fail, 0,
                         "the %s's DSCP %" PRId64 " (-D) is IP_TOS=%" PRId64 ", but IP_TOS=%" PRId64
-                        " is asked for: give one of them",
+                        " is requested: give only one of them",
                         endpoint_name(which), end->dscp, end->dscp << 2, end->tos);
     return true;
 }
@@ -158,35 +185,159 @@ static bool check_traffic(const struct endpoint_settings *end, enum endpoint whi
     if (end->rate_spread && !end->rate)
         return fail_set(fail, 0, "the %s has a spread (--rate-spread) but no rate (-R)", name);
     if (end->kernel_pacing && !end->rate)
-        return fail_set(fail, 0, "the %s has no rate (-R) that the kernel could keep (--pacing)",
-                        name);
+        return fail_set(fail, 0, "the %s has kernel pacing (--pacing) but no rate (-R)", name);
     if (end->kernel_pacing && end->rate_spread)
-        return fail_set(
-            fail, 0, "the %s's rate varies (--rate-spread), which the kernel can't do (--pacing)",
-            name);
+        return fail_set(fail, 0,
+                        "the %s's rate varies (--rate-spread), which kernel pacing (--pacing) does "
+                        "not support",
+                        name);
     if (end->in_flight && !settings_ask_responses(end))
         return fail_set(fail, 0,
-                        "the %s waits for responses (--in-flight) but asks for none: use -A %c",
+                        "the %s waits for responses (--in-flight) but requests none: use -A %c",
                         name, endpoint_letter(which));
     return true;
+}
+
+/* A volume has one end, which has to be reached; what is omitted has to leave something. */
+static bool check_volume(const struct endpoint_settings *end, const struct flow_settings *flow,
+                         enum endpoint which, bool messages, struct fail *fail)
+{
+    const char *name = endpoint_name(which);
+    if (end->omit && (end->volume || end->volume_blocks))
+        return fail_set(fail, 0,
+                        "the %s has a fixed volume (--bytes, --blocks), which is measured from its "
+                        "first byte, and can't omit any time (--omit)",
+                        name);
+    if (end->omit && end->omit >= end->duration)
+        return fail_set(fail, 0,
+                        "the %s omits %.9g s (--omit) of %.9g s (-T), which leaves nothing", name,
+                        (double)end->omit / NS_PER_SEC, (double)end->duration / NS_PER_SEC);
+    if (!end->volume && !end->volume_blocks)
+        return true;
+    if (!sends(end))
+        return fail_set(fail, 0, "the %s has a volume (--bytes, --blocks) but a duration (-T) of 0",
+                        name);
+    if (end->volume && end->volume_blocks)
+        return fail_set(fail, 0, "the %s has both --bytes and --blocks: give one", name);
+    if (end->stop_on_congestion)
+        return fail_set(
+            fail, 0,
+            "the %s may stop before it has sent its volume (--bytes, --blocks) with -C: "
+            "give one of them",
+            name);
+    if (messages && end->volume && end->volume < BLOCK_HEADER_SIZE)
+        return fail_set(fail, 0,
+                        "the %s's --bytes=%c=%" PRId64 " is less than the header of %d bytes that "
+                        "each block carries here",
+                        name, endpoint_letter(which), end->volume, BLOCK_HEADER_SIZE);
+    return transport_traits[flow->transport].capabilities & TRANSPORT_STREAM ||
+           fail_set(fail, 0,
+                    "the %s's volume (--bytes, --blocks) may never arrive with %s, which does not "
+                    "retransmit lost data",
+                    name, transport_traits[flow->transport].name);
+}
+
+/* Settings that only streams have, or only datagrams. */
+static bool is_of_other_kind(const struct setting *setting, bool stream)
+{
+    static const char *const of_streams[] = {
+        "response_size", "kernel_pacing",  "in_flight",  "pushy",    "stop_on_congestion",
+        "nodelay",       "cork",           "maxseg",     "quickack", "notsent_lowat",
+        "user_timeout",  "window_clamp",   "fastopen",   "framing",  "congestion_control",
+        "late_connect",  "shutdown",       "touch_data", "omit",     "volume",
+        "volume_blocks", "connect_timeout"};
+    static const char *const of_datagrams[] = {"fit_mtu", "late"};
+    const char *const *list = stream ? of_datagrams : of_streams;
+    size_t count = stream ? COUNT(of_datagrams) : COUNT(of_streams);
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(setting->field, list[i]))
+            return true;
+    return false;
+}
+
+/* Refuses, by its option's name, what was asked for and the transport has not got. */
+static bool check_kind(const void *object, enum setting_scope scope, const char *whose,
+                       const struct flow_settings *flow, struct fail *fail)
+{
+    const struct transport_traits *traits = &transport_traits[flow->transport];
+    bool stream = traits->capabilities & TRANSPORT_STREAM;
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *setting = &settings_list[i];
+        if (setting->scope != scope || !is_of_other_kind(setting, stream) ||
+            setting_is_default(setting, object))
+            continue;
+        bool option = setting->form != SETTING_FORM_SOCKOPT;
+        return fail_set(fail, 0, "%s%s%s does not apply to %s%s", whose, option ? "--" : "-O ",
+                        setting->name, traits->name, stream ? ": it is for --udp" : "");
+    }
+    return true;
+}
+
+/* Datagrams: UDP's length has 16 bits, of which its header and that of IPv4 take some. */
+static bool check_datagrams(const struct endpoint_settings *end, enum endpoint which,
+                            struct fail *fail)
+{
+    enum { PAYLOAD_MAX = 65535 - 8 - 20 };
+    bool fixed = end->request_size.kind == DIST_CONSTANT;
+    if (!end->fit_mtu && largest(&end->request_size) > PAYLOAD_MAX)
+        return fail_set(fail, 0, "the %s's datagrams (-S) have %" PRId64 " bytes, but UDP takes %d",
+                        endpoint_name(which), largest(&end->request_size), PAYLOAD_MAX);
+    return fixed || settings_are_paced(end) ||
+           fail_set(fail, 0,
+                    "the %s's datagrams have varying sizes (-G %c=q:): give it a rate (-R) or "
+                    "gaps (-G %c=g:)",
+                    endpoint_name(which), endpoint_letter(which), endpoint_letter(which));
+}
+
+/* What the flow's transport can't do. */
+static bool check_transport(const struct endpoint_settings *end, const struct flow_settings *flow,
+                            enum endpoint which, struct fail *fail)
+{
+    const struct transport_traits *traits = &transport_traits[flow->transport];
+    return !end->kernel_pacing || traits->capabilities & TRANSPORT_KERNEL_PACING ||
+           fail_set(fail, 0,
+                    "the %s's rate can't be paced by the kernel (--pacing): Linux does not pace %s "
+                    "connections; omit --pacing",
+                    endpoint_name(which), traits->name);
+}
+
+static bool check_addresses(const struct endpoint_settings ends[ENDPOINTS],
+                            const struct flow_settings *flow, struct fail *fail)
+{
+    if (flow->ipv4 && flow->ipv6)
+        return fail_set(fail, 0, "both IPv4 only (-4) and IPv6 only (-6): give one");
+    return !ends[DESTINATION].source_port ||
+           fail_set(fail, 0,
+                    "the destination does not connect, so it has no source port: use --source-port "
+                    "s=%" PRId64 ", or flowd's --data-ports for its listening port",
+                    ends[DESTINATION].source_port);
 }
 
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
-    bool messages = settings_need_messages(ends, flow);
-    if (!check_times(ends, flow, fail) ||
+    bool stream = transport_traits[flow->transport].capabilities & TRANSPORT_STREAM;
+    bool messages = settings_need_messages(ends, flow) || !stream;
+    if (!check_kind(flow, SCOPE_FLOW, "", flow, fail) || !check_times(ends, flow, fail) ||
+        !check_addresses(ends, flow, fail) ||
         (flow->dump_prefix[0] && !dump_prefix_check(flow->dump_prefix, fail)))
         return false;
-    if (messages && flow->framing == FRAMING_STREAM)
+    if (stream && messages && flow->framing == FRAMING_STREAM)
         return fail_set(fail, 0,
                         "stream framing carries no headers, but a rate (-R), a gap, a response "
                         "(-A), a one-way delay (-I) or varying sizes need them");
     for (int i = 0; i < ENDPOINTS; i++) {
-        if (sends(&ends[i]) &&
-            (!check_sizes(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail)))
+        char whose[32];
+        snprintf(whose, sizeof whose, "the %s's ", endpoint_name(i));
+        if (!check_kind(&ends[i], SCOPE_ENDPOINT, whose, flow, fail) ||
+            !check_sizes(&ends[i], i, fail) || !check_volume(&ends[i], flow, i, messages, fail) ||
+            (!stream && sends(&ends[i]) && !check_datagrams(&ends[i], i, fail)))
             return false;
-        if (!check_marks(&ends[i], i, fail))
+        if (sends(&ends[i]) &&
+            (!check_fit(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail) ||
+             !check_transport(&ends[i], flow, i, fail)))
+            return false;
+        if (!check_marks(&ends[i], i, stream, fail))
             return false;
     }
     return true;

@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mem.h"
 #include "settings.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool is_word(const char *word, const char *name, size_t length)
 {
@@ -34,10 +33,10 @@ const struct setting *settings_find_sockopt(const char *name, size_t length)
 const char *settings_refused_sockopt(const char *name, size_t length)
 {
     static const char *const refused[][2] = {
-        {"TCP_ELCN", "its number, 20, means TCP_REPAIR_QUEUE in Linux now"},
-        {"TCP_LCD", "its number, 21, means TCP_QUEUE_SEQ in Linux now"},
-        {"TCP_MTCP", "its number, 15, was given to TCP_COOKIE_TRANSACTIONS and has no meaning in "
-                     "Linux now; --mptcp asks for Multipath TCP"},
+        {"TCP_ELCN", "its number, 20, is now TCP_REPAIR_QUEUE in Linux"},
+        {"TCP_LCD", "its number, 21, is now TCP_QUEUE_SEQ in Linux"},
+        {"TCP_MTCP", "its number, 15, became TCP_COOKIE_TRANSACTIONS and is no longer used in "
+                     "Linux; --mptcp selects Multipath TCP"},
     };
     for (size_t i = 0; i < COUNT(refused); i++)
         if (is_word(refused[i][0], name, length))

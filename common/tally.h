@@ -42,16 +42,32 @@ static inline void tally_merge(struct tally *into, const struct tally *from)
 struct series {
     struct tally interval, total;
     struct histogram *interval_spread, *total_spread; /* NULL: empty */
+    struct account *account; /* that they are charged to; borrowed, NULL: none */
+    /* Of the interval, and not to be added to the total: what came before a series_omit(). */
+    struct tally omitted;
+    struct histogram *omitted_spread; /* NULL: empty */
 };
 
-static inline void series_add(struct series *series, int64_t value)
+/* Returns false where the value is left out: where its account refuses the room for it, which the
+ * account notes, and where no sum would hold it, which is a false time of the peer. */
+static inline bool series_add(struct series *series, int64_t value)
 {
-    tally_add(&series->interval, value);
+    int64_t sum;
+    if (__builtin_add_overflow(series->interval.sum, value, &sum) ||
+        __builtin_add_overflow(series->total.sum, sum, &sum))
+        return false;
     if (!series->interval_spread)
         series->interval_spread = histogram_new();
-    histogram_add(series->interval_spread, value);
+    if (!histogram_add_charged(series->interval_spread, series->account, value))
+        return false;
+    tally_add(&series->interval, value);
+    return true;
 }
 
+/* Begins the total anew: the interval keeps what it has. */
+void series_omit(struct series *series);
+/* The tally of the whole interval, and in *spread its histogram, which stays the series's. */
+struct tally series_interval(struct series *series, const struct histogram **spread);
 /* Ends the interval: the total has its values, too, and a new one begins. */
 void series_turn(struct series *series);
 /* Frees what it has allocated; it is empty then. */

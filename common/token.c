@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "block.h"
+#include "secret.h"
 #include "file.h"
 #include "mem.h"
 #include "protocol.h"
-#include "sock.h"
+#include "address.h"
 
 enum { USERS_MAX = 1000, KEYS_MAX = 1000 };
 
@@ -22,57 +22,15 @@ enum { USERS_MAX = 1000, KEYS_MAX = 1000 };
 
 /* ---- reading ---- */
 
-static bool check_closed(const char *what, const char *path, int fd, struct fail *fail)
-{
-    struct stat status;
-    if (fstat(fd, &status))
-        return fail_set(fail, 0, "%s %s: %s", what, path, fail_errno(errno));
-    if (!S_ISREG(status.st_mode))
-        return fail_set(fail, 0, "%s %s is not a regular file", what, path);
-    if (status.st_uid != geteuid())
-        return fail_set(fail, 0,
-                        "%s %s belongs to user %ld, but has to belong to the user that runs the "
-                        "program (%ld)",
-                        what, path, (long)status.st_uid, (long)geteuid());
-    if (status.st_mode & 077)
-        return fail_set(fail, 0, "%s %s is open to others (mode %04o): close it with chmod 600 %s",
-                        what, path, (unsigned)status.st_mode & 07777, path);
-    return status.st_size <= TOKEN_FILE_MAX ||
-           fail_set(fail, 0, "%s %s is larger than %d bytes", what, path, TOKEN_FILE_MAX);
-}
-
-/* It may grow while it is read: no more than its limit is taken. */
-static char *read_all(int fd)
-{
-    char *text = mem_new(TOKEN_FILE_MAX + 1, 1);
-    size_t length = 0;
-    ssize_t got;
-    while (length < TOKEN_FILE_MAX &&
-           (got = read(fd, text + length, TOKEN_FILE_MAX - length)) != 0) {
-        if (got < 0 && errno != EINTR) {
-            free(text);
-            return NULL;
-        }
-        length += got > 0 ? (size_t)got : 0;
-    }
-    return text;
-}
-
 char *token_read_private(const char *what, const char *path, struct fail *fail)
 {
-    char *text = NULL;
-    /* Not held up by a FIFO that nobody writes to. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        fail_set(fail, 0, "%s %s can't be read: %s", what, path, fail_errno(errno));
-        return NULL;
+    char *name = mem_printf("%s %s", what, path), *text = NULL;
+    int fd = file_open(name, path, O_RDONLY, FILE_PRIVATE, fail);
+    if (fd >= 0) {
+        text = file_read_text(name, fd, TOKEN_FILE_MAX, fail);
+        close(fd);
     }
-    if (check_closed(what, path, fd, fail)) {
-        text = read_all(fd);
-        if (!text)
-            fail_set(fail, 0, "%s %s can't be read: %s", what, path, fail_errno(errno));
-    }
-    close(fd);
+    free(name);
     return text;
 }
 
@@ -81,7 +39,7 @@ static bool add_host(struct token_key *key, const char *host, struct fail *fail)
     char name[PROTOCOL_HOST_MAX];
     uint16_t port = 0;
     size_t length = strlen(key->hosts);
-    if (!sock_split_host_port(host, name, sizeof name, &port, fail))
+    if (!address_split_host_port(host, name, sizeof name, &port, fail))
         return false;
     if (length + strlen(host) + 2 > sizeof key->hosts)
         return fail_set(fail, 0, "too many hosts for one key");
@@ -93,10 +51,9 @@ static bool parse_key(char *line, struct token_file *file, struct fail *fail)
 {
     char *save = NULL, *word = strtok_r(line, " \t", &save);
     if (file->key_count == KEYS_MAX)
-        return fail_set(fail, 0, "more than %d keys are not taken", KEYS_MAX);
+        return fail_set(fail, 0, "more than %d keys", KEYS_MAX);
     if (!word || !fingerprint_valid(word))
-        return fail_set(fail, 0,
-                        "behind 'key' there is no fingerprint, sha256// and 44 characters");
+        return fail_set(fail, 0, "'key' needs a fingerprint: sha256// and 44 characters");
     file->keys = mem_grow(file->keys, file->key_count + 1, sizeof *file->keys);
     struct token_key *key = &file->keys[file->key_count++];
     *key = (struct token_key){0};
@@ -121,7 +78,7 @@ static bool parse_user(const char *line, struct token_file *file, struct fail *f
     size_t secret_length = strlen(secret);
     if (secret_length < TOKEN_SECRET_LEAST || secret_length >= sizeof user.secret)
         return fail_set(fail, 0,
-                        "the secret of user '%s' has %zu characters; it has to have %d to %d",
+                        "the secret of user '%s' has %zu characters; it must have %d to %d",
                         user.name, secret_length, TOKEN_SECRET_LEAST, TOKEN_SECRET_MAX - 1);
     for (const char *at = secret; *at; at++)
         if (*at <= ' ' || *at > '~')
@@ -132,9 +89,9 @@ static bool parse_user(const char *line, struct token_file *file, struct fail *f
     memcpy(user.secret, secret, secret_length);
     for (size_t i = 0; i < file->user_count; i++)
         if (!strcmp(file->users[i].name, user.name))
-            return fail_set(fail, 0, "user '%s' is there already", user.name);
+            return fail_set(fail, 0, "user '%s' is listed twice", user.name);
     if (file->user_count == USERS_MAX)
-        return fail_set(fail, 0, "more than %d users are not taken", USERS_MAX);
+        return fail_set(fail, 0, "more than %d users", USERS_MAX);
     file->users = mem_grow(file->users, file->user_count + 1, sizeof *file->users);
     file->users[file->user_count++] = user;
     return true;
@@ -163,9 +120,7 @@ bool token_file_parse(const char *text, struct token_file *file, struct fail *fa
         good = parse_line(line, file, fail) || fail_prefix(fail, "line %d", number);
     }
     if (good && !file->user_count)
-        good = fail_set(fail, 0,
-                        "there is no user in it; flowd --make-token makes a file that is "
-                        "as it should be");
+        good = fail_set(fail, 0, "it contains no user; flowd --make-token creates a valid file");
     explicit_bzero(copy, strlen(text));
     free(copy);
     if (!good)
@@ -206,7 +161,7 @@ static bool is_host(const char *listed, const char *host, uint16_t port)
 {
     char name[PROTOCOL_HOST_MAX];
     uint16_t listed_port = PROTOCOL_PORT;
-    return sock_split_host_port(listed, name, sizeof name, &listed_port, NULL) &&
+    return address_split_host_port(listed, name, sizeof name, &listed_port, NULL) &&
            listed_port == port && !strcasecmp(name, host);
 }
 
@@ -232,7 +187,7 @@ bool token_has_key(const struct token_file *file, const char *fingerprint)
 
 /* ---- making ---- */
 
-static void make_secret(char text[4 * SECRET_SIZE + 1])
+void token_make_secret(char text[TOKEN_SECRET_MADE])
 {
     uint8_t random[SECRET_SIZE];
     for (int half = 0; half < 2; half++) {
@@ -243,14 +198,13 @@ static void make_secret(char text[4 * SECRET_SIZE + 1])
 
 bool token_file_make(const char *path, const struct token_key *key, struct fail *fail)
 {
-    char secret[4 * SECRET_SIZE + 1];
+    char secret[TOKEN_SECRET_MADE];
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return fail_set(fail, 0, "%s can't be made: %s", path, fail_errno(errno));
-    make_secret(secret);
-    char *text = mem_printf("# flowrig: who has this file commands the daemons that were started "
-                            "with it.\n"
-                            "key %s%s%s\n" TOKEN_USER ":%s\n",
+        return fail_set(fail, 0, "%s can't be created: %s", path, fail_errno(errno));
+    token_make_secret(secret);
+    char *text = mem_printf("# flowrig: anyone with this file can control the daemons started with "
+                            "it.\nkey %s%s%s\n" TOKEN_USER ":%s\n",
                             key->fingerprint, *key->hosts ? " " : "", key->hosts, secret);
     size_t length = strlen(text);
     bool good = file_write(fd, text, length, NULL) && fchmod(fd, 0600) == 0 && fsync(fd) == 0;

@@ -17,6 +17,7 @@ enum {
     TOKEN_NAME_MAX = 64,
     TOKEN_SECRET_MAX = 128,
     TOKEN_SECRET_LEAST = 16, /* characters: what is shorter could be guessed */
+    TOKEN_SECRET_MADE = 65,  /* 256 bits in hexadecimal, and the NUL */
     TOKEN_HOSTS_MAX = 512,
     TOKEN_FILE_MAX = 1 << 20, /* bytes */
 };
@@ -45,6 +46,9 @@ bool token_file_read(const char *path, struct token_file *file, struct fail *fai
 /* Reads the text of one. */
 bool token_file_parse(const char *text, struct token_file *file, struct fail *fail);
 void token_file_free(struct token_file *file);
+
+/* A random secret. */
+void token_make_secret(char text[TOKEN_SECRET_MADE]);
 
 /* Writes a new file, closed to others, with a user that has a random secret of 256 bits, and the
  * key of a daemon with the hosts that have it. A file that is there is left alone and refused. */

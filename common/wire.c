@@ -108,6 +108,8 @@ static xmlrpc_value *encode_field(xmlrpc_env *env, const struct field *field, vo
         return wire_int(env, *(int64_t *)at);
     case FIELD_BOOL:
         return xmlrpc_bool_new(env, *(int64_t *)at != 0);
+    case FIELD_CHOICE:
+        return wire_text(env, field->choices->names[*(int64_t *)at]);
     case FIELD_TEXT:
         return wire_text(env, at);
     case FIELD_WORDS:
@@ -137,6 +139,7 @@ static bool field_is_default(const struct field *field, const void *at, const vo
     switch (field->type) {
     case FIELD_INT:
     case FIELD_BOOL:
+    case FIELD_CHOICE:
         return *(const int64_t *)at == (base ? *(const int64_t *)base : field->fallback);
     case FIELD_TEXT:
     case FIELD_WORDS:

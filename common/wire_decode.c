@@ -9,6 +9,7 @@
 #include "dist.h"
 #include "mem.h"
 #include "number.h"
+#include "printable.h"
 
 /* The library gives strings as new memory, or NULL with an error for text that holds a NUL. */
 static char *read_text(xmlrpc_value *value)
@@ -36,7 +37,7 @@ static bool read_int(xmlrpc_value *value, int64_t *number, struct fail *fail)
         *number = large;
     } else if (xmlrpc_value_type(value) == XMLRPC_TYPE_STRING) {
         char *text = read_text(value);
-        good = text ? number_parse_int(text, number, fail) : fail_set(fail, 0, "holds a NUL");
+        good = text ? number_parse_int(text, number, fail) : fail_set(fail, 0, "contains a NUL");
         free(text);
     } else {
         good = fail_set(fail, 0, "an integer (or a decimal string) is expected");
@@ -78,7 +79,7 @@ static bool decode_text(xmlrpc_value *value, char *to, size_t size, struct fail 
     bool good = text && mem_copy_text(to, size, text);
     free(text);
     return good ||
-           fail_set(fail, 0, "the string is longer than %zu bytes, or holds a NUL", size - 1);
+           fail_set(fail, 0, "the string is longer than %zu bytes, or contains a NUL", size - 1);
 }
 
 static bool decode_dist(xmlrpc_value *value, const struct field *field, struct dist *dist,
@@ -96,6 +97,18 @@ static bool decode_dist(xmlrpc_value *value, const struct field *field, struct d
                     field->maximum);
 }
 
+static bool decode_choice(xmlrpc_value *value, const struct field *field, int64_t *number,
+                          struct fail *fail)
+{
+    if (xmlrpc_value_type(value) != XMLRPC_TYPE_STRING)
+        return fail_set(fail, 0, "a string is expected");
+    char *text = read_text(value);
+    bool good = text ? choices_parse(field->choices, text, number, fail)
+                     : fail_set(fail, 0, "contains a NUL");
+    free(text);
+    return good;
+}
+
 /* The length of an array, or false with a sentence if it is none or too long. */
 static bool array_length(xmlrpc_value *value, const struct field *field, size_t *length,
                          struct fail *fail)
@@ -107,7 +120,7 @@ static bool array_length(xmlrpc_value *value, const struct field *field, size_t 
     int count = xmlrpc_array_size(&env, value);
     xmlrpc_env_clean(&env);
     if (count < 0 || count > field->maximum)
-        return fail_set(fail, 0, "has %d items, at most %" PRId64 " are taken", count,
+        return fail_set(fail, 0, "has %d items, at most %" PRId64 " are allowed", count,
                         field->maximum);
     *length = (size_t)count;
     return true;
@@ -188,7 +201,7 @@ static bool decode_ints(xmlrpc_value *value, const struct field *field, struct s
 
 /* A struct that is read. */
 struct reading {
-    const struct schema *schema;
+    const struct schema *schema; /* of SCHEMA_FIELDS_MAX fields at most */
     void *object;
     const void *base;     /* where absent members are taken from; NULL: their defaults */
     uint64_t optional;    /* a bit for each field: it need not be there */
@@ -244,6 +257,14 @@ static bool read_sub_struct(xmlrpc_value *value, struct reading *owner, const st
     return good;
 }
 
+/* A caller reads what a reply says; a call is taken or refused as it is. */
+static bool for_people(const struct reading *owner, char *text)
+{
+    if (owner->lenient)
+        printable(text);
+    return true;
+}
+
 static bool read_field(xmlrpc_value *value, struct reading *owner, const struct field *field)
 {
     void *at = (char *)owner->object + field->offset;
@@ -253,10 +274,12 @@ static bool read_field(xmlrpc_value *value, struct reading *owner, const struct 
         return decode_int(value, field, at, fail);
     case FIELD_BOOL:
         return decode_bool(value, at, fail);
+    case FIELD_CHOICE:
+        return decode_choice(value, field, at, fail);
     case FIELD_TEXT:
-        return decode_text(value, at, field->size, fail);
+        return decode_text(value, at, field->size, fail) && for_people(owner, at);
     case FIELD_WORDS:
-        return decode_words(value, field, at, fail);
+        return decode_words(value, field, at, fail) && for_people(owner, at);
     case FIELD_DIST:
         return decode_dist(value, field, at, fail);
     case FIELD_BYTES:
@@ -287,7 +310,7 @@ static bool unknown_member(const struct schema *schema, const char *name, struct
     for (size_t i = 0; i < schema->count; i++)
         buffer_printf(&known, "%s%s", i ? ", " : "", schema->fields[i].name);
     fail_set(fail, 0, "unknown member '%.64s'; %s", name,
-             known.length ? "there are " : "none is taken");
+             known.length ? "there are " : "none is allowed");
     if (fail && known.length)
         strncat(fail->text, known.data, sizeof fail->text - strlen(fail->text) - 1);
     buffer_free(&known);
@@ -304,7 +327,7 @@ static bool read_named(xmlrpc_value *member, const char *name, struct reading *r
     if (common != !!(field->flags & FIELD_COMMON))
         return true;
     if (reading->seen & bit) {
-        fail_set(reading->fail, 0, "is there twice");
+        fail_set(reading->fail, 0, "is given twice");
         return fail_prefix(reading->fail, "%s", name);
     }
     reading->seen |= bit;

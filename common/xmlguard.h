@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The check that stands before every parse by xmlrpc-c, on calls and on replies. xmlrpc-c 1.33.14
- * crashes on integers that are none or out of range and on deep nesting, and spends seconds on
- * small entity bombs; none of these gets through here. */
+/* What calls and replies say, read by libexpat in one pass: nothing but XML-RPC gets through. */
 #ifndef FLOWRIG_XMLGUARD_H
 #define FLOWRIG_XMLGUARD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fail.h"
+#include "xmlbuild.h"
 
-/* Passes well-formed UTF-8 XML without a document type, nested at most 150 deep, whose integers
- * are integers of 64 bits and whose doubles are finite. */
-bool xml_guard(const char *text, size_t length, struct fail *fail);
+enum { XML_ELEMENTS_MAX = 400000 };
 
-enum { XML_METHOD_MAX = 64 };
+/* An upper bound of the memory in bytes that its values take. Costs little. */
+int64_t xml_cost(const char *text, size_t length);
 
-/* What a call asks for, with entities and CDATA resolved as xmlrpc-c will resolve them. */
-struct xml_call {
-    char method[XML_METHOD_MAX]; /* cut off where it is longer than any */
-    int parts;                   /* members named "methodName": the calls in a system.multicall */
-};
+/* Passes well-formed XML in UTF-8 of the elements of XML-RPC and nothing else: no byte order mark,
+ * document type, processing instruction or attribute, at most XML_ELEMENTS_MAX elements, nested at
+ * most 150 deep. Its integers are integers of 64 bits and its doubles are finite. Where `method` is
+ * not NULL, it has the method of a call then, with entities and CDATA resolved, "" if there is
+ * none; longer names than any are cut off. */
+bool xml_guard(const char *text, size_t length, char method[XML_METHOD_MAX], struct fail *fail);
 
-/* The same for a call, and says what it is. */
-bool xml_guard_call(const char *text, size_t length, struct xml_call *call, struct fail *fail);
+/* Reads what passes, with each element where XML-RPC has it; the value is the caller's. */
+bool xml_read(const char *text, size_t length, struct xml_message *message, struct fail *fail);
 
 #endif

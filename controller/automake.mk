@@ -1,44 +1,91 @@
 noinst_LIBRARIES += controller/libcontroller.a
 controller_libcontroller_a_SOURCES = \
-	controller/access.c controller/access.h \
-	controller/ask_hosts.c controller/ask_hosts.h \
-	controller/assign.c controller/assign.h \
-	controller/cell.c controller/cell.h \
-	controller/clockfit.c controller/clockfit.h \
-	controller/clocksync.c controller/clocksync.h \
-	controller/command_attach.c \
-	controller/command_fetch_dumps.c \
-	controller/command_plot.c controller/commands.h \
-	controller/command_status.c \
-	controller/command_stop.c \
-	controller/embedded.c controller/embedded.h \
-	controller/fleet.c controller/fleet.h \
-	controller/histograms.c controller/histograms.h \
-	controller/interrupt.c controller/interrupt.h \
-	controller/known_hosts.c controller/known_hosts.h \
-	controller/log_replay.c controller/log_replay.h \
-	controller/logreader.c controller/logreader.h \
-	controller/options.c controller/options.h \
-	controller/plan.c controller/plan.h \
-	controller/plot.c controller/plot.h \
-	controller/results.c controller/results.h \
-	controller/run.c controller/run.h controller/run_state.h \
-	controller/run_attach.c \
-	controller/run_clocks.c \
-	controller/run_file.c controller/run_file.h \
-	controller/run_gather.c \
-	controller/run_prepare.c \
-	controller/run_start_at.c \
-	controller/sink_flowlog.c controller/sink.h \
-	controller/sink_screen.c \
-	controller/sinks.c \
-	controller/startat.c controller/startat.h \
-	controller/summary.c controller/summary.h \
-	controller/writer.c controller/writer.h
+	controller/commands/ask_hosts.c controller/commands/ask_hosts.h \
+	controller/commands/command.c controller/commands/command.h \
+	controller/commands/commands.def \
+	controller/commands/command_attach.c \
+	controller/commands/command_completion.c \
+	controller/commands/command_fetch_dumps.c \
+	controller/commands/command_plot.c \
+	controller/commands/command_run.c \
+	controller/commands/command_status.c \
+	controller/commands/command_stop.c \
+	controller/commands/run_help.c controller/commands/run_help.h \
+	controller/fleet/access.c controller/fleet/access.h \
+	controller/fleet/embedded.c controller/fleet/embedded.h \
+	controller/fleet/fleet.c controller/fleet/fleet.h \
+	controller/fleet/fleet_answer.c controller/fleet/fleet_state.h \
+	controller/fleet/interrupt.c controller/fleet/interrupt.h \
+	controller/fleet/known_hosts.c controller/fleet/known_hosts.h \
+	controller/output/cell.c controller/output/cell.h \
+	controller/output/figure.c controller/output/figure.h \
+	controller/output/filesink.c controller/output/filesink.h \
+	controller/output/flowlog_reader.c controller/output/flowlog_reader.h \
+	controller/output/flowlog_replay.c controller/output/flowlog_replay.h \
+	controller/output/formats.c controller/output/formats.h \
+	controller/output/hide.c controller/output/hide.h \
+	controller/output/histograms.c controller/output/histograms.h \
+	controller/output/json.c controller/output/json.h \
+	controller/output/metric_form.c controller/output/metric_form.h \
+	controller/output/output_options.c controller/output/output_options.h \
+	controller/output/record_end.c \
+	controller/output/record_rows.c \
+	controller/output/records.c controller/output/records.h \
+	controller/output/gnuplot.c controller/output/gnuplot.h \
+	controller/output/plot.c controller/output/plot.h controller/output/plot_state.h \
+	controller/output/plot_data.c controller/output/plot_data.h \
+	controller/output/plot_parts.c controller/output/plot_time.c controller/output/plot_values.c \
+	controller/output/sink.h \
+	controller/output/sink_csv.c \
+	controller/output/sink_flowlog.c \
+	controller/output/sink_influx.c \
+	controller/output/sink_json.c \
+	controller/output/sink_openmetrics.c \
+	controller/output/sink_screen.c \
+	controller/output/sink_sqlite.c \
+	controller/output/sink_table.c \
+	controller/output/sinks.c controller/output/sinks.h \
+	controller/output/status.c controller/output/status.h \
+	controller/output/summary_lines.c controller/output/summary_lines.h \
+	controller/output/summary_settings.c controller/output/summary_settings.h \
+	controller/output/summary_table.c controller/output/summary_table.h \
+	controller/output/summary_datagrams.c controller/output/summary_datagrams.h \
+	controller/output/summary_limits.c controller/output/summary_limits.h \
+	controller/output/summary_text.c controller/output/summary_text.h \
+	controller/output/summary_total.c controller/output/summary_total.h \
+	controller/output/table_columns.c controller/output/table_columns.h \
+	controller/output/target.c controller/output/target.h \
+	controller/output/terminal.c controller/output/terminal.h \
+	controller/output/text.h \
+	controller/output/windows.c controller/output/windows.h \
+	controller/output/writer.c controller/output/writer.h \
+	controller/plan/advice.c controller/plan/advice.h \
+	controller/plan/assign.c controller/plan/assign.h \
+	controller/plan/selection.c controller/plan/selection.h \
+	controller/plan/plan.c controller/plan/plan.h \
+	controller/plan/startat.c controller/plan/startat.h \
+	controller/results/clockfit.c controller/results/clockfit.h \
+	controller/results/clocksync.c controller/results/clocksync.h \
+	controller/results/limits.c controller/results/limits.def controller/results/limits.h \
+	controller/results/results.c controller/results/results.h \
+	controller/results/summary.c controller/results/summary.h \
+	controller/run/daemon_contact.c controller/run/daemon_contact.h \
+	controller/run/options.c controller/run/options.h \
+	controller/run/run.c controller/run/run.h \
+	controller/run/run_attach.c \
+	controller/run/run_clocks.c \
+	controller/run/run_file.c controller/run/run_file.h \
+	controller/run/run_gather.c \
+	controller/run/run_journal.c \
+	controller/run/run_lost.c \
+	controller/run/run_prepare.c \
+	controller/run/run_start.c \
+	controller/run/run_state.c controller/run/run_state.h \
+	controller/run/run_verdict.c
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) -lm
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) -lm
 
 # The other name, for those who are used to flowgrind-stop; argv[0] decides.
 install-exec-hook:

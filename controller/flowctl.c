@@ -1,43 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* flowctl: options, plan, run, report. */
+/* flowctl: finds the command that is meant and carries it out. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "commands.h"
+#include "commands/command.h"
+#include "file.h"
 #include "log.h"
-#include "options.h"
-#include "run.h"
-
-static int command_run(int argc, char **argv)
-{
-    struct run_options options;
-    struct fail fail;
-    int status = EXIT_WELL;
-    if (!options_read(argc, argv, clock_wall(), &options, &fail)) {
-        log_error("%s", fail.text);
-        status = EXIT_USAGE;
-    } else if (options.help) {
-        options_help(options.help);
-    } else if (options.version) {
-        printf("flowctl (%s) %s\n", PACKAGE_NAME, PACKAGE_VERSION);
-    } else if (options.dry_run) {
-        plan_print(options.plan, stdout);
-    } else {
-        log_set_level(LOG_LEVEL_WARNING + options.verbosity);
-        status = run_execute(&options);
-    }
-    options_free(&options);
-    return status;
-}
-
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"run", command_run},   {"status", command_status}, {"stop", command_stop},
-    {"plot", command_plot}, {"attach", command_attach}, {"fetch-dumps", command_fetch_dumps},
-};
+#include "mem.h"
 
 /* Whether the program was called by its other name. */
 static bool is_stop(const char *path)
@@ -46,13 +16,33 @@ static bool is_stop(const char *path)
     return path && !strcmp(slash ? slash + 1 : path, "flowctl-stop");
 }
 
+/* Moves a word before all others, so that a command's name is the first of its words. */
+static void put_first(char **argv, int index)
+{
+    char *word = argv[index];
+    memmove(argv + 2, argv + 1, (size_t)(index - 1) * sizeof *argv);
+    argv[1] = word;
+}
+
 int main(int argc, char **argv)
 {
+    struct command_line line = {.command = commands[0], .argc = argc, .argv = argv};
+    file_hold_standard();
     log_open("flowctl", false);
-    if (is_stop(argv[0]))
-        return command_stop(argc, argv);
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
-    return command_run(argc, argv);
+    if (is_stop(argv[0])) {
+        line.command = command_find("stop");
+        line.called = "flowctl-stop";
+        return line.command->run(&line);
+    }
+    int index = command_locate(argc, argv);
+    if (index) {
+        put_first(argv, index);
+        line = (struct command_line){
+            .command = command_find(argv[1]), .argc = argc - 1, .argv = argv + 1};
+    }
+    char *called = mem_printf("flowctl %s", line.command->name);
+    line.called = called;
+    int status = line.command->run(&line);
+    free(called);
+    return status;
 }

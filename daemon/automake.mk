@@ -1,62 +1,117 @@
 # All but main() is a library, so that tests can take single parts.
 noinst_LIBRARIES += daemon/libdaemon.a
 daemon_libdaemon_a_SOURCES = \
-	daemon/auth.c daemon/auth.h \
-	daemon/ccinfo_linux.c daemon/ccinfo.h \
-	daemon/capture.c daemon/capture.h \
-	daemon/capture_pcap.c daemon/capture_pcap.h \
-	daemon/collector.c daemon/collector.h \
-	daemon/conf.c daemon/conf.h \
-	daemon/control_sockets.c daemon/control_sockets.h \
-	daemon/cpus.c daemon/cpus.h \
-	daemon/daemon_options.c daemon/daemon_options.h \
-	daemon/dump_dir.c \
-	daemon/dump_file.c daemon/dump_file.h \
-	daemon/flow.c daemon/flow.h \
-	daemon/flow_command.c \
-	daemon/flow_destination.c \
-	daemon/flow_run.c \
-	daemon/flow_source.c \
-	daemon/framing_message.c \
-	daemon/framing_stream.c \
-	daemon/gate.c daemon/gate.h \
-	daemon/http.c daemon/http.h \
-	daemon/http_connections.c daemon/http_connections.h \
-	daemon/listener.c daemon/listener.h \
-	daemon/netlist.c daemon/netlist.h \
-	daemon/packet.c daemon/packet.h \
-	daemon/message.h daemon/message_receive.c daemon/message_send.c \
-	daemon/mtucache.c daemon/mtucache.h \
-	daemon/pacer.c daemon/pacer.h \
-	daemon/peerclock.c daemon/peerclock.h \
-	daemon/privileges.c daemon/privileges.h \
-	daemon/quota.c daemon/quota.h \
-	daemon/rendezvous.c daemon/rendezvous.h \
-	daemon/resolver.c daemon/resolver.h \
-	daemon/ring.c daemon/ring.h \
-	daemon/route.c daemon/route.h \
-	daemon/rpc_server.c daemon/rpc_server.h \
-	daemon/sampler.c daemon/sampler.h \
-	daemon/session.c daemon/session.h daemon/session_state.h \
-	daemon/session_clocks.c \
-	daemon/session_check.c \
-	daemon/session_prepare.c daemon/session_prepare.h \
-	daemon/session_quota.c \
-	daemon/session_reports.c \
-	daemon/spill.c daemon/spill.h \
-	daemon/splitter.c daemon/splitter.h \
-	daemon/state_dir.c daemon/state_dir.h \
-	daemon/store.c daemon/store.h \
-	daemon/sysinfo.c daemon/sysinfo.h \
-	daemon/tcpinfo_linux.c daemon/tcpinfo.h \
-	daemon/timer.c daemon/timer.h \
-	daemon/tls.c daemon/tls.h \
-	daemon/traffic.c daemon/traffic.h \
-	daemon/transport_mptcp.c \
-	daemon/transport_tcp.c daemon/transport.h \
-	daemon/waitlist.c daemon/waitlist.h \
-	daemon/worker.c daemon/worker.h
+	daemon/daemon_option_values.c \
+	daemon/daemon_options.c daemon/daemon_options.h daemon/daemon_options_state.h \
+	daemon/capture/capture.c daemon/capture/capture.h daemon/capture/capture_state.h \
+	daemon/capture/capture_open.c \
+	daemon/capture/capture_pcap.c daemon/capture/capture_pcap.h \
+	daemon/capture/dump_dir.c \
+	daemon/capture/dump_file.c daemon/capture/dump_file.h \
+	daemon/capture/packet.c daemon/capture/packet.h \
+	daemon/capture/splitter.c daemon/capture/splitter.h \
+	daemon/control/auth.c daemon/control/auth.h \
+	daemon/control/control_sockets.c daemon/control/control_sockets.h \
+	daemon/control/executors.c daemon/control/executors.h \
+	daemon/control/gate.c daemon/control/gate.h \
+	daemon/control/http.c daemon/control/http.h \
+	daemon/control/http_access.c \
+	daemon/control/http_answer.c \
+	daemon/control/http_call.c \
+	daemon/control/http_connections.c daemon/control/http_connections.h \
+	daemon/control/http_headers.c daemon/control/http_headers.h \
+	daemon/control/http_state.h \
+	daemon/control/rpc_reports.c daemon/control/rpc_reports.h \
+	daemon/control/rpc_server.c daemon/control/rpc_server.h \
+	daemon/control/rpc_system.c daemon/control/rpc_system.h \
+	daemon/control/tls.c daemon/control/tls.h \
+	daemon/engine/collector.c daemon/engine/collector.h \
+	daemon/engine/ring.c daemon/engine/ring.h \
+	daemon/engine/timer.c daemon/engine/timer.h \
+	daemon/engine/waitlist.c daemon/engine/waitlist.h \
+	daemon/engine/payload.c daemon/engine/payload.h \
+	daemon/engine/worker.c daemon/engine/worker.h \
+	daemon/flow/closing.c daemon/flow/closing.h \
+	daemon/flow/datagram.h \
+	daemon/flow/datagram_receive.c \
+	daemon/flow/datagram_send.c \
+	daemon/flow/datagram_wire.c daemon/flow/datagram_wire.h \
+	daemon/flow/delay.c daemon/flow/delay.h \
+	daemon/flow/direction.c daemon/flow/direction.h \
+	daemon/flow/flow.c daemon/flow/flow.h daemon/flow/flow_state.h \
+	daemon/flow/flow_access.c \
+	daemon/flow/flow_command.c \
+	daemon/flow/flow_drain.c \
+	daemon/flow/flow_end.c \
+	daemon/flow/flow_peer.c \
+	daemon/flow/flow_run.c \
+	daemon/flow/flow_start.c \
+	daemon/flow/framing_datagram.c \
+	daemon/flow/framing_message.c \
+	daemon/flow/framing_stream.c \
+	daemon/flow/intervals.c daemon/flow/intervals.h \
+	daemon/flow/message.h \
+	daemon/flow/message_receive.c \
+	daemon/flow/message_send.c \
+	daemon/flow/pacer.c daemon/flow/pacer.h \
+	daemon/flow/sender_time.c daemon/flow/sender_time.h \
+	daemon/flow/peerclock.c daemon/flow/peerclock.h \
+	daemon/flow/sampler.c daemon/flow/sampler.h \
+	daemon/flow/seqtrack.c daemon/flow/seqtrack.h \
+	daemon/flow/traffic.c daemon/flow/traffic.h \
+	daemon/host/background.c daemon/host/background.h \
+	daemon/host/cpu_time.c daemon/host/cpu_time.h \
+	daemon/host/cpus.c daemon/host/cpus.h \
+	daemon/host/identity.c daemon/host/identity.h \
+	daemon/host/pid_file.c daemon/host/pid_file.h \
+	daemon/host/privileges.c daemon/host/privileges.h \
+	daemon/host/state_dir.c daemon/host/state_dir.h \
+	daemon/host/syscalls.c daemon/host/syscalls.h \
+	daemon/host/sysinfo.c daemon/host/sysinfo.h \
+	daemon/net/ccinfo.h \
+	daemon/net/ccinfo_linux.c \
+	daemon/net/kernel.c daemon/net/kernel.h \
+	daemon/net/listener.c daemon/net/listener.h \
+	daemon/net/interface.c daemon/net/interface.h \
+	daemon/net/mtucache.c daemon/net/mtucache.h \
+	daemon/net/route.c daemon/net/route.h \
+	daemon/net/socket.c daemon/net/socket.h \
+	daemon/net/sockopt.c daemon/net/sockopt.h \
+	daemon/net/tcpinfo.h \
+	daemon/net/tcpinfo_linux.c \
+	daemon/net/transport.c daemon/net/transport.h \
+	daemon/net/transport_mptcp.c \
+	daemon/net/transport_stream.c daemon/net/transport_stream.h \
+	daemon/net/transport_tcp.c \
+	daemon/net/transport_udp.c \
+	daemon/net/udp_marks.c daemon/net/udp_marks.h \
+	daemon/peer/peer.c daemon/peer/peer.h \
+	daemon/peer/peer_datagram_destination.c \
+	daemon/peer/peer_datagram_source.c \
+	daemon/peer/peer_flowrig_destination.c \
+	daemon/peer/peer_flowrig_source.c \
+	daemon/peer/pending.c daemon/peer/pending.h \
+	daemon/peer/rendezvous.c daemon/peer/rendezvous.h \
+	daemon/session/contacts.c daemon/session/contacts.h \
+	daemon/session/netlist.c daemon/session/netlist.h \
+	daemon/session/quota.c daemon/session/quota.h \
+	daemon/session/resolver.c daemon/session/resolver.h \
+	daemon/session/session.c daemon/session/session.h \
+	daemon/session/session_check.c \
+	daemon/session/session_clocks.c \
+	daemon/session/session_events.c \
+	daemon/session/session_lease.c \
+	daemon/session/session_list.c \
+	daemon/session/session_members.c \
+	daemon/session/session_prepare.c daemon/session/session_prepare.h \
+	daemon/session/session_resolve.c \
+	daemon/session/session_reports.c \
+	daemon/session/session_state.h \
+	daemon/session/session_users.c \
+	daemon/session/session_wait.c \
+	daemon/session/spill.c daemon/session/spill.h \
+	daemon/session/store.c daemon/session/store.h
 
-sbin_PROGRAMS += daemon/flowd
+bin_PROGRAMS += daemon/flowd
 daemon_flowd_SOURCES = daemon/flowd.c
 daemon_flowd_LDADD = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS)

@@ -6,16 +6,15 @@
 #include <sched.h>
 #include <stdint.h>
 
+#include "control/control_sockets.h"
+#include "control/gate.h"
 #include "fail.h"
 #include "log.h"
-#include "quota.h"
-
-enum { BINDS_MAX = 64 };
+#include "session/quota.h"
 
 struct daemon_options {
-    const char *binds[BINDS_MAX]; /* as they were given */
-    int bind_count;
-    int64_t port;
+    struct control_sockets_config control;
+    struct gate_config gate;
     cpu_set_t cpus; /* empty: any */
     int verbosity;  /* how often -d was given; 0: go to the background */
     const char *dump_dir, *pid_file, *state_dir;
@@ -24,13 +23,13 @@ struct daemon_options {
     int64_t max_flows, max_sessions, report_memory, lease_s, retain_s;
     int64_t spill_size, retain_size;
     int64_t dump_file_size, dump_space; /* bytes */
+    int64_t dump_files;                 /* their number */
     enum log_level log_level;
     bool log_level_given;
     bool no_auth;
     int64_t clock_offset, clock_skew_ppb; /* for tests: clock_shift() */
-    const char *token_file, *make_token;
-    const char *tls_certificate, *tls_key, *tls_client_ca;
-    const char *user;
+    const char *make_token, *user;
+    bool show_key;
     bool keep_net_admin;
     struct quotas quotas;
     const char *config;

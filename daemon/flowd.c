@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* flowd: parts are set up in order, and taken down in the reverse order. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "block.h"
-#include "control_sockets.h"
-#include "cpus.h"
+#include "secret.h"
+#include "control/control_sockets.h"
+#include "file.h"
+#include "host/background.h"
+#include "host/cpus.h"
 #include "daemon_options.h"
-#include "gate.h"
-#include "http.h"
-#include "privileges.h"
-#include "spill.h"
-#include "sock.h"
-#include "state_dir.h"
-#include "sysinfo.h"
+#include "path.h"
+#include "control/gate.h"
+#include "control/http.h"
+#include "host/identity.h"
+#include "host/pid_file.h"
+#include "host/privileges.h"
+#include "peer/pending.h"
+#include "session/spill.h"
+#include "host/state_dir.h"
+#include "host/sysinfo.h"
 
-enum { EXIT_USAGE = 1, CPUS_MAX = 1024 };
+enum { EXIT_USAGE = 1, CPUS_MAX = 1024, LARGE_BLOCK = 512 << 10, ARENAS_MAX = 2 };
 
 /* How long a daemon that was told to end keeps the last reports for their controllers. */
 #define LAST_REPORTS_TIME (3 * NS_PER_SEC)
@@ -44,58 +46,20 @@ struct parts {
     struct sessions *sessions;
     struct resolver *resolver;
     struct rendezvous *rendezvous;
+    struct pending_connections *pending;
     struct listeners *listeners;
     struct dump_dir dump_dir;
     struct captures *captures;
     struct gate gate;
-    int spill_fd; /* until the sessions have it; -1: there is none */
+    struct host_names names; /* that calls may be sent to */
+    int spill_fd;            /* until the sessions have it; -1: there is none */
     bool pid_file_written;
     struct rpc_server *rpc;
     struct http *http;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
 };
 
-/* ---- identity ---- */
-
-static void make_id(char id[PROTOCOL_ID_MAX])
-{
-    uint8_t random[SECRET_SIZE];
-    secret_make(random);
-    secret_format(random, id);
-}
-
-/* A file of one line. One that can't hold it, on a full disk, is not left behind. */
-static bool write_text(const char *path, const char *mode, const char *text, struct fail *fail)
-{
-    FILE *file = fopen(path, mode);
-    bool good = file && fprintf(file, "%s\n", text) > 0 && !fflush(file);
-    if (!good)
-        fail_set(fail, 0, "%s can't be written: %s", path, fail_errno(errno));
-    if (file)
-        fclose(file);
-    if (file && !good)
-        unlink(path);
-    return good;
-}
-
-/* The identity that lasts lies in the state directory. */
-static bool read_identity(const char *state_dir, char id[PROTOCOL_ID_MAX], struct fail *fail)
-{
-    char *path = mem_printf("%s/daemon-id", state_dir);
-    uint8_t unused[SECRET_SIZE];
-    bool good = true;
-    FILE *file = fopen(path, "re");
-    if (file && (!fgets(id, PROTOCOL_ID_MAX, file) || !secret_parse(id, unused)))
-        good = fail_set(fail, 0, "%s does not hold an identity; remove it to get a new one", path);
-    if (file)
-        fclose(file);
-    if (!file) {
-        make_id(id);
-        good = write_text(path, "wxe", id, fail);
-    }
-    free(path);
-    return good;
-}
+/* ---- what lasts ---- */
 
 /* Its thread comes later, as all threads: each has privileges of its own. */
 static bool open_spill(struct parts *parts, const char *state_dir, struct fail *fail)
@@ -119,17 +83,32 @@ static bool check_directory(const char *option, const char *path, struct fail *f
     return true;
 }
 
+/* Whoever may write there can take the identity and the key away. */
+static void warn_of_open(const char *path)
+{
+    struct stat status;
+    if (path && !stat(path, &status) && (status.st_mode & (S_IWGRP | S_IWOTH)))
+        log_warning("the state directory %s is writable by others (mode %04o)", path,
+                    (unsigned)status.st_mode & 07777);
+}
+
 static bool write_pid_file(struct parts *parts, const char *path, struct fail *fail)
 {
     if (!path)
         return true;
-    char number[24];
-    snprintf(number, sizeof number, "%ld", (long)getpid());
-    parts->pid_file_written = write_text(path, "we", number, fail);
+    parts->pid_file_written = pid_file_write(path, fail);
     return parts->pid_file_written || fail_prefix(fail, "option --pid-file");
 }
 
 /* ---- setting up and taking down ---- */
+
+/* Calls and answers of megabytes are returned to the system as they are freed. Left to itself, the
+ * C library raises this threshold with the first, and each thread's arena keeps what it had. */
+static void bound_free_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
+}
 
 static void raise_file_limit(void)
 {
@@ -185,6 +164,13 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
     return parts->collector != NULL;
 }
 
+static void name_hosts(struct host_names *names, const struct control_sockets_config *control)
+{
+    host_names_add_own(names);
+    for (int i = 0; i < control->bind_count; i++)
+        host_names_add(names, control->binds[i]);
+}
+
 static bool start_rpc(struct parts *parts, const struct daemon_options *options, struct fail *fail)
 {
     struct rpc_server_config config = {
@@ -196,32 +182,39 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     };
     memcpy(config.daemon_id, parts->daemon_id, sizeof config.daemon_id);
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
-    parts->rpc = rpc_server_new(&config, fail);
-    if (!parts->rpc)
-        return false;
-    parts->http = http_new(parts->rpc, parts->gate.tls, parts->gate.auth);
+    parts->rpc = rpc_server_new(&config);
+    name_hosts(&parts->names, &options->control);
+    parts->http = http_new(parts->rpc, parts->gate.tls, parts->gate.auth,
+                           gate_asks(&options->gate) ? NULL : &parts->names);
     if (!parts->http)
-        return fail_set(fail, 0, "the HTTP front can't be started: %s", fail_errno(errno));
+        return fail_set(fail, 0, "can't start the HTTP server: %s", fail_errno(errno));
     for (int i = 0; i < parts->control.count; i++)
         if (!http_serve(parts->http, parts->control.fds[i], fail))
             return false;
     return true;
 }
 
+/* Where the daemon's key lies, unless it is named. */
+static bool find_key_dir(struct daemon_options *options, struct fail *fail)
+{
+    if (!options->state_dir && !options->gate.tls_certificate)
+        options->state_dir = state_dir_default(options->user, fail);
+    return options->state_dir || options->gate.tls_certificate;
+}
+
 /* Reads and makes what lasts, and opens what only a privileged user may open. */
 static bool set_up_privileged(struct parts *parts, struct daemon_options *options,
                               struct fail *fail)
 {
-    if (!options->state_dir && gate_needs_key(options) && !options->tls_certificate) {
-        options->state_dir = state_dir_default(options->user, fail);
-        if (!options->state_dir)
-            return false;
-    }
+    warn_of_open(options->state_dir);
+    if (gate_needs_key(&options->gate) && !find_key_dir(options, fail))
+        return false;
     return check_directory("--state-dir", options->state_dir, fail) &&
-           (!options->state_dir || (read_identity(options->state_dir, parts->daemon_id, fail) &&
+           (!options->state_dir || (identity_read(options->state_dir, parts->daemon_id, fail) &&
                                     open_spill(parts, options->state_dir, fail))) &&
-           gate_open(&parts->gate, options, options->state_dir, fail) &&
-           control_sockets_open(&parts->control, options, fail) &&
+           gate_open(&parts->gate, &options->gate, &options->quotas, options->state_dir, fail) &&
+           control_sockets_open(&parts->control, &options->control,
+                                options->no_auth || gate_asks(&options->gate), fail) &&
            write_pid_file(parts, options->pid_file, fail);
 }
 
@@ -236,25 +229,39 @@ static bool drop_privileges(const struct daemon_options *options, struct fail *f
         fail);
 }
 
+static bool open_dumps(struct parts *parts, const struct daemon_options *options, struct fail *fail)
+{
+    return dump_dir_open(&parts->dump_dir, options->dump_dir,
+                         &(struct dump_limits){
+                             .space = options->dump_space,
+                             .file_size = options->dump_file_size,
+                             .files = options->dump_files,
+                         },
+                         fail);
+}
+
 static bool set_up(struct parts *parts, struct daemon_options *options, struct fail *fail)
 {
     raise_file_limit();
-    make_id(parts->boot_id);
-    make_id(parts->daemon_id);
+    bound_free_memory();
+    identity_make(parts->boot_id);
+    identity_make(parts->daemon_id);
     if (!bind_to_cpus(&options->cpus, fail) || !set_up_privileged(parts, options, fail) ||
         !drop_privileges(options, fail) || !check_directory("-w", options->dump_dir, fail) ||
-        !dump_dir_open(&parts->dump_dir, options->dump_dir, options->dump_space,
-                       options->dump_file_size, fail) ||
-        !start_sessions(parts, options, fail) || !start_workers(parts, options, fail))
+        !open_dumps(parts, options, fail) || !start_sessions(parts, options, fail) ||
+        !start_workers(parts, options, fail))
         return false;
     parts->resolver = resolver_start(fail);
     if (!parts->resolver)
         return false;
     parts->rendezvous = rendezvous_new();
     parts->captures = captures_new(&parts->dump_dir);
+    parts->pending = pending_new(parts->workers, parts->worker_count, parts->rendezvous);
     parts->listeners =
         listeners_new((uint16_t)options->data_port_low, (uint16_t)options->data_port_high,
-                      parts->workers, parts->worker_count, parts->rendezvous);
+                      parts->workers, parts->worker_count, pending_accept, parts->pending);
+    if (options->quotas.allow.count || options->quotas.deny.count)
+        listeners_refuse_wildcard(parts->listeners);
     sessions_set_parts(parts->sessions, &(struct sessions_parts){
                                             .workers = parts->workers,
                                             .worker_count = parts->worker_count,
@@ -280,7 +287,7 @@ static void take_down(struct parts *parts)
 {
     if (parts->http) {
         struct stop_all_reply stopped = {0};
-        sessions_stop_all(parts->sessions, LAST_DRAIN_TIME, &stopped);
+        sessions_stop_all(parts->sessions, LAST_DRAIN_TIME, "the daemon was shut down", &stopped);
         wait_until(sessions_collected, parts->sessions, LAST_REPORTS_TIME);
         http_stop_waiting(parts->http);
         sessions_close_all(parts->sessions);
@@ -294,93 +301,23 @@ static void take_down(struct parts *parts)
     captures_free(parts->captures);
     dump_dir_close(&parts->dump_dir);
     listeners_free(parts->listeners);
+    pending_free(parts->pending);
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_free(parts->workers[i]);
     rendezvous_free(parts->rendezvous);
     resolver_stop(parts->resolver);
     sessions_free(parts->sessions);
     gate_close(&parts->gate);
+    host_names_free(&parts->names);
 }
 
-/* ---- the background ---- */
-
-/* Forks; the parent waits until the child says that it listens, and takes over its exit status.
- * Gives the descriptor to say it to, in the child. */
-static int go_to_background(void)
-{
-    int pipe_fds[2];
-    char ready;
-    int status = EXIT_FAILURE;
-    if (pipe2(pipe_fds, O_CLOEXEC))
-        return -1;
-    pid_t child = fork();
-    if (child < 0)
-        return -1;
-    if (child == 0) {
-        close(pipe_fds[0]);
-        setsid();
-        return pipe_fds[1];
-    }
-    close(pipe_fds[1]);
-    if (read(pipe_fds[0], &ready, 1) == 1)
-        _exit(EXIT_SUCCESS);
-    if (waitpid(child, &status, 0) == child && WIFEXITED(status))
-        _exit(WEXITSTATUS(status));
-    _exit(EXIT_FAILURE);
-}
-
-static void leave_terminal(int ready_fd)
-{
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (chdir("/"))
-        log_warning("can't change to /: %s", fail_errno(errno));
-    log_open("flowd", true);
-    for (int fd = 0; fd < 3 && null >= 0; fd++)
-        dup2(null, fd);
-    if (write(ready_fd, "", 1) != 1)
-        log_warning("the parent is gone");
-    close(ready_fd);
-}
+/* ---- the process ---- */
 
 static enum log_level wanted_level(const struct daemon_options *options)
 {
     if (options->log_level_given)
         return options->log_level;
     return (enum log_level)(LOG_LEVEL_WARNING + options->verbosity);
-}
-
-/* Paths are kept as they were meant before the daemon leaves its directory. */
-static const char *absolute(const char *path)
-{
-    char directory[PATH_MAX];
-    if (!path || path[0] == '/' || !getcwd(directory, sizeof directory))
-        return path;
-    return mem_printf("%s/%s", directory, path);
-}
-
-static void wait_for_end(void)
-{
-    sigset_t ends;
-    int number;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGHUP);
-    sigwait(&ends, &number);
-    log_info("ending on signal %d", number);
-    /* Whoever asks twice means at once. */
-    pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
-}
-
-static void block_signals(void)
-{
-    sigset_t ends;
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &ends, NULL);
 }
 
 /* A clock below 0 is none that deadlines could be kept by. */
@@ -390,8 +327,8 @@ static bool shift_clock(const struct daemon_options *options, struct fail *fail)
         return true;
     clock_shift(options->clock_offset, options->clock_skew_ppb);
     return clock_now() > 0 || fail_set(fail, 0,
-                                       "option --test-clock-offset: this host was not up for that "
-                                       "long, so that its clock would be negative");
+                                       "option --test-clock-offset: this host has not been up that "
+                                       "long, so its clock would be negative");
 }
 
 static int serve(struct daemon_options *options)
@@ -403,11 +340,13 @@ static int serve(struct daemon_options *options)
         return EXIT_FAILURE;
     }
     int ready_fd = -1;
-    options->pid_file = absolute(options->pid_file);
+    if (options->pid_file) /* as it is meant before the daemon leaves its directory */
+        options->pid_file = path_absolute(options->pid_file);
+    options->gate.passed_fd = gate_passed_token();
     parts.control.passed = control_sockets_passed(); /* before the process has another number */
-    block_signals();
+    signals_block();
     if (!options->verbosity) {
-        ready_fd = go_to_background();
+        ready_fd = background_enter();
         if (ready_fd < 0) {
             log_error("can't go to the background: %s", fail_errno(errno));
             return EXIT_FAILURE;
@@ -420,21 +359,32 @@ static int serve(struct daemon_options *options)
         if (options->verbosity)
             control_sockets_tell(&parts.control);
         else
-            leave_terminal(ready_fd);
-        if (options->no_auth && !gate_asks(options))
-            log_warning("no authentication: anybody who reaches this daemon can command it");
-        wait_for_end();
+            background_leave_terminal(ready_fd);
+        if (options->no_auth && !gate_asks(&options->gate))
+            log_warning("no authentication: anyone who can reach this daemon can control it");
+        signals_wait();
     }
     take_down(&parts);
-    if (parts.pid_file_written && unlink(options->pid_file))
-        log_info("%s can't be removed: %s", options->pid_file, fail_errno(errno));
+    if (parts.pid_file_written)
+        pid_file_remove(options->pid_file);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int make_token(const struct daemon_options *options)
+static int make_token(struct daemon_options *options)
 {
     struct fail fail = {0};
-    if (gate_make_token(options, &fail))
+    if (find_key_dir(options, &fail) &&
+        gate_make_token(options->make_token, &options->gate, &options->control, options->state_dir,
+                        &fail))
+        return EXIT_SUCCESS;
+    log_error("%s", fail.text);
+    return EXIT_FAILURE;
+}
+
+static int show_key(struct daemon_options *options)
+{
+    struct fail fail = {0};
+    if (find_key_dir(options, &fail) && gate_show_key(&options->gate, options->state_dir, &fail))
         return EXIT_SUCCESS;
     log_error("%s", fail.text);
     return EXIT_FAILURE;
@@ -442,8 +392,9 @@ static int make_token(const struct daemon_options *options)
 
 int main(int argc, char **argv)
 {
-    struct daemon_options options;
+    static struct daemon_options options; /* what it owns lives as long as the process */
     struct fail fail;
+    file_hold_standard();
     log_open("flowd", false);
     if (!daemon_options_read(argc, argv, &options, &fail)) {
         fprintf(stderr, "flowd: %s\n", fail.text);
@@ -458,7 +409,9 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     log_set_level(wanted_level(&options));
-    int status = options.make_token ? make_token(&options) : serve(&options);
+    int status = options.make_token ? make_token(&options)
+                 : options.show_key ? show_key(&options)
+                                    : serve(&options);
     daemon_options_free(&options);
     return status;
 }

@@ -40,15 +40,22 @@ tests_lab_clockstep_so_SOURCES = tests/lab/clockstep.c
 tests_lab_clockstep_so_CFLAGS = $(AM_CFLAGS) -fPIC -fno-sanitize=all
 tests_lab_clockstep_so_LDFLAGS = -shared -fno-sanitize=all
 tests_lab_clockstep_so_LDADD = -ldl
-EXTRA_DIST += \
+# What tests/check.py and ./bootstrap check FILE ask for.
+list-tests:
+	@echo $(TESTS)
+one-test:
+	@$(AM_TESTS_ENVIRONMENT) exec $(TEST)
+.PHONY: list-tests one-test
+EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/flowrig_api.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
-	tests/unit/framing_message.h tests/unit/pair.h tests/unit/sock_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
+	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/pair.h tests/unit/socket_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
-LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) \
+LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) \
 	$(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
+	tests/unit/test_address \
 	tests/unit/test_auth \
 	tests/unit/test_block \
 	tests/unit/test_ccinfo \
@@ -59,39 +66,65 @@ UNIT_TESTS = \
 	tests/unit/test_clocksync \
 	tests/unit/test_command_plot \
 	tests/unit/test_conf \
+	tests/unit/test_contacts \
+	tests/unit/test_closing \
+	tests/unit/test_cpu_time \
 	tests/unit/test_cpus \
+	tests/unit/test_daemon_contact \
 	tests/unit/test_daemon_options \
+	tests/unit/test_datagram_wire \
+	tests/unit/test_direction \
 	tests/unit/test_dist \
 	tests/unit/test_dscp \
 	tests/unit/test_dump_file \
 	tests/unit/test_dumpname \
+	tests/unit/test_executors \
 	tests/unit/test_fail \
+	tests/unit/test_failure \
 	tests/unit/test_fifo \
+	tests/unit/test_file \
+	tests/unit/test_figure \
 	tests/unit/test_fingerprint \
 	tests/unit/test_fleet \
+	tests/unit/test_flow_figures \
+	tests/unit/test_flow_run \
 	tests/unit/test_framing_message_pace \
 	tests/unit/test_framing_message_peers \
 	tests/unit/test_framing_message_receiving \
 	tests/unit/test_framing_message_sending \
+	tests/unit/test_hide \
 	tests/unit/test_histogram \
+	tests/unit/test_http_connections \
+	tests/unit/test_intervals \
+	tests/unit/test_kernel \
 	tests/unit/test_known_hosts \
+	tests/unit/test_limits \
 	tests/unit/test_list \
 	tests/unit/test_listener_shared \
 	tests/unit/test_listener_visitors \
 	tests/unit/test_log \
 	tests/unit/test_log_replay \
-	tests/unit/test_logreader \
 	tests/unit/test_mem \
+	tests/unit/test_metric_form \
+	tests/unit/test_info \
 	tests/unit/test_metrics \
+	tests/unit/test_nearest \
 	tests/unit/test_netlist \
 	tests/unit/test_number \
 	tests/unit/test_option \
 	tests/unit/test_options \
 	tests/unit/test_mtucache \
 	tests/unit/test_pacer \
+	tests/unit/test_path \
+	tests/unit/test_payload \
+	tests/unit/test_peer_flowrig_source \
 	tests/unit/test_peerclock \
+	tests/unit/test_pid_file \
 	tests/unit/test_plan \
 	tests/unit/test_plot \
+	tests/unit/test_plot_data \
+	tests/unit/test_preamble \
+	tests/unit/test_printable \
 	tests/unit/test_protocol \
 	tests/unit/test_quota \
 	tests/unit/test_rendezvous \
@@ -100,27 +133,39 @@ UNIT_TESTS = \
 	tests/unit/test_results \
 	tests/unit/test_results_histograms \
 	tests/unit/test_ring \
+	tests/unit/test_sampler \
+	tests/unit/test_sender_time \
+	tests/unit/test_seqtrack \
+	tests/unit/test_session_events \
+	tests/unit/test_session_members \
+	tests/unit/test_secret \
 	tests/unit/test_settings \
 	tests/unit/test_settings_check \
-	tests/unit/test_sock_addresses \
-	tests/unit/test_sock_options \
-	tests/unit/test_sock_system \
+	tests/unit/test_sink_table \
+	tests/unit/test_sinks \
+	tests/unit/test_socket \
 	tests/unit/test_sockopt \
 	tests/unit/test_spill \
 	tests/unit/test_splitter \
 	tests/unit/test_startat \
 	tests/unit/test_store \
 	tests/unit/test_summary \
+	tests/unit/test_summary_table \
+	tests/unit/test_summary_text \
+	tests/unit/test_summary_total \
+	tests/unit/test_tables \
 	tests/unit/test_tally \
 	tests/unit/test_tcpinfo \
 	tests/unit/test_timer \
 	tests/unit/test_token \
 	tests/unit/test_traffic \
 	tests/unit/test_waitlist \
+	tests/unit/test_windows \
 	tests/unit/test_wire_common \
 	tests/unit/test_wire_refusals \
 	tests/unit/test_wire_round_trips \
 	tests/unit/test_wire_types \
+	tests/unit/test_worker \
 	tests/unit/test_writer \
 	tests/unit/test_xmlguard
 if HAVE_CMOCKA
@@ -132,6 +177,7 @@ endif
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_blocks \
 	tests/fuzz/fuzz_call \
+	tests/fuzz/fuzz_datagrams \
 	tests/fuzz/fuzz_file \
 	tests/fuzz/fuzz_log \
 	tests/fuzz/fuzz_options \
@@ -145,6 +191,7 @@ TESTS += $(FUZZ_TARGETS)
 FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_blocks_SOURCES = tests/fuzz/fuzz_blocks.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_datagrams_SOURCES = tests/fuzz/fuzz_datagrams.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(FUZZ_DRIVER)
@@ -163,36 +210,56 @@ SCRIPT_TESTS = \
 	tests/cli/bench.py \
 	tests/cli/dry_run.py \
 	tests/cli/examples.py \
+	tests/cli/first_inputs.py \
+	tests/cli/headers.py \
 	tests/cli/help.py \
 	tests/cli/histogram.py \
 	tests/cli/log.py \
 	tests/cli/manual.py \
 	tests/cli/options.py \
+	tests/cli/outputs.py \
 	tests/cli/plot.py \
+	tests/cli/rooms.py \
 	tests/cli/screen.py \
+	tests/cli/table.py \
 	tests/cli/trust.py \
 	tests/net/attach.py \
 	tests/net/clock_steps.py \
 	tests/net/clocks.py \
+	tests/net/addresses.py \
+	tests/net/daemon_ends.py \
+	tests/net/endings.py \
 	tests/net/full_disks.py \
+	tests/net/hostile_daemons.py \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
+	tests/net/lab_kernel_ranges.py \
+	tests/net/lab_limits.py \
 	tests/net/lab_message.py \
 	tests/net/lab_sockets.py \
 	tests/net/lab_traffic.py \
 	tests/net/lab_trust.py \
+	tests/net/lab_udp.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
 	tests/net/loopback_debug.py \
 	tests/net/loopback_dumps.py \
 	tests/net/loopback_hostile.py \
+	tests/net/loopback_load.py \
 	tests/net/loopback_runs.py \
+	tests/net/loopback_shares.py \
 	tests/net/loopback_status.py \
 	tests/net/loopback_traffic.py \
 	tests/net/loopback_trust.py \
+	tests/net/loopback_udp.py \
+	tests/net/loopback_volumes.py \
+	tests/net/loopback_web.py \
 	tests/net/nothing_lost.py \
+	tests/net/option_pairs.py \
 	tests/net/page_examples.py \
+	tests/net/random_calls.py \
+	tests/net/random_replies.py \
 	tests/net/soak.py \
 	tests/net/whole.py
 TESTS += $(SCRIPT_TESTS)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A controller in a few lines: flowd's API through Python's stock client, and its rows, decoded
 without any of flowrig's own code."""
+import hashlib
+import hmac
+import os
 import struct
 import time
 import xmlrpc.client
@@ -251,12 +254,37 @@ def prepare_flows(session_s, session_d, count=1, prefix="", **settings):
 
 # ---- the data connection
 
-MAGIC = b"flrg"
-PREAMBLE_SIZE = 24
+PREAMBLE_SIZE = 40
 
 
-def preamble(secret, header_size=0, version=1):
-    return MAGIC + bytes([version, header_size, 0, 0]) + bytes.fromhex(secret)
+def _high(data):
+    return bytes(0x80 | byte for byte in data)
+
+
+def _derive(key, text):
+    return _high(hmac.new(key, text, hashlib.sha256).digest())
+
+
+def _head(header_size, kind, version):
+    return _high(b"flrg" + bytes([version, header_size, kind, 0]))
+
+
+def preamble(secret, header_size=0, version=2, nonce=None):
+    """What a source says first: flowd(8), DATA CONNECTIONS."""
+    nonce = nonce or _high(os.urandom(16))
+    token = _derive(bytes.fromhex(secret), b"flowrig source")[:16]
+    mask = _derive(nonce, b"flowrig mask")
+    return _head(header_size, 0, version) + nonce + _high(a ^ b for a, b in zip(token, mask))
+
+
+def is_preamble(data, secret, header_size=0):
+    """Whether this is all that a source with the secret says before there is an agreement."""
+    return bytes(data) == preamble(secret, header_size, nonce=bytes(data[8:24]).ljust(16, b"?"))
+
+
+def agreement(proof, said, header_size=None):
+    """What the destination with the proof answers to the preamble that was said."""
+    return _head(said[5] & 0x7f, 1, 2) + _derive(bytes.fromhex(proof), b"flowrig destination" + said[8:24])
 
 
 def block(kind, size, response_size=0, sequence=0, sent=0, echoed=0, held=0, flags=0):

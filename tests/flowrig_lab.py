@@ -14,11 +14,11 @@ import threading
 import time
 import xmlrpc.client
 
-from flowrig_test import (Capture, FlowLog, Result, alone, enter_netns, expect, note,
-                          start_flowctl, temp_dir, wait_for)
+from flowrig_test import (ATTEMPTS, Capture, FlowLog, Result, StillFails, alone, enter_netns,
+                          expect, note, start_flowctl, temp_dir, wait_for)
 
 NS = 1_000_000_000
-PREAMBLE = 24  # bytes that each end sends before the first block
+PREAMBLE = 40  # bytes that each end sends before the first block
 HEADER = 40  # bytes of a block's header
 
 # ---- in a namespace, without a process of its own
@@ -37,8 +37,6 @@ def inside(netns):
 
 # ---- time-like checks
 
-ATTEMPTS = 3
-
 
 def attempts(measure, check):
     """For what depends on time on a busy machine: a check that fails measures anew, up to three
@@ -49,7 +47,7 @@ def attempts(measure, check):
                 return check(measure(attempt))
         except AssertionError as error:
             if attempt == ATTEMPTS - 1:
-                raise
+                raise StillFails(str(error)) from error
             note(f"attempt {attempt + 1}: {error}; measured again")
     return None
 

@@ -9,58 +9,46 @@ import subprocess
 
 from flowrig_test import (FLOWCTL, SANITIZED, Skip, case, main, need_program, need_root, temp_dir)
 
-# The settings in the order of the plan, with their defaults. A new setting is a new line here.
-ENDPOINT = {
-    "duration": "0s",
-    "delay": "0s",
-    "request_size": "8192B",
-    "response_size": "0B",
-    "gap": "0s",
-    "one_way_delay": "0",
-    "block_cap": "0B",
-    "rate": "0bit/s",
-    "rate_spread": "0bit/s",
-    "kernel_pacing": "0",
-    "in_flight": "0",
-    "pushy": "0",
-    "flow_control": "0",
-    "send_buffer": "0B",
-    "receive_buffer": "0B",
-    "dscp": "-",
-    "cpu": "-",
-    "congestion_control": "-",
-    "nodelay": "0",
-    "cork": "0",
-    "maxseg": "0B",
-    "notsent_lowat": "0B",
-    "quickack": "0",
-    "user_timeout": "-",
-    "window_clamp": "0B",
-    "fastopen": "0",
-    "mtu_discover": "0",
-    "tos": "-",
-    "ttl": "-",
-    "route_record": "0",
-    "debug": "0",
-    "priority": "-",
-    "mark": "-",
-    "bind_device": "-",
-    "dump": "0",
-}
-FLOW = {
-    "interval": "0.05s",
-    "seed": "0",
-    "enumerate": "0",
-    "summarize_only": "0",
-    "late_connect": "0",
-    "shutdown": "0",
-    "framing": "auto",
-    "touch_data": "0",
-    "drain": "5s",
-    "transport": "tcp",
-    "dump_prefix": "-",
-    "snaplen": "128B",
-}
+SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+# How the plan writes a default, by the type of common/settings.def; a negative number stands for
+# none at all.
+UNITS = {"SECONDS": "s", "BYTES": "B", "RATE": "bit/s", "SIZE": "B", "GAP": "s"}
+CHOICES = {"FRAMING_AUTO": "auto", "TRANSPORT_TCP": "tcp"}
+# Defaults that the rest of this file relies on, whatever the list says.
+PINNED = {"request_size": "8192B", "response_size": "0B", "dscp": "-", "interval": "0.05s",
+          "drain": "5s", "connect_timeout": "30s", "framing": "auto", "transport": "tcp",
+          "snaplen": "128B", "user_timeout": "-"}
+
+
+def default_text(kind, default):
+    if kind == "NAME":
+        return "-"
+    if kind.startswith("CHOICE_"):
+        return CHOICES[default]
+    expression = re.sub(r"\bINT64_C\((\d+)\)", r"\1", default).replace("NS_PER_SEC", "10**9")
+    number = eval(expression.replace("NS_PER_MS", "10**6"), {"__builtins__": {}})  # of our own list
+    if kind in ("INT", "DSCP") and number < 0:
+        return "-"
+    if kind == "SECONDS":
+        number /= 10**9
+    return f"{number:g}" + UNITS.get(kind, "")
+
+
+def defaults(*scopes):
+    """{setting: its default} of these scopes, in the order of the plan, from common/settings.def."""
+    with open(os.path.join(SOURCE, "common", "settings.def"), encoding="utf-8") as file:
+        rows = re.findall(r"^SETTING\((\w+), (\w+), (\w+), ((?:[^,()]|\([^()]*\))+),", file.read(), re.M)
+    found = {name: default_text(kind, default.strip())
+             for scope, name, kind, default in rows if scope in scopes}
+    assert len(found) > 10
+    assert all(found[name] == PINNED[name] for name in found if name in PINNED), found
+    return found
+
+
+ENDPOINT = defaults("ENDPOINT")
+FLOW = defaults("FLOW", "RUN")
 
 
 def dry_run(*arguments):
@@ -213,10 +201,10 @@ def selection():
     check(["-n", 3, "-T", "s=1", "-F", "1", "-S", "s=100", "-i", "2", "-F", "0,2", "-T", "s=3",
            "-F", "-1", "-B", "d=4096"],
           plan([("localhost:5999", 6)],
-               flow(0, s=dict(duration="3s"), d=dict(send_buffer="4096B")),
+               flow(0, s=dict(duration="3s"), d=dict(send_buffer="4096B"), interval="2s"),
                flow(1, s=dict(duration="1s", request_size="100B"), d=dict(send_buffer="4096B"),
                     interval="2s"),
-               flow(2, s=dict(duration="3s"), d=dict(send_buffer="4096B"))))
+               flow(2, s=dict(duration="3s"), d=dict(send_buffer="4096B"), interval="2s")))
     check(["-n", 2, "-F", "0", "-T", "s=3", "-F", "-1", "-T", "s=1"],
           plan([("localhost:5999", 4)], flow(0, s=dict(duration="3s")),
                flow(1, s=dict(duration="1s"))))
@@ -254,7 +242,7 @@ def order_around_selection():
                       ["-T", "s=1", "-n", 2, "-F", 1, "-S", "s=100"],
                       ["-F", 1, "-S", "s=100", "-F", "-1", "-T", "s=1", "-n", 2],
                       ["-F", 1, "-S", "s=100", "-F", "0,1", "-T", "s=1", "-n", 2],
-                      ["-F", "1,1", "-n", 2, "-S", "s=100", "-F", "-1", "-T", "s=1"]):
+                      ["-F", "1-1", "-n", 2, "-S", "s=100", "-F", "-1", "-T", "s=1"]):
         got = dry_run(*arguments)
         assert got == first, f"{arguments}:\n{got}\nnot\n{first}"
 

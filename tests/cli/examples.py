@@ -6,6 +6,7 @@ In the section EXAMPLES of a page, a line of a literal block that begins with "$
 lines after it that begin with "> " belong to it. They are run in order in one directory. What is
 changed before: the names of hosts become addresses of the loopback interface with a daemon of their
 own each, and times are cut to a twentieth, so that ten seconds are half a second."""
+import importlib
 import os
 import re
 import signal
@@ -13,8 +14,9 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
-from flowrig_test import (FLOWCTL, FLOWD, Daemon, Process, Skip, at_end, case, flowctl, main,
+from flowrig_test import (FLOWCTL, FLOWD, Daemon, FlowLog, Process, Skip, at_end, case, expect, flowctl, main,
                           need_program, note, temp_dir, wait_for)
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
@@ -181,6 +183,64 @@ def run_page(page):
 def examples_of_flowctl():
     """The examples of flowctl(1) run."""
     run_page("flowctl.1")
+
+
+class Rows:
+    """As much of pandas.DataFrame as the example uses."""
+
+    def __init__(self, rows, key=None, column=None):
+        self.rows, self.key, self.column = rows, key, column
+
+    def __getitem__(self, which):
+        if isinstance(which, list):
+            return Rows([row for row, wanted in zip(self.rows, which) if wanted])
+        return Rows(self.rows, self.key, which)
+
+    def __eq__(self, value):
+        return [row[self.column] == value for row in self.rows]
+
+    def groupby(self, key):
+        return Rows(self.rows, key)
+
+    def mean(self):
+        groups = {}
+        for row in self.rows:
+            groups.setdefault(row[self.key], []).append(float(row[self.column]))
+        return {key: sum(values) / len(values) for key, values in groups.items()}
+
+
+def read_csv(path, sep, comment, names):
+    with open(path, encoding="utf-8") as file:
+        return Rows([dict(zip(names, line.split(sep), strict=True)) for line in file.read().splitlines()
+                     if not line.startswith(comment)])
+
+
+@case
+def pandas_example():
+    """flowlog(5)'s lines for pandas: run with it, or with what stands for it where it is not installed"""
+    text, = [block for block in blocks("flowlog.5") if "import pandas" in block]
+    folder = temp_dir()
+    log = os.path.join(folder, "run.log")
+    expect(flowctl("--embedded", "-n", 2, "-T", "s=0.4", "-i", "0.1", "-q", f"--log-file={log}"))
+    try:
+        pandas = importlib.import_module("pandas")
+    except ImportError:
+        pandas = types.ModuleType("pandas")
+        pandas.read_csv = read_csv
+        note("pandas is not installed: a stand-in reads the log")
+    shown = []
+    sys.modules["pandas"] = pandas
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        exec(text, {"print": shown.append})  # pylint: disable=exec-used
+    finally:
+        os.chdir(before)
+    rows = FlowLog(log).of("D", 0) + FlowLog(log).of("D", 1)
+    for flow, mean in dict(shown[0]).items():
+        mine = [row["rx_through"] for row in rows if row["id"] == int(flow)]
+        assert abs(mean - sum(mine) / len(mine)) < 1e-6 * max(mine), (flow, mean, mine)
+    assert len(dict(shown[0])) == 2
 
 
 @case

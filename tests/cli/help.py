@@ -4,13 +4,13 @@
 import re
 import subprocess
 
-from flowrig_test import FLOWCTL, FLOWD, case, main, temp_dir
+from flowrig_test import FLOWCTL, FLOWD, case, expect, flowctl, main, temp_dir
 
 # Letter, long name and argument of every option, in no particular order.
 FLOWCTL_OPTIONS = """
 -h --help[=WHAT]
 -v --version
--c --show-colon=TYPE[,TYPE]...
+-c --columns=TYPE[,TYPE]...
 -d --debug
    --clock=estimate|sync|none
    --dry-run
@@ -23,15 +23,29 @@ FLOWCTL_OPTIONS = """
 -p
 -q --quiet
 -s --tcp-stack=TYPE
+   --show-colon=TYPE[,TYPE]...
    --start-at=TIME
 -w
--F --flow=#[,#]...
+   --csv[=FILE]
+   --hide-addresses
+   --json[=FILE]
+   --json-stream[=FILE]
+   --output=FORMAT[:TARGET]
+   --style=table|flowgrind
+   --summary=full|table|total
+   --title=TEXT
+-F --flow=#[-#][,#[-#]]...
 -H --host=x=HOST[/CONTROL[:PORT]]
 -G --traffic=x=(q|p|g):DIST
 -O --socket-option=x=OPT
+   --udp
 -T --duration=x=#.#
 -Y --delay=x=#.#
+   --omit=x=#.#
+   --bytes=x=#
+   --blocks=x=#
 -S --block-size=x=#
+   --fit-mtu=x
 -A --ask-response=x
 -I --one-way-delay[=x]
 -U --block-cap=x=#
@@ -45,6 +59,7 @@ FLOWCTL_OPTIONS = """
 -W --receive-buffer=x=#
 -D --dscp=x=DSCP
    --cpu=x=#
+   --late=#.#
    --mptcp
 -i --report-interval=#.#
 -J --random-seed=#
@@ -58,6 +73,11 @@ FLOWCTL_OPTIONS = """
 -M --dump=x
 -e --dump-prefix=PREFIX
    --snaplen=#
+   --source-port=x=#
+   --freebind=x
+-4 --ipv4
+-6 --ipv6
+   --connect-timeout=#.#
    --token-file=FILE
    --accept-new-keys
    --tls-ca=FILE
@@ -79,6 +99,7 @@ FLOWD_OPTIONS = """
    --no-auth
    --token-file=FILE
    --make-token=FILE
+   --show-key
    --tls-cert=FILE
    --tls-key=FILE
    --tls-client-ca=FILE
@@ -89,6 +110,7 @@ FLOWD_OPTIONS = """
    --max-flows=#
    --dump-file-size=#
    --dump-space=#
+   --dump-files=#
    --max-sessions=#
    --report-memory=#
    --spill-size=#
@@ -131,14 +153,22 @@ FETCH_OPTIONS = """
 PLOT_OPTIONS = """
 -h --help
 -v --version
--o --output=FILE.svg
+-o --output=FILE
+   --type=TYPE
    --flows=LIST
    --metrics=LIST
+   --from=#.#
+   --to=#.#
+   --lines
+   --log
+   --title=TEXT
+   --size=WxH
+   --script=FILE
 """
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
           "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
-          "flowctl plot": PLOT_OPTIONS}
+          "flowctl plot": PLOT_OPTIONS, "flowctl completion": ATTACH_OPTIONS}
 
 
 def run(command, *arguments):
@@ -159,7 +189,7 @@ def parse(table):
     """{(letter, name): argument as it is written behind the name}"""
     options = {}
     for line in table.strip().splitlines():
-        found = re.fullmatch(r"\s*(?:-(\w))? *(?:--([a-z-]+))?(\[?=.*)?", line)
+        found = re.fullmatch(r"\s*(?:-(\w))? *(?:--([a-z0-9-]+))?(\[?=.*)?", line)
         assert found, line
         options[found[1], found[2]] = found[3] or ""
     return options
@@ -169,7 +199,7 @@ def heads(text):
     """The same out of --help: a line of an option begins with two blanks (or six) and dashes."""
     options = {}
     for line in text.splitlines():
-        found = re.match(r"  (?:-(\w)(?:, )?|    )(?:--([a-z-]+))?([\[=]\S*)?(?= |$)", line)
+        found = re.match(r"  (?:-(\w)(?:, )?|    )(?:--([a-z0-9-]+))?([\[=]\S*)?(?= |$)", line)
         if line.startswith("  -") or line.startswith("      --"):
             assert found, line
             options[found[1], found[2]] = found[3] or ""
@@ -229,12 +259,38 @@ def usage_first():
                           ("flowd", "Usage: flowd [OPTION]..."),
                           ("flowctl status", "Usage: flowctl status [OPTION]... HOST[:PORT]..."),
                           ("flowctl stop", "Usage: flowctl stop [OPTION]... HOST[:PORT]..."),
-                          ("flowctl plot", "Usage: flowctl plot [OPTION]... LOG")):
+                          ("flowctl plot", "Usage: flowctl plot [OPTION]... LOG...")):
         text = shown(command, "--help")
         assert text.splitlines()[0] == line, text
     text = shown("flowctl", "--help")
-    for word in ("flowctl status", "flowctl stop", "flowctl attach", "flowctl plot", "Exit status: 0", "130"):
+    for word in ("status HOST", "stop HOST", "attach [RUN]", "plot LOG", "completion", "Exit status: 0", "130"):
         assert word in text, word
+
+
+def complete(*words):
+    """What bash offers for the last of the words of a flowctl command line."""
+    script = run("flowctl", "completion").stdout + (
+        "COMP_WORDS=(flowctl \"$@\"); COMP_CWORD=$#; compopt() { :; }; _flowctl; echo ${COMPREPLY[*]}")
+    done = subprocess.run(["bash", "-c", script, "bash", *words], text=True, capture_output=True,
+                          timeout=30)
+    assert done.returncode == 0 and not done.stderr, done
+    return done.stdout.split()
+
+
+@case
+def completion():
+    """bash completes commands, and the options of each command"""
+    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "completion"]
+    assert complete("st") == ["status", "stop"]
+    assert complete("status", "ho") == []
+    assert complete("--dry") == complete("run", "--dry") == ["--dry-run"]
+    assert sorted(complete("plot", "--t")) == ["--title=", "--to=", "--type="]
+    for command, table in TABLES.items():
+        if command.startswith("flowctl "):
+            found = {word.rstrip("=") for word in complete(command.split()[1], "-")}
+            expected = {option for letter, name in parse(table)
+                        for option in (letter and "-" + letter, name and "--" + name) if option}
+            assert found == expected, (command, found ^ expected)
 
 
 @case
@@ -282,6 +338,22 @@ def help_needs_nothing_else():
     assert shown("flowctl status", "192.0.2.1", "--help").startswith("Usage: flowctl status")
     assert shown("flowctl plot", "--help", "a", "b").startswith("Usage: flowctl plot")
     assert shown("flowd", "-b", "0.0.0.0", "-p", "0", "--version").startswith("flowd (flowrig)")
+
+
+@case
+def commands_among_options():
+    """A command is found wherever it stands among its options; an option's argument is none"""
+    for words, start in ((["--token-file", "t", "status", "--help"], "Usage: flowctl status"),
+                         (["--help", "stop"], "Usage: flowctl stop"),
+                         (["-o", "x", "plot", "--help"], "Usage: flowctl plot"),
+                         (["-o", "stop", "--run", "status", "fetch-dumps", "--help"],
+                          "Usage: flowctl fetch-dumps"),
+                         (["-e", "stop", "--help"], "Usage: flowctl [run]"),
+                         (["-T", "s=1", "run", "--dry-run"], "flows: 1")):
+        result = expect(flowctl(*words))
+        assert result.out.startswith(start), (words, result.out[:200])
+    result = expect(flowctl("--token-file", "/nowhere", "status", "127.0.0.1:1"), 1)
+    assert "/nowhere" in result.err, result.err
 
 
 @case

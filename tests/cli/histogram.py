@@ -14,7 +14,7 @@ WHOSE = [("S", "0", "rtt"), ("S", "0", "rtt_due"), ("S", "0", "hold"), ("D", "0"
          ("S", "1", "rtt"), ("S", "1", "iat"), ("S", "1", "rtt_due"), ("S", "1", "hold"),
          ("D", "1", "rtt"), ("D", "1", "iat"), ("D", "1", "hold")]
 SERIES = ["rtt", "iat", "rtt_due", "hold"]
-LABELS = {"rtt": "RTT", "iat": "IAT", "rtt_due": "RTT from when due", "hold": "hold"}
+LABELS = {"rtt": "RTT", "iat": "IAT", "rtt_due": "RTT from scheduled send time", "hold": "hold"}
 
 
 def histograms(lines):

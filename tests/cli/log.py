@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The flow log: its head, its columns, its file."""
+import json
 import math
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import time
 
-from flowrig_test import (FLOWCTL, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main,
+from flowrig_test import (FLOWCTL, Daemon, FlowLog, Lab, Skip, case, expect, flowctl, hosts, in_netns, main,
                           need_program, need_root, run_logged, start_flowctl, temp_dir, wait_for)
 
 FLOWGRIND_COLUMNS = """S|D id begin end through transac requ resp minRTT avgRTT maxRTT minIAT avgIAT
@@ -44,22 +47,73 @@ def head():
     flow_word = r"\S+=\S+"
     forms = [r"# flowlog 1",
              r"# run [0-9a-f]{32} version=\S+ controller=\S+ flows=2",
+             r"# command flowctl -H s=\S+ -n 2 -T .* -F 1 -S s=1000 -c rtt --log-file=\S+",
              r"# start_ns (\d+) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"]
     forms += [rf"# daemon {re.escape(d.control)} host=\S+ os=\S+ release=\S+ version=\S+ "
-              r"id=[0-9a-f]{32} boot=[0-9a-f]{32}" for d in (one, two)]
+              r"id=[0-9a-f]{32} boot=[0-9a-f]{32}( [a-z_]+=\S+)+" for d in (one, two)]
     forms += [rf"# flow {i}( {flow_word})+" for i in range(2)]
     forms += [r"# columns( \S+)+", r"# units( \S+)+"]
     assert len(lines) == len(forms), "\n".join(lines)
     for line, form in zip(lines, forms):
         assert re.fullmatch(form, line), f"{line}\nis not\n{form}"
-    start = re.fullmatch(forms[2], lines[2])
+    start = re.fullmatch(forms[3], lines[3])
     assert before < int(start[1]) < after, (before, start[1], after)
     assert time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(start[1]) // 10 ** 9)) == start[2]
     described = [d.rpc().flowd.describe({}) for d in (one, two)]
-    for line, answer in zip(lines[3:5], described):
+    for line, answer in zip(lines[4:6], described):
         for word in (f"id={answer['daemon_id']}", f"boot={answer['boot_id']}",
                      f"host={answer['host']}", f"release={answer['os_release']}"):
             assert word in line.split(), (word, line)
+
+
+@case
+def title_and_command():
+    """--title is in the head of log and screen; the command line is one that a shell reads again"""
+    folder = temp_dir()
+    words = ["--embedded", "-T", "s=0.1", "--title", "caf\u00e9's run: $HOME `x` \\", "-e", "a.b"]
+    for words in (words, ["run"] + words):
+        result, log = run_logged(*words)
+        assert log.lines[2] == "# title caf\u00e9's run: $HOME `x` \\", log.lines[2]
+        assert "\n# Title: caf\u00e9's run: $HOME `x` \\\n" in result.out
+        command, = log.comment("command ")
+        again = subprocess.run(["bash", "-c", "printf '%s\\n' " + command.removeprefix("# command ")],
+                               capture_output=True, text=True, check=True).stdout.splitlines()
+        assert again[:-1] == ["flowctl"] + [word for word in words if word != "run"], again
+    # The command of a log repeats the run.
+    path = os.path.join(folder, "again.log")
+    expect(flowctl(*shlex.split(command.removeprefix("# command "))[1:-1], "-o", f"--log-file={path}"))
+    assert FlowLog(path).lines[2] == log.lines[2]
+    expect(flowctl("plot", path, "--script", os.path.join(folder, "script")))
+    assert "caf\u00e9's run: $HOME x" in read(os.path.join(folder, "script"))
+
+
+@case
+def host_facts():
+    """The lines of a daemon and of a flow's begin say what the kernel does of host and interface"""
+    lab = Lab(2, "delay=1ms rate=100m", mtu=1400)
+    path = os.path.join(temp_dir(), "flow.log")
+    lab.daemon(2)
+    expect(flowctl("-H", f"b={lab.addr(2)}", "-T", "s=0.1", "-q", f"--log-file={path}", netns=lab.ns(2)))
+    log = FlowLog(path)
+    line, = log.comment("daemon ")
+    facts = dict(word.split("=", 1) for word in line.split()[3:])
+    for name, key in (("tcp_rmem", "net.ipv4.tcp_rmem"), ("tcp_wmem", "net.ipv4.tcp_wmem"),
+                      ("tcp_congestion_control", "net.ipv4.tcp_congestion_control"),
+                      ("rmem_max", "net.core.rmem_max"), ("default_qdisc", "net.core.default_qdisc")):
+        known = subprocess.run(in_netns(lab.ns(2), ["sysctl", "-n", key]), text=True, capture_output=True)
+        expected = ",".join(known.stdout.split()) if known.returncode == 0 else None
+        assert facts.get(name) == expected, (name, facts.get(name), expected)
+    begin, = [line for line in log.lines if line.startswith("# begin S 0 ")]
+    begin = dict(word.split("=", 1) for word in begin.split()[6:])
+    shown = json.loads(lab.run(2, "ip", "-j", "link", "show", "eth0"))[0]
+    assert begin["interface"] == "eth0" and begin["interface_qdisc"] == shown["qdisc"], begin
+    assert set(begin["interface_offloads"].split(",")) <= {"tso", "gso", "gro", "lro", "none"}, begin
+    if shutil.which("ethtool"):
+        said = lab.run(2, "ethtool", "-k", "eth0")
+        on = [name for name, long in (("tso", "tcp-segmentation-offload"), ("gso", "generic-segmentation-offload"),
+                                      ("gro", "generic-receive-offload"), ("lro", "large-receive-offload"))
+              if re.search(rf"^{long}: on", said, re.M)]
+        assert begin["interface_offloads"] == (",".join(on) or "none"), (begin, said)
 
 
 @case
@@ -150,7 +204,7 @@ def existing_file():
     write(path, "precious\n")
     before = os.stat(path)
     result = expect(flowctl(*SHORT, f"--log-file={path}"), 1)
-    assert result.err == f"flowctl: the log file {path} is there already; -o overwrites it\n"
+    assert result.err == f"flowctl: the log file {path} exists; -o overwrites it\n"
     after = os.stat(path)
     assert read(path) == "precious\n"
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
@@ -205,11 +259,68 @@ def default_name():
         expect(flowctl(*SHORT, option, cwd=directory))
         names = os.listdir(directory)
         assert len(names) == 1, names
-        found = re.fullmatch(r"flowctl-(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d)\.log", names[0])
+        found = re.fullmatch(r"flowctl-(\d{4}-\d\d-\d\d-\d{6})-([0-9a-f]{8})\.log", names[0])
         assert found, names[0]
-        made = time.mktime(time.strptime(found[1], "%Y-%m-%d-%H:%M:%S"))
+        made = time.mktime(time.strptime(found[1], "%Y-%m-%d-%H%M%S"))
         assert before - 1 <= made <= time.time(), names[0]
-        assert FlowLog(os.path.join(directory, names[0])).rows
+        log = FlowLog(os.path.join(directory, names[0]))
+        assert log.rows and log.comment("run ")[0].split()[2].startswith(found[2])
+
+
+@case
+def two_logs_in_one_second():
+    """Two runs started at once with -w: each has its log"""
+    directory, one = temp_dir(), Daemon()
+    runs = [start_flowctl("-H", hosts(one), "-T", "s=0.2", "-q", "-w", cwd=directory)
+            for _ in range(2)]
+    assert [run.wait(60) for run in runs] == [0, 0], [run.err for run in runs]
+    assert len(os.listdir(directory)) == 2 and ":" not in "".join(os.listdir(directory))
+
+
+@case
+def log_on_standard_output():
+    """--log-file=- and other names of standard output: the log and nothing else; -q or not"""
+    one = Daemon()
+    run = ("-H", hosts(one), "-T", "s=0.3", "-i", "0.1")
+    for options in (["--log-file=-"], ["-q", "--log-file=-"], ["--log-file=/dev/stdout"]):
+        result = expect(flowctl(*run, *options))
+        path = os.path.join(temp_dir(), "log")
+        write(path, result.out)
+        log = FlowLog(path)
+        assert log.rows and log.comment("total:") and not result.err, result.err
+        assert all(re.match(r"#|[SD] 0 ", line) for line in log.lines), result.out
+    result = expect(flowctl(*run, "--log-file=-", "--csv"), 1)
+    assert result.err == ("flowctl: only one output can go to standard output; name a file for the "
+                          "log\n"), result.err
+    assert not os.path.exists("-")
+
+
+@case
+def log_on_standard_output_closed():
+    """The reader of a log on standard output has seen enough: the flows end, nobody is told to attach"""
+    one = Daemon()
+    process = subprocess.Popen([FLOWCTL, "-H", hosts(one), "-T", "s=20", "-i", "0.1",
+                                "--log-file=-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True)
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(60) == 2 and "attach" not in err and "output was closed" in err, err
+
+
+@case
+def fifo_and_device():
+    """A FIFO and a device need no -o, for the log and for --output; they are never removed"""
+    directory, one = temp_dir(), Daemon()
+    fifo = os.path.join(directory, "fifo")
+    os.mkfifo(fifo)
+    for option in ("--log-file=", "--csv=", "--output=openmetrics:"):
+        process = start_flowctl("-H", hosts(one), "-T", "s=0.2", "-q", option + fifo)
+        text = read(fifo)
+        assert process.wait(60) == 0 and process.err == "", process.err
+        assert "rx_bytes" in text or "# EOF" in text, (option, text[:300])
+        expect(flowctl("-H", hosts(one), "-T", "s=0.2", "-q", option + "/dev/null"))
+        assert os.listdir(directory) == ["fifo"] and not os.path.exists("/dev/null.new")
 
 
 @case
@@ -258,26 +369,26 @@ def disk_full():
     result = expect(flowctl("--embedded", "-o", f"--log-file={path}", "-T", "s=0.6", "-i", "0.1"), 2)
     said = [line for line in result.err.splitlines() if line.startswith("flowctl: ")
             and "private flowd" not in line]
-    assert said == [f"flowctl: the log file {path} can't be written any further: No space left on "
-                    "device; the run goes on"], result.err
+    assert said == [f"flowctl: can't continue to write the log file {path}: No space left on "
+                    "device; the run continues"], result.err
     assert len(result.rows) == 12 and "\n# total: " in result.out
     assert os.path.islink(path)
 
 
 @case
 def disk_full_and_quiet():
-    """A full disk with -q: a warning, and the flows have their whole time; what to do comes last"""
+    """A full device with -q: a warning, and the flows have their whole time"""
     daemon = Daemon()
     path = os.path.join(temp_dir(), "full.log")
     os.symlink("/dev/full", path)
     # -T 3 s; were the flows stopped at the first failed write, the session were gone at once
     process = start_flowctl("-H", hosts(daemon), "-q", "-o", f"--log-file={path}", "-T", "s=3",
                             "-i", "0.1")
-    wait_for(lambda: "the run goes on" in process.err, 20, "the warning")
+    wait_for(lambda: "the run continues" in process.err, 20, "the warning")
     time.sleep(1)
     status = daemon.rpc().flowd.status({})
     assert process.wait(60) == 2, process.err
-    assert len(process.err_lines) == 2 and "attach" in process.err_lines[1], process.err
+    assert len(process.err_lines) == 1, process.err
     assert [s["running"] for s in status["sessions"]] == [2], status
 
 
@@ -297,7 +408,7 @@ def disk_fills_up():
     if done.returncode == 77 or "unshare:" in done.stderr:
         raise Skip(done.stderr.strip())
     assert done.returncode == 2, done.stderr
-    assert done.stderr.count("the run goes on") == 1, done.stderr
+    assert done.stderr.count("the run continues") == 1, done.stderr
     lines = [line for line in done.stdout.splitlines() if line[:2] in ("S ", "D ")]
     assert len(lines) == 400, len(lines)
     text = read(os.path.join(directory, "copy.log"))

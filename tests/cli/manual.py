@@ -3,14 +3,17 @@
 """The manual says what the programs do: its lists are compared with the tables of the source and
 with what the programs say of themselves.
 
-"manual.py --print columns|figures|groups|methods" prints a list as the manual wants it, to be
-pasted there after a change."""
+"manual.py --update" writes the lists of columns, figures, connections and groups of columns anew
+into the pages, and contrib/schema, from the tables of the source, and adds the settings that the
+pages lack; run it after a change there and a build. "manual.py --print
+methods" prints what the daemon says of its methods, to be pasted into flowd.8."""
 import os
 import re
 import subprocess
 import sys
 import textwrap
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program, temp_dir
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
@@ -71,12 +74,12 @@ def macro_calls(text, name):
 
 def columns():
     """(name, unit, sentence, group) of each column of a flow log, without the keys."""
-    return [(a[0], a[2], a[8], a[7]) for a in macro_calls(read("common", "metrics.def"), "COLUMN")]
+    return [(a[0], a[2], a[9], a[8]) for a in macro_calls(read("common", "metrics.def"), "COLUMN")]
 
 
 def key_columns():
     """(name, unit) of the columns before those."""
-    text = read("controller", "sink_flowlog.c")
+    text = read("controller", "output", "sink_flowlog.c")
     names = re.search(r'"# columns ([^"]*)"', text)[1].split()
     units = re.search(r'# units ([^"]*)"', text)[1].split()
     assert len(names) == len(units) > 0
@@ -91,13 +94,13 @@ def figures():
              ("sum", None, "sum"))
     shares = (("p50", "50th"), ("p90", "90th"), ("p99", "99th"), ("p999", "99.9th"))
     places = [(m.start(), m[1])
-              for m in re.finditer(r"^(METRIC|TALLY|PERCENTILES|KERNEL)\(", text, re.M)]
+              for m in re.finditer(r"^(METRIC|TALLY|PERCENTILES|KERNEL|KERNEL_PART)\(", text, re.M)]
     for place, macro in places:
         line = next(macro_calls(text[place:], macro))
         if macro == "METRIC":
             found.append((line[0], line[2], line[1].lower(), line[3]))
-        elif macro == "KERNEL":
-            found.append((line[0], line[2], line[1].lower(), line[4]))
+        elif macro in ("KERNEL", "KERNEL_PART"):
+            found.append((line[0], line[2], line[1].lower(), line[-1]))
         elif macro == "PERCENTILES":
             found += [(f"{line[0]}_{end}", line[1], "percentile", f"{line[2]}: {word} percentile")
                       for end, word in shares]
@@ -276,6 +279,51 @@ def settings_are_those_of_the_log():
     same(settings(), found, "settings")
 
 
+def infos():
+    """(name, unit, sentence) of each line about a connection."""
+    return [(a[0], a[2], a[3]) for a in macro_calls(read("common", "info.def"), "INFO")]
+
+
+@case
+def infos_are_those_of_the_log():
+    """flowlog(5) lists what begin and final lines have about the connection."""
+    expected = [(name, unit, plain(sentence)) for name, unit, sentence in infos()]
+    same(expected, listed("flowlog.5", "CONNECTION"), "connection")
+
+
+def facts():
+    return [(a[0], a[2], a[3]) for a in macro_calls(read("common", "info.def"), "FACT")]
+
+
+@case
+def facts_are_those_of_the_log():
+    """flowlog(5) lists what the line of a daemon says of its host."""
+    same([(name, unit, plain(sentence)) for name, unit, sentence in facts()], listed("flowlog.5", "HOST"), "host")
+
+
+@case
+def limits_are_those_of_the_list():
+    """flowctl(1) lists what may limit a flow, in the order in which the causes are tried."""
+    text = read("controller", "results", "limits.def")
+    expected = [(a[1], a[2][0].upper() + a[2][1:] + ".") for a in macro_calls(text, "LIMIT")]
+    found = [(" ".join(words_of(head)[1:]), flatten(first_paragraph(lines)))
+             for head, lines in items(section("flowctl.1", "What limited a flow", "Ss"))]
+    same(expected, found, "limits")
+
+
+@case
+def infos_are_those_of_the_daemon():
+    """common/info.def lists what the daemon writes about a connection, besides settings."""
+    names = [name for name, _, _ in infos()] + [name for name, _ in settings()]
+    for folder, _, files in os.walk(os.path.join(SOURCE, "daemon")):
+        for file in sorted(files):
+            if file.endswith(".c"):
+                for call in re.findall(r"buffer_printf\((?:lines|&\w+->info),([^;]*)",
+                                       read(os.path.relpath(os.path.join(folder, file), SOURCE))):
+                    for name in re.findall(r'(?:"|\\n)(\w+)=', call):
+                        assert name in names, f"{file}: common/info.def has no line for {name}"
+
+
 # ---- cases about options
 
 
@@ -302,8 +350,10 @@ def manual_options(lines):
     return found, text
 
 
-def compare_options(command, lines, what):
+def compare_options(command, lines, what, elsewhere=()):
+    """The options of --help are those of the lines, but for those that the page has elsewhere."""
     expected, help_text = help_options(*command)
+    expected = [option for option in expected if option not in elsewhere]
     found, manual_text = manual_options(lines)
     same(expected, found, what)
     for option in expected:
@@ -322,10 +372,16 @@ def options_of_flowctl():
 
 @case
 def options_of_commands():
-    """flowctl(1) lists the options of the commands."""
-    for command in ("status", "stop", "attach", "fetch-dumps", "plot"):
+    """flowctl(1) lists the options of the commands, and once those that several have."""
+    common, _ = manual_options(section("flowctl.1", "Common options", "Ss"))
+    for command in ("status", "stop", "attach", "fetch-dumps", "plot", "completion"):
+        expected, _ = help_options(FLOWCTL, command, "--help")
+        of_daemons = command in ("status", "stop", "fetch-dumps")
+        same(common if of_daemons else ["-h, --help", "-v, --version"],
+             [option for option in expected if option in common], f"flowctl {command}")
         compare_options([FLOWCTL, command, "--help"],
-                        section("flowctl.1", f"flowctl {command}", "Ss"), f"flowctl {command}")
+                        section("flowctl.1", f"flowctl {command}", "Ss"), f"flowctl {command}",
+                        common)
 
 
 @case
@@ -357,7 +413,7 @@ def settings_of_flowd_conf():
     """flowd.conf(5) lists the options of flowd, but for those that are for command lines only."""
     expected, _ = help_options(FLOWD, "--help")
     names = [re.search(r"--([\w-]+)(?:=(.*))?$", head) for head in expected]
-    only_there = ("help", "version", "debug", "config", "make-token",
+    only_there = ("help", "version", "debug", "config", "make-token", "show-key",
                   "test-clock-offset", "test-clock-skew")
     expected = [" ".join(filter(None, m.groups())) for m in names if m[1] not in only_there]
     found = [render(words_of(head)) for head, _ in items(section("flowd.conf.5", "SETTINGS"))]
@@ -391,10 +447,10 @@ def exit_statuses():
 
 
 def help_members(text):
-    """{"Takes": [...], "Gives": [...]} of a system.methodHelp, with (name, type, members) each."""
-    parts, stack = {"Takes": [], "Gives": []}, None
+    """{"Takes": [...], "Returns": [...]} of a system.methodHelp, with (name, type, members) each."""
+    parts, stack = {"Takes": [], "Returns": []}, None
     for line in text.splitlines():
-        head = re.match(r"(Takes|Gives) one struct:", line)
+        head = re.match(r"(Takes|Returns) one struct:", line)
         member = re.match(r"( +)(\w+) \(([^)]*)\)", line)
         if head:
             stack = [(1, parts[head[1]])]
@@ -427,9 +483,9 @@ def manual_members(lines):
 
 
 def split_method(lines):
-    parts, current = {"Takes": [], "Gives": []}, None
+    parts, current = {"Takes": [], "Returns": []}, None
     for line in lines:
-        if re.match(r"(Takes|Gives)\b", line):
+        if re.match(r"(Takes|Returns)\b", line):
             current = line.split()[0].rstrip(".:")
         elif current:
             parts[current].append(line)
@@ -460,7 +516,7 @@ def methods_of_the_api():
     for name in names:
         expected = help_members(rpc.system.methodHelp(name))
         manual = split_method(section("flowd.8", name, "Ss"))
-        for part in ("Takes", "Gives"):
+        for part in ("Takes", "Returns"):
             same(expected[part], fill_settings(manual[part]), f"{name}, {part}")
 
 
@@ -502,47 +558,156 @@ def references_are_there():
             assert " ".join(words_of(name)) in heads, f"{page} refers to a section '{name}'"
 
 
-# ---- what can be pasted
+# ---- what can be written anew
 
 
-def paste(text):
-    """Prints a sentence as lines of mdoc."""
+def mdoc(text):
+    """A sentence as lines of mdoc."""
+    lines = []
     for part in re.split(r" ?(\w+\(\)) ?", text):
         if part.endswith("()"):
-            print(f".Fn {part[:-2]}")
+            lines.append(f".Fn {part[:-2]}")
             continue
         for line in textwrap.wrap(part, 78, break_long_words=False, break_on_hyphens=False):
-            print(("\\&" if line[0] in ".'" else "") + line)
+            lines.append(("\\&" if line[0] in ".'" else "") + line)
+    return lines
 
 
-def paste_item(macro, name, note, sentence):
-    print(f".It {macro} {name} Pq {note}")
-    paste(sentence[0].upper() + sentence[1:] + ".")
+def whole(sentence):
+    """A whole sentence, as mdoc. A name such as net.core.rmem_max stays as it is."""
+    named = "." in sentence.split()[0].rstrip(".:")
+    return mdoc((sentence if named else sentence[0].upper() + sentence[1:]) + ".")
 
 
-def print_list(what):
-    if what == "columns":
-        for name, unit, sentence, _ in columns():
-            paste_item("Cm", name, unit, sentence)
-    elif what == "figures":
-        for name, unit, kind, sentence in figures():
-            paste_item("Va", name, f"{unit}, {kind}", sentence)
-    elif what == "groups":
-        for group, names in groups():
-            print(f".It Cm {group}")
-            paste(" ".join(names))
-    elif what == "methods":
-        rpc = Daemon().rpc()
-        for name in rpc.system.listMethods():
-            if not name.startswith("system."):
-                print(f".Ss {name}")
-                print(rpc.system.methodHelp(name))
-    else:
-        sys.exit("columns, figures, groups or methods")
+def item(macro, name, note, sentence):
+    """An entry of a list; who reads the page finds a whole sentence."""
+    return name, [f".It {macro} {name} Pq {note}"] + whole(sentence)
+
+
+def outer_lists(lines):
+    """(first line of the items, line of the end, lines of items) of each list that is in no other."""
+    depth, begin, heads = 0, 0, []
+    for at, line in enumerate(lines):
+        if line.startswith(".Bl"):
+            depth += 1
+            if depth == 1:
+                begin, heads = at + 1, []
+        elif line.startswith(".It") and depth == 1:
+            heads.append(at)
+        elif line.startswith(".El"):
+            depth -= 1
+            if depth == 0:
+                yield begin, at, heads
+
+
+def rewrite(page, name, entries, macro="Sh"):
+    """Writes the items of the lists of a section anew. What an item says after its first paragraph
+    stays, and so do items of other names, before or after these. A new item stands after the one
+    before it, in the same list."""
+    old, known = section(page, name, macro), [entry for entry, _ in entries]
+    place, kept, before, after, new = {}, {}, {}, {}, {}
+    for begin, end, heads in outer_lists(old):
+        for at, following in zip(heads, heads[1:] + [end]):
+            entry = (words_of(old[at]) + ["", ""])[2]
+            if entry in known:
+                place[entry] = begin
+                lines = old[at + 1:following]
+                kept[entry] = lines[len(first_paragraph(lines)):]
+            else:
+                others = after if begin in place.values() else before
+                others.setdefault(begin, []).extend(old[at:following])
+    last = min(place.values())
+    for entry, lines in entries:
+        last = place.get(entry, last)
+        new.setdefault(last, []).extend(lines + kept.get(entry, []))
+    text, result = read("man", page), list(old)
+    for begin, end, _ in reversed(list(outer_lists(old))):
+        if begin in new:
+            result[begin:end] = before.get(begin, []) + new[begin] + after.get(begin, [])
+    assert text.count("\n".join(old)) == 1
+    with open(os.path.join(SOURCE, "man", page), "w", encoding="utf-8") as file:
+        file.write(text.replace("\n".join(old), "\n".join(result)))
+
+
+def complete(page, name, entries, macro="Ss"):
+    """Adds the items (head, lines) of a section's list that are not there, each after the one before
+    it. What is there stays: it says more than the list of the source."""
+    old = section(page, name, macro)
+    lines = list(old)
+    previous = None
+    for head, text in entries:
+        if head not in lines:
+            at = lines.index(previous) + 1
+            depth = 0  # behind the lists within the item before
+            while depth or not lines[at].startswith((".It", ".El")):
+                depth += lines[at].startswith(".Bl") - lines[at].startswith(".El")
+                at += 1
+            lines[at:at] = [head] + text
+        previous = head
+    text = read("man", page)
+    assert text.count("\n".join(old)) == 1
+    with open(os.path.join(SOURCE, "man", page), "w", encoding="utf-8") as file:
+        file.write(text.replace("\n".join(old), "\n".join(lines)))
+
+
+WIRE_TYPES = {"FLAG": "boolean", "NAME": "string", "SIZE": "string", "GAP": "string"}
+
+
+def write_settings():
+    """The places of the pages that have an item for each setting."""
+    rows = list(macro_calls(read("common", "settings.def"), "SETTING"))
+    log, sockets, api = [], [], {"ENDPOINT": [], "FLOW": []}
+    for (field, option), row in zip(settings(), rows):
+        scope, kind, form, name, argument, sentence = row[0], row[2], row[6], row[8], row[9], row[10]
+        # "--cpu" is "Fl -cpu", "-T" is "Fl T", and "-O NAME" is "Fl O Cm NAME"
+        log.append((f".It Va {field}", [".Fl " + option[1:].replace(" ", " Cm ")]))
+        wire = "string" if kind.startswith("CHOICE_") else WIRE_TYPES.get(kind, "integer")
+        api["ENDPOINT" if scope == "ENDPOINT" else "FLOW"].append(
+            (f".It Va {field} Pq {wire}", whole(sentence)))
+        if form == "SOCKOPT":
+            value = "" if argument == "NULL" else f"= Ns Ar {argument}"
+            sockets.append((f".It Fl O Ar x Ns ={name}{value}",
+                            whole(sentence)))
+    complete("flowlog.5", "Settings", log)
+    complete("flowctl.1", "SOCKET OPTIONS", sockets, "Sh")
+    complete("flowd.8", SETTINGS["source"], api["ENDPOINT"])
+    complete("flowd.8", SETTINGS["settings"], api["FLOW"])
+
+
+def write_schema():
+    """contrib/schema, from the columns that a run's first record lists."""
+    maker = os.path.join(SOURCE, "contrib", "schema", "make_schema.py")
+    stream = run(FLOWCTL, "--embedded", "-T", "s=0.1", "--json-stream")
+    text = subprocess.run([sys.executable, maker], input=stream, text=True, capture_output=True,
+                          check=True, timeout=60).stdout
+    with open(os.path.join(SOURCE, "contrib", "schema", "flowrig-1.schema.json"), "w",
+              encoding="utf-8") as file:
+        file.write(text)
+
+
+def update():
+    write_schema()
+    write_settings()
+    rewrite("flowlog.5", "COLUMNS", [item("Cm", n, u, s) for n, u, s, _ in columns()])
+    rewrite("flowlog.5", "FIGURES", [item("Va", n, f"{u}, {k}", s) for n, u, k, s in figures()])
+    rewrite("flowlog.5", "CONNECTION", [item("Va", n, u, s) for n, u, s in infos()])
+    rewrite("flowlog.5", "HOST", [item("Va", n, u, s) for n, u, s in facts()])
+    rewrite("flowctl.1", "Groups of columns",
+            [(group, [f".It Cm {group}"] + mdoc(" ".join(names))) for group, names in groups()], "Ss")
+
+
+def print_methods():
+    rpc = Daemon().rpc()
+    for name in rpc.system.listMethods():
+        if not name.startswith("system."):
+            print(f".Ss {name}")
+            print(rpc.system.methodHelp(name))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--print"]:
-        print_list(sys.argv[2] if len(sys.argv) > 2 else "")
+    if sys.argv[1:] == ["--update"]:
+        update()
+    elif sys.argv[1:] == ["--print", "methods"]:
+        print_methods()
     else:
         main()

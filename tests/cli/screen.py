@@ -26,7 +26,8 @@ HEADS = {
     "goodput": ["rx_through", "tx_bytes", "rx_bytes"],
     "rate": ["min_rtt", "delivery_rate", "app_limited", "pacing_rate", "max_pacing_rate"],
     "bytes": ["bytes_acked", "bytes_received", "bytes_sent", "bytes_retrans", "notsent"],
-    "limits": ["busy", "rwnd_limited", "sndbuf_limited"],
+    "limits": ["tx_blocked", "tx_idle", "busy", "rwnd_limited", "sndbuf_limited", "send_buffer",
+               "receive_buffer", "receive_queue"],
     "rtt-percentiles": ["p50 RTT", "p90 RTT", "p99 RTT", "p99.9 RTT"],
     "iat-percentiles": ["p50 IAT", "p90 IAT", "p99 IAT", "p99.9 IAT"],
     "delay-percentiles": ["p50 DLY", "p90 DLY", "p99 DLY", "p99.9 DLY"],
@@ -98,6 +99,20 @@ def check_form(screen):
 
 
 @case
+def times_of_short_intervals():
+    """Times on the screen are in ms, and where intervals are short in us as those of the log"""
+    for interval, places in (("0.01", 3), ("0.0099", 6), ("0.0002", 6)):
+        result, log = run_logged("--embedded", "-T", "s=0.02", "-i", interval, "-c", "interval,goodput")
+        times = [line.split()[2:4] for line in result.out.splitlines() if line.startswith("D ")]
+        rows = log.of("D", 0)
+        assert len(times) == len(rows) > 0
+        for shown, row in zip(times, rows):
+            for text, name in zip(shown, ("begin", "end")):
+                assert len(text.split(".")[1]) == places, (interval, text)
+                assert abs(float(text) - row[name]) < 0.6 * 10 ** -places, (interval, text, row[name])
+
+
+@case
 def table():
     """The table: S or D, the flow's number, then the columns under their heads"""
     result = expect(flowctl("--embedded", "-n", 3, "-T", "s=0.5", "-i", "0.05"))
@@ -134,7 +149,7 @@ def wide_numbers():
     """Numbers of flows with four digits are tokens of their own"""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4000:
         raise Skip("the limit of open files is below 4000")
-    result = expect(flowctl("--embedded", "-n", 1001, "-T", "s=0.2", "-i", "0.1", "-R", "s=100k",
+    result = expect(flowctl("--embedded", "-n", 1001, "-T", "s=1", "-i", "0.5", "-R", "s=100k",
                             "-c", "interval,through"))
     screen = Screen(result.out)
     check_form(screen)
@@ -253,7 +268,7 @@ def summary():
     one, two = Daemon(), Daemon()
     result, log = run_logged("-H", hosts(one, two), "-n", 2, "-T", "s=0.4", "-i", "0.1", "-S",
                              "s=1000", "-B", "s=100000", "-W", "d=50000", "-F", 0, "-A", "s", "-F",
-                             1, "-T", "d=0.2", "-O", "s=TCP_CONGESTION=reno", "-i", "0.2")
+                             1, "-T", "d=0.2", "-O", "s=TCP_CONGESTION=reno")
     lines = [line for line in result.out.splitlines() if re.match(r"# (ID +\d|total:)", line)]
     assert [line[:9] for line in lines] == ["# ID   0 "] * 2 + ["# ID   1 "] * 2 + ["# total: "]
     assert [line[9] for line in lines[:4]] == ["S", "D"] * 2
@@ -336,7 +351,7 @@ def total_line():
     senders = [log.finals[key]["bytes_retrans"] for key in log.finals]
     assert int(found[9]) == sum(senders)
     # Each start by all that is known of the clocks at the end, near what its own clock said.
-    starts = re.findall(rf"start = ([+-]{REAL})/({REAL}) \[ms\] \(after", result.out)
+    starts = re.findall(rf"start = ([+-]{REAL})/({REAL}) \[ms\] \(offset", result.out)
     assert len(starts) == 6, starts
     skew = max(float(s) for s, _ in starts) - min(float(s) for s, _ in starts)
     assert abs(float(found[10]) - skew) < 0.0021, (found[10], starts)
@@ -403,11 +418,11 @@ def reader_that_leaves():
     began = time.monotonic()
     done = pipeline("flowctl --embedded -T s=300 -i 0.05 | head -3", timeout=100)
     took = time.monotonic() - began
-    assert done.returncode == 0, done
+    assert done.returncode == 2, done
     assert len(done.stdout.splitlines()) == 3 and took < 90
     said = [line for line in done.stderr.splitlines() if not line.startswith("flowd: ")
             and "using private" not in line]
-    assert said == ["flowctl: nobody takes the results any more: stopping the flows"], done.stderr
+    assert said == ["flowctl: the output was closed: stopping the flows"], done.stderr
 
 
 @case
@@ -416,7 +431,7 @@ def reader_that_leaves_and_a_log():
     path = os.path.join(temp_dir(), "flow.log")
     done = pipeline(f"flowctl --embedded -T s=1 -i 0.05 --log-file={path} | head -3")
     assert done.returncode == 0, done
-    assert "nobody takes" not in done.stderr, done.stderr
+    assert "the output was closed" not in done.stderr, done.stderr
     assert len(FlowLog(path).rows) == 40
 
 
@@ -439,17 +454,18 @@ def slow_reader():
     os.close(write_end)
     try:
         # All rows are fetched while the screen takes none: 3200 rows of 700 characters. The daemon
-        # keeps the last ones, which the end of the session acknowledges.
+        # keeps those of the last answer, more on a busy machine, which the end of the session
+        # acknowledges.
         wait_for(lambda: daemon.rpc().flowd.status({})["sessions"], 20, "the run")
 
         def fetched():
             sessions = daemon.rpc().flowd.status({})["sessions"]
-            return not sessions or (sessions[0]["state"] == "ended" and sessions[0]["rows"] < 1000)
+            return not sessions or (sessions[0]["state"] == "ended" and sessions[0]["rows"] < 2700)
 
-        wait_for(fetched, 40, "that all reports are fetched")
+        wait_for(fetched, 120, "that all reports are fetched")
         with os.fdopen(read_end, encoding="utf-8") as stream:
             text = stream.read()
-        assert process.wait(30) == 0, process.stderr.read()
+        assert process.wait(120) == 0, process.stderr.read()
     finally:
         process.kill()
         process.wait()
@@ -463,7 +479,7 @@ def interrupted():
     wait_for(lambda: process.out.count("\nS ") > 3, 20, "rows")
     process.signal(signal.SIGINT)
     assert process.wait(30) == 130
-    assert "flowctl: interrupted: stopping the flows; once more ends at once\n" in process.err
+    assert "flowctl: flowctl was interrupted (SIGINT): stopping the flows; a second signal quits immediately\n" in process.err
     assert re.search(r"^# ID   0 S: .*duration = \d\.\d+/300\.000 \[s\]", process.out, re.M)
     assert process.out.splitlines()[-1].startswith("# total: flows = 1, failed = 0, ")
 

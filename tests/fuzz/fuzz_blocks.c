@@ -40,16 +40,18 @@ static ssize_t fuzz_send(int fd, const void *bytes, size_t size, int flags)
     return fuzz_sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, flags);
 }
 
-#include "daemon/worker.c"
+#include "daemon/engine/worker.c"
 #define sendmsg   fuzz_sendmsg
 #define send(...) fuzz_send(__VA_ARGS__)
 #define recv      fuzz_recv
-#include "daemon/framing_message.c"
-#include "daemon/message_receive.c"
-#include "daemon/message_send.c"
+#include "daemon/net/transport_stream.c"
 #undef sendmsg
 #undef send
 #undef recv
+#include "daemon/flow/framing_message.c"
+#include "daemon/flow/message_receive.c"
+#include "daemon/flow/message_send.c"
+#include "peer/peer.h"
 
 #include "fuzz.h"
 
@@ -60,12 +62,14 @@ static struct worker worker;
 static void set_up(void)
 {
     worker_init(&worker);
+    if (!payload_open(&worker.payload))
+        abort();
     worker.ring = ring_new(1 << 24);
 }
 
 static struct flow *make_flow(uint8_t how)
 {
-    struct prepare_endpoint prepare = {.endpoint = {how & 1 ? 's' : 'd'}};
+    struct prepare_endpoint prepare = {.endpoint = how & 1 ? SOURCE : DESTINATION};
     schema_defaults(&endpoint_settings_schema, &prepare.source);
     schema_defaults(&endpoint_settings_schema, &prepare.destination);
     schema_defaults(&flow_settings_schema, &prepare.settings);
@@ -75,7 +79,8 @@ static struct flow *make_flow(uint8_t how)
     prepare.destination.block_cap = how & 8 ? 100 : 0;
     prepare.settings.summarize_only = 1;
     prepare.settings.framing = FRAMING_MESSAGE;
-    struct flow *flow = flow_new(&(struct flow_arguments){.endpoint = &prepare, .worker = &worker});
+    struct flow *flow = flow_new(&(struct flow_arguments){
+        .endpoint = &prepare, .worker = &worker, .protocol = &peer_flowrig_source});
     flow->fd = -1;
     flow->state = FLOW_RUNNING;
     flow->tx.active = flow->tx.started = flow_own_settings(flow)->duration > 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a daemon is sent: the body of a call, through the guard and xmlrpc-c to the call's struct.
+/* What a daemon is sent: the body of a call, to the call's struct.
  */
 #include "fuzz.h"
 
@@ -49,21 +49,17 @@ static void decode(const struct method *method, xmlrpc_value *parameters)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fail fail;
-    xmlrpc_env env;
-    const char *name = NULL;
-    xmlrpc_value *parameters = NULL;
-    struct xml_call call;
-    if (!xml_guard_call((const char *)data, size, &call, &fail))
+    struct xml_message message;
+    char method[XML_METHOD_MAX];
+    if (!xml_read((const char *)data, size, &message, &fail))
         return 0;
-    xmlrpc_env_init(&env);
-    xmlrpc_parse_call(&env, (const char *)data, size, &name, &parameters);
-    for (int i = 0; i < METHODS && !env.fault_occurred; i++)
-        if (!strcmp(methods[i].name, name))
-            decode(&methods[i], parameters);
-    if (!env.fault_occurred) {
-        free((void *)name);
-        xmlrpc_DECREF(parameters);
+    FUZZ_CHECK(xml_guard((const char *)data, size, method, &fail));
+    if (message.kind == XML_CALL) {
+        FUZZ_CHECK(!strcmp(method, message.method));
+        for (int i = 0; i < METHODS; i++)
+            if (!strcmp(methods[i].name, message.method))
+                decode(&methods[i], message.value);
     }
-    xmlrpc_env_clean(&env);
+    xmlrpc_DECREF(message.value);
     return 0;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cdf.h"
-#include "daemon/conf.h"
+#include "common/conf.h"
 #include "histogram.h"
 #include "mem.h"
 #include "token.h"

@@ -3,25 +3,27 @@
 #include "fuzz.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "controller/log_replay.h"
-#include "controller/logreader.h"
+#include "controller/output/flowlog_replay.h"
+#include "controller/output/plot_data.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static int fd = -1;
     static char path[64];
     struct log_replay replay;
+    const struct plot_choice choice = {.metrics = "kernel,rx_through", .to = INFINITY};
     struct fail fail;
     if (fd < 0) {
         fd = memfd_create("log", MFD_CLOEXEC);
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     }
     FUZZ_CHECK(!ftruncate(fd, 0) && pwrite(fd, data, size, 0) == (ssize_t)size);
-    logreader_free(logreader_open(path, &fail));
+    plot_log_free(plot_log_read(path, &choice, &fail));
     struct results *results = results_new(2);
     if (log_replay(path, "abc", results, &replay, &fail))
         FUZZ_CHECK(replay.length >= 0 && (size_t)replay.length <= size);

@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "daemon/daemon_options.h"
 #include "mem.h"
-#include "controller/options.h"
+#include "controller/run/options.h"
 
 enum { WORDS_MAX = 64, DIGITS_MAX = 3 };
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "block.h"
+#include "preamble.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -12,23 +12,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fail fail;
-    xmlrpc_env env;
-    xmlrpc_value *value = NULL;
-    int code;
-    const char *fault = NULL;
-    if (!size || !xml_guard((const char *)data + 1, size - 1, &fail))
+    struct xml_message message;
+    if (!size || !xml_read((const char *)data + 1, size - 1, &message, &fail))
         return 0;
     const struct schema *schema = methods[data[0] % METHODS].reply;
-    xmlrpc_env_init(&env);
-    xmlrpc_parse_response2(&env, (const char *)data + 1, size - 1, &value, &code, &fault);
-    if (!env.fault_occurred && !fault) {
-        void *reply = mem_new(1, schema->size);
-        if (wire_decode(value, schema, reply, true, &fail))
-            schema_free(schema, reply);
-        free(reply);
-        xmlrpc_DECREF(value);
-    }
-    free((void *)fault);
-    xmlrpc_env_clean(&env);
+    void *reply = mem_new(1, schema->size);
+    if (message.kind == XML_RESPONSE && wire_decode(message.value, schema, reply, true, &fail))
+        schema_free(schema, reply);
+    free(reply);
+    xmlrpc_DECREF(message.value);
     return 0;
 }

@@ -3,8 +3,8 @@
  * far as the results and the cells of screen and log. */
 #include "fuzz.h"
 
-#include "controller/cell.h"
-#include "controller/results.h"
+#include "controller/output/cell.h"
+#include "controller/results/results.h"
 #include "log.h"
 
 static size_t take_layout(const uint8_t *data, size_t size, struct report_layout *layout)
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t used, at = take_layout(data, size, &layout);
     struct results *results = results_new(1);
     log_set_level(LOG_LEVEL_ERROR); /* it would say of each histogram what is wrong with it */
-    bool shown = false; /* one is enough: it takes much longer than the rest */
+    bool shown = false;             /* one is enough: it takes much longer than the rest */
     while (at < size && report_unpack(data + at, size - at, &layout, &row, &used, &fail)) {
         int64_t delta[METRICS];
         FUZZ_CHECK(used && used <= size - at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What flowctl attach reads of a run. */
-#include "controller/run_file.c"
+#include "controller/run/run_file.c"
 
 #include "fuzz.h"
 

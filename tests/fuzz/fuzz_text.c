@@ -11,7 +11,7 @@
 #include "number.h"
 #include "protocol.h"
 #include "settings.h"
-#include "sock.h"
+#include "address.h"
 
 static void parse_numbers(const char *text)
 {
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     parse_numbers(text);
     parse_settings(text);
-    if (sock_split_host_port(text, host, sizeof host, &port, &fail))
+    if (address_split_host_port(text, host, sizeof host, &port, &fail))
         FUZZ_CHECK(strlen(host) < sizeof host);
     address_parse(text, 1, &address);
     free(text);

@@ -11,8 +11,8 @@ import subprocess
 import time
 
 from flowrig_api import Session, prepare_flows
-from flowrig_test import (FLOWD, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main, note,
-                          start_flowctl, temp_dir, wait_for)
+from flowrig_test import (FLOWCTL, FLOWD, Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main, note,
+                          start_flowctl, small_disk, temp_dir, wait_for)
 
 COUNTERS = ("tx_bytes", "rx_bytes", "bytes_acked", "segs_out", "segs_in", "data_segs_out",
             "delivered", "bytes_sent")
@@ -108,7 +108,7 @@ def attached_after_the_end():
     wait_for(lambda: not status({})["sessions"][0]["running"] and
              not status({})["sessions"][0]["lease_left_ns"], 20, "the end of the lease")
     time.sleep(1.5)
-    run.attach()
+    run.attach(2)
     log = FlowLog(run.log)
     run.check(None)
     # The lease counts from the last call, which may have been well before the start.
@@ -185,7 +185,7 @@ def killed_around_the_end():
         if run.files():
             run.run = os.path.basename(run.files()[0])[4:]
             result = run.attach()
-            collected += "all was collected" in result.err
+            collected += "everything was collected" in result.err
             killed += 1
         log = FlowLog(run.log)
         assert len(log.finals) == len(log.begins) == 40 and not run.files()
@@ -230,7 +230,7 @@ def while_its_controller_lives():
     listed = run.attach(words=[]).out
     assert re.fullmatch(rf"{run.run[:8]}: started \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d, 2 daemons, its "
                         rf"flowctl runs, log {re.escape(run.log)}\n", listed), listed
-    assert run.attach(1).err == f"flowctl: attach: run {run.run[:8]} has a controller that lives\n"
+    assert run.attach(1).err == f"flowctl: attach: run {run.run[:8]} still has a running controller\n"
     assert run.process.wait(30) == 0
     run.check(40)
     assert run.attach(words=[]).out == ""
@@ -263,7 +263,7 @@ def nothing_to_attach_to():
     said = run.attach(1, words=["0123456789"]).err
     assert said == "flowctl: attach: there is no run '0123456789' to attach to; 'flowctl attach' " \
         "lists those there are\n", said
-    assert "one run is taken" in run.attach(1, words=["a", "b"]).err
+    assert "unexpected argument 'b'" in run.attach(1, words=["a", "b"]).err
     file, = run.files()
     with open(file, encoding="utf-8") as opened:
         text = opened.read()
@@ -277,7 +277,7 @@ def nothing_to_attach_to():
         broken = "".join(broken).replace("\nsession ", "\nsession x", 1)
         with open(file, "w", encoding="utf-8") as opened:
             opened.write(broken)
-        assert "is not what a run of flowctl leaves" in run.attach(1).err
+        assert "is not the state of a flowctl run" in run.attach(1).err
     with open(file, "w", encoding="utf-8") as opened:
         opened.write(text)
     with open(run.log, "r+", encoding="utf-8") as opened:
@@ -289,7 +289,67 @@ def nothing_to_attach_to():
         opened.write(log)
     for daemon in run.daemons:
         expect(flowctl("stop", daemon.control))
-    run.attach()
+    run.attach(2)
+
+
+@case
+def hostile_state():
+    """Run files that are not the user's, FIFOs, links, and logs that are none: a sentence, no loss"""
+    run = Bereft(pair(), "-T", "s=20", "-i", 0.1)
+    wait_for(run.rows, 20, "rows")
+    run.kill()
+    file, = run.files()
+    with open(file, encoding="utf-8") as opened:
+        text = opened.read()
+    victim = os.path.join(run.folder, "victim")
+
+    def put(content, mode=0o600):
+        if os.path.lexists(file):
+            os.unlink(file)
+        with open(file, "w", encoding="utf-8") as opened:
+            opened.write(content)
+        os.chmod(file, mode)
+
+    def refused(sentence):
+        """Attaching is refused, and the listing goes on without it."""
+        result = run.attach(1, timeout=20)
+        assert result.err == f"flowctl: attach: {sentence}\n", result.err
+        listed = run.attach(0, words=[], timeout=20)
+        assert listed.out == "" and listed.err == f"flowctl: left out: {sentence}\n", listed
+
+    for content in ("one line without its end: a key", "two\nlines\n", "# flowlog"[:5] + "x"):
+        with open(victim, "w", encoding="utf-8") as opened:
+            opened.write(content)
+        put(text.replace(f"log {run.log}\n", f"log {victim}\n"))
+        result = run.attach(1)
+        assert result.err == f"flowctl: {victim} is not a flow log\n", result.err
+        with open(victim, encoding="utf-8") as opened:
+            assert opened.read() == content
+    os.unlink(victim)
+    os.mkfifo(victim)
+    result = run.attach(1, timeout=20)
+    assert result.err == f"flowctl: {victim} is not a regular file\n", result.err
+    put(text.replace(f"log {run.log}\n", "log /x%1B]0;OWNED%07\u009b2J\u202e\n"))
+    listed = run.attach(0, words=[])
+    assert listed.out.endswith(", log /x?]0;OWNED??2J?\n"), listed.out
+    put(text, 0o644)
+    refused(f"{file} is accessible to others (mode 0644): restrict it with chmod 600 {file}")
+    put(text + "\0", 0o600)
+    refused(f"{file} contains a NUL byte: it is not a text file, or is damaged")
+    if os.geteuid() == 0:
+        put(text)
+        os.chown(file, 12345, 0)
+        refused(f"{file} belongs to user 12345, but must belong to the user that runs the program (0)")
+    os.unlink(file)
+    os.mkfifo(file, 0o600)
+    refused(f"{file} is not a regular file")
+    os.unlink(file)
+    os.symlink("/etc/hostname", file)
+    refused(f"{file} is a symbolic link, and is not followed")
+    put(text)
+    for daemon in run.daemons:
+        expect(flowctl("stop", daemon.control))
+    run.attach(2)
 
 
 @case
@@ -336,7 +396,7 @@ def delays_histograms_and_drawn_blocks():
     assert f", random seed = {seed}" in result.out, result.out
     assert re.search(r"start skew = \S+ \[ms\] \(clocks known to ", result.out), result.out
     assert "(ahead of S/bound)" in result.out, result.out
-    assert "after the common instant" not in result.out, "it can't know that"
+    assert "offset from the common instant" not in result.out, "it can't know that"
     assert re.search(r"^# histogram - - delay ", result.out, re.M), result.out
     assert "are lost" not in result.out
     assert any(math.isfinite(row["minDLY"]) for row in log.of("D")[-50:]), "no delays"
@@ -392,9 +452,19 @@ def no_room_for_the_state():
     daemon = Daemon()
     result = expect(flowctl("-H", hosts(daemon), "-T", "s=0.3", "-q",
                             env={"XDG_STATE_HOME": "/dev/full"}))
-    assert re.fullmatch(r"flowctl: nobody can attach to this run if this flowctl dies: "
+    assert re.fullmatch(r"flowctl: the run's state can't be saved, so 'flowctl attach' will not work for it: "
                         r"/dev/full/flowrig/run-\w{32} can't be written: Not a directory\n",
                         result.err), result.err
+    # A user of the system, without a home or with one that is read-only, is not told of it at every run.
+    disk = small_disk("64k")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    for env in ({"HOME": "/proc/none"}, {"HOME": disk}, {"XDG_STATE_HOME": disk}, {}):
+        alone = subprocess.run([FLOWCTL, "-H", hosts(daemon), "-T", "s=0.1", "-q"], capture_output=True,
+                               text=True, timeout=60, env=env)
+        assert (alone.returncode, alone.stderr) == (0, ""), (env, alone)
+    alone = subprocess.run([FLOWCTL, "-H", hosts(daemon), "-T", "s=0.1", "-q", "-d"], capture_output=True,
+                           text=True, timeout=60, env={"XDG_STATE_HOME": disk})
+    assert f"will not work for it: {disk}/flowrig/run-" in alone.stderr, alone.stderr
 
 
 main()

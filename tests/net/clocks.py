@@ -37,6 +37,19 @@ def pair(ppm, offset=OFFSET):
     return Daemon(), Shifted(offset, ppm)
 
 
+def slowness(*daemons):
+    """How long most calls of flowd.clock take here and now, in ms: bounds of clocks can't be much
+    less than half of that, whatever is done right. A sanitizer and a busy machine make it long."""
+    taken = []
+    for daemon in daemons:
+        with daemon.rpc() as rpc:
+            for _ in range(20):
+                begin = time.monotonic()
+                rpc.flowd.clock({})
+                taken.append((time.monotonic() - begin) * 1e3)
+    return sorted(taken)[len(taken) * 3 // 4]
+
+
 def clock_line(result, flow=0):
     """offset, its bound (ms), drift, its bound (ppm) of the destination against the source"""
     found = re.search(rf"ID +{flow} D: .*, clock = ({REAL})/({REAL}) \[ms\] \(ahead of S/bound\), "
@@ -80,15 +93,16 @@ def offset_and_drift_of_two_daemons():
         for places, sign in ((hosts(plain, shifted), 1), (hosts(shifted, plain), -1)):
             result = expect(flowctl("-H", places, "-T", "s=2", "-Q", "-R", "s=1Mbit"))
             found.append((clock_line(result), sign, shifted.ahead()))
-        return found
+        return found, slowness(plain, shifted)
 
-    def check(found):
+    def check(measured):
+        found, slow = measured
         for (offset, bound, drift, drift_bound), sign, (ahead, error) in found:
             note(f"{offset:.4f} ms within {bound:.4f}, truth {sign * ahead:.4f}; {drift:.2f} ppm within "
                 f"{drift_bound:.2f}")
             assert abs(offset - sign * ahead) <= bound + error
             assert abs(drift - sign * 50) <= drift_bound
-            assert bound < 2 and drift_bound < 900
+            assert bound < 2 + slow and drift_bound < 900 + 1000 * slow
 
     attempts(measure, check)
 
@@ -99,10 +113,11 @@ def delays_of_two_daemons():
 
     def measure(_):
         daemons = pair(50)
-        return run_logged("-H", hosts(*daemons), "-T", "b=4", "-i", 0.5, "-I", *BLOCKS), daemons
+        return run_logged("-H", hosts(*daemons), "-T", "b=4", "-i", 0.5, "-I", *BLOCKS), daemons, \
+            slowness(*daemons)
 
     def check(measured):
-        (result, log), daemons = measured
+        (result, log), daemons, slow = measured
         note(result.out.splitlines()[-1])
         assert not result.err, result.err
         for daemon in daemons:
@@ -117,7 +132,7 @@ def delays_of_two_daemons():
             assert (final["delay_min"] < 0) == (final["delay_negative"] > 0)
             assert max(r["delay_bound"] for r in rows) * 1e6 <= final["delay_bound"] + 500
             # Half a round trip over HTTP, and what the drift adds in a second.
-            assert rows[-1]["delay_bound"] < 2, rows[-1]["delay_bound"]
+            assert rows[-1]["delay_bound"] < 2 + slow, (rows[-1]["delay_bound"], slow)
             note(f"{end}: delay {final['delay_min'] / 1e6:.3f} ms, bound "
                  f"{rows[0]['delay_bound']:.3f} .. {rows[-1]['delay_bound']:.3f} ms")
         bounds_hold(log, slack=1)
@@ -130,16 +145,18 @@ def drift_is_followed_during_a_run():
     """400 ppm, a second clock behind the first: what is known before the start is not enough"""
 
     def measure(_):
-        return run_logged("-H", hosts(*pair(-400, offset=-5)), "-T", "b=5", "-i", 0.5, "-I", *BLOCKS)
+        daemons = pair(-400, offset=-5)
+        return *run_logged("-H", hosts(*daemons), "-T", "b=5", "-i", 0.5, "-I", *BLOCKS), \
+            slowness(*daemons)
 
     def check(run):
-        result, log = run
+        result, log, slow = run
         bounds_hold(log, slack=1)
         # Without the drift, delays would be off by 2 ms at the end.
         last = [log.of(end)[-1] for end in "SD"]
-        assert all(row["delay_bound"] < 1 for row in last), last
+        assert all(row["delay_bound"] < 1 + slow for row in last), (slow, last)
         _, _, drift, bound = clock_line(result)
-        assert abs(drift + 400) <= bound < 200, (drift, bound)
+        assert abs(drift + 400) <= bound < 200 + 200 * slow, (drift, bound, slow)
 
     attempts(measure, check)
 
@@ -186,7 +203,7 @@ def wall_clocks_may_be_trusted():
     lines = re.findall(rf"^# clock of \S+: synchronised = (yes|no), status = 0x[0-9a-f]{{4}}, maxerror "
                        rf"= ({REAL}) \[ms\], esterror = ({REAL}) \[ms\]$", result.out, re.M)
     assert len(lines) == 2 and len({line[0] for line in lines}) == 1, result.out
-    warnings = re.findall(r"^flowctl: --clock=sync: the clock of flowd at \S+ is not synchronised",
+    warnings = re.findall(r"^flowctl: --clock=sync: the kernel reports the clock of flowd at \S+ as unsynchronised",
                           result.err, re.M)
     assert len(warnings) == (2 if lines[0][0] == "no" else 0), result.err
     for row in log.rows:
@@ -205,11 +222,12 @@ def start_at_a_time():
     def measure(_):
         wanted = time.time() + 4
         text = datetime.datetime.fromtimestamp(wanted, datetime.timezone.utc).isoformat()
-        result, log = run_logged("-H", hosts(*pair(400)), "-T", "b=0.5", f"--start-at={text}", *BLOCKS)
-        return wanted, result, log, time.time()
+        daemons = pair(400)
+        result, log = run_logged("-H", hosts(*daemons), "-T", "b=0.5", f"--start-at={text}", *BLOCKS)
+        return wanted, result, log, time.time(), slowness(*daemons)
 
     def check(run):
-        wanted, result, log, over = run
+        wanted, result, log, over, slow = run
         assert over >= wanted + 0.5, "it was over too early, by the clock of this test"
         begin = int(log.comment("start_ns")[0].split()[2]) / 1e9
         assert abs(begin - wanted) < 0.001, begin - wanted
@@ -219,7 +237,7 @@ def start_at_a_time():
             note(f"start {start:+.3f} ms within {bound:.3f}")
             # Too early is wrong by any clock; late is what a busy machine makes of it. Told 1.1 s
             # before and without drift, one would be off by 0.4 ms.
-            assert bound < 0.3, bound
+            assert bound < 0.3 + slow, (bound, slow)
             assert -bound - 0.1 <= start < 50, start
 
     attempts(measure, check)
@@ -255,8 +273,8 @@ def start_at_is_too_soon():
     """--start-at in a moment: the run fails with one sentence, as the flows can't be ready"""
     daemons = pair(50)
     result = expect(flowctl("-H", hosts(*daemons), "-T", "s=0.3", "--start-at=+1ms"), 2)
-    assert re.fullmatch(r"flowctl: option --start-at: the flows were ready too late for it, by "
-                        r"\d+\.\d{3} s: give them more time\n", result.err), result.err
+    assert re.fullmatch(r"flowctl: option --start-at: the flows were ready "
+                        r"\d+\.\d{3} s too late: allow more time\n", result.err), result.err
     assert not daemons[0].rpc().flowd.status({})["sessions"]
 
 
@@ -320,12 +338,13 @@ def clocks_that_are_refused():
             raise AssertionError(f"{clock} was taken")
         except xmlrpc.client.Fault as fault:
             assert fault.faultCode == 1000 and fault.faultString == sentence, fault
-    # The extremes do no harm: what does not fit is not counted.
-    largest = str(2**63 - 1)
-    session.start(clocks=[dict(shift(5, 0), offset=largest, reference=str(-2**63), rate_ppb=10**8)])
+    # The extremes do no harm: the sums fit, and every delay is told as negative, as it seems to be.
+    largest = 2**62 - 1
+    session.start(clocks=[dict(shift(5, 0), offset=str(largest), reference=str(-largest), rate_ppb=10**8)])
     session.collect()
     final = session.of(0, "d", "final")[0]
-    assert final["delay_count"] == 0 and final["rx_requests"] > 0
+    assert final["delay_count"] > 0 and final["delay_negative"] == final["delay_count"], final
+    assert final["delay_min"] < -2**62, final["delay_min"]
 
 
 # ---- paths that are asymmetric

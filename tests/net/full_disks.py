@@ -22,9 +22,9 @@ def fill(disk, leave=0):
 
 def no_room_for(path, result):
     """Checks what flowctl says of a log that can't be written further; gives the number of its run."""
-    said = re.fullmatch(f"flowctl: the log file {path} can't be written any further: {NO_SPACE}; the "
-                        "run goes on\nflowctl: the daemons keep what the log lacks for 3600 s: make "
-                        "room, then 'flowctl attach (\\w{8})' adds it\n", result.err)
+    said = re.fullmatch(f"flowctl: can't continue to write the log file {path}: {NO_SPACE}; the "
+                        "run continues\nflowctl: the daemons keep the missing rows for 3600 s: free "
+                        "some space, then 'flowctl attach (\\w{8})' adds them\n", result.err)
     assert said, result.err
     return said[1]
 
@@ -111,7 +111,7 @@ def state_of_a_run():
     os.mkdir(os.path.join(disk, "flowrig"))
     fill(disk)
     result = expect(flowctl("-H", hosts(Daemon()), "-T", "s=0.3", "-q", env={"XDG_STATE_HOME": disk}))
-    assert result.err.startswith("flowctl: nobody can attach to this run if this flowctl dies: ")
+    assert result.err.startswith("flowctl: the run's state can't be saved, so 'flowctl attach' will not work for it: ")
     assert result.err.endswith(f"can't be written: {NO_SPACE}\n") and result.err.count("\n") == 1, result.err
     assert os.listdir(os.path.join(disk, "flowrig")) == []
 
@@ -141,7 +141,7 @@ def reports_of_a_daemon():
     one = Daemon("--state-dir", disk, "--report-memory", "64k")
     fill(disk)
     result = expect(flowctl("-H", hosts(one), "-n", 400, "-T", "s=0.6", "-Q", "-q"), 2)
-    said = [line for line in result.err.splitlines() if "reports found no room" in line]
+    said = [line for line in result.err.splitlines() if "reports did not fit" in line]
     if not said:  # they were fetched in time
         raise AssertionError(result.err)
     assert NO_SPACE in said[0], said
@@ -155,7 +155,7 @@ def dump_that_finds_no_room():
     one = dumping(disk)
     result = expect(flowctl("-H", hosts(one), "-M", "s", "-T", "s=1", "-R", "s=80Mbit",
                             "--snaplen", 65535), 2)
-    assert result.err == ("flowctl: the dump of flow 0, source, is not whole: the dump ends early: "
+    assert result.err == ("flowctl: the dump of flow 0, source, is incomplete: the dump ends early: "
                           f"{NO_SPACE}\n"), result.err
     assert f"note: the dump ends early: {NO_SPACE}" in result.out and ", failed = 0," in result.out
     name, = os.listdir(disk)

@@ -113,7 +113,11 @@ def vanished():
 @case
 def host_that_vanishes():
     """a host is cut off for good: its flow ends with an error line, others go on, status 2"""
-    vanished().check()
+    try:
+        vanished().check()
+    except AssertionError:
+        _vanished.clear()  # who repeats this wants another one
+        raise
 
 
 @case
@@ -121,7 +125,9 @@ def host_that_vanishes_is_given_up_in_time():
     """flowctl gives a host up when its lease is over, and not later"""
     took = vanished().lost_after
     # less than the lease by what had passed since the last answer: a long poll at most
-    assert LEASE - 2.5 <= took <= LEASE + 1.5, f"{took:.1f} s, but the lease is {LEASE} s"
+    if not LEASE - 2.5 <= took <= LEASE + 1.5:
+        _vanished.clear()
+        raise AssertionError(f"{took:.1f} s, but the lease is {LEASE} s")
 
 
 @long_case

@@ -48,7 +48,7 @@ def daemon_levels():
             ends = [events(daemon.err, flow, end)[0] for end in ("source", "destination")]
             assert ends[0] == ends[1], ends
         assert ("session.prepare: answered after" in daemon.err) == (number > 1)
-        for sign in (r"source: write of \d+ bytes gave \d+", r"destination: read gave \d+", ": timer"):
+        for sign in (r"source: write of \d+ bytes returned \d+", r"destination: read returned \d+", ": timer"):
             assert bool(re.search(sign, daemon.err)) == (number > 2), sign
 
 
@@ -68,7 +68,7 @@ def stream_reads_and_writes():
     expect(flowctl("-H", hosts(daemon), "-T", "s=0.1", "-q"))
     daemon.stop()
     assert re.search(r"source: wrote \d{4,} bytes", daemon.err)
-    assert re.search(r"destination: read gave \d{4,}", daemon.err)
+    assert re.search(r"destination: read returned \d{4,}", daemon.err)
 
 
 @case
@@ -90,7 +90,7 @@ def controller_levels():
         said = expect(flowctl("-H", hosts(daemon), "-T", "s=0.2", "-q", *debug)).err
         assert levels(said) == wanted, said
         stages = ("preparing 1 flows on 1 daemons", "all flows are prepared", "starts in",
-                  "all reports are here")
+                  "all reports received")
         places = [said.find(stage) for stage in stages]
         assert places == sorted(places) and (min(places) >= 0) == (number > 0), said
         for end in ("source", "destination") if number else ():

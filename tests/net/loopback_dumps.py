@@ -6,6 +6,7 @@ import http.server
 import os
 import re
 import signal
+import socket
 import struct
 import threading
 import xmlrpc.client
@@ -138,8 +139,8 @@ def full():
     one, folder = dumping("--dump-file-size", "64k")
     result, log = run_logged("-H", hosts(one), "-M", "s", "-T", "s=1", "-A", "s", "-S", "s=1000",
                              "-R", "s=40Mbit", status=2)
-    assert result.err == ("flowctl: the dump of flow 0, source, is not whole: the dump ends early: it has "
-                          "reached the 65536 bytes that a file may have there (--dump-file-size)\n")
+    assert result.err == ("flowctl: the dump of flow 0, source, is incomplete: the dump ends early: it has "
+                          "reached the 65536 bytes that are allowed for a file there (--dump-file-size)\n")
     name, packets, dropped = shown(result, 0, "S")
     assert "--dump-file-size" in result.out and ", failed = 0," in result.out
     assert 60000 < os.path.getsize(os.path.join(folder, name)) <= 65536
@@ -239,7 +240,7 @@ def prefixes_that_lead_away():
         endpoint["source"] = {"duration": "1000000000"}
         endpoint["destination"] = {"dump": True}
         endpoint["settings"] = {"dump_prefix": prefix}
-        expect_fault(FAULT_BAD_CALL, "~flow 0, destination: the prefix", session.prepare, endpoint)
+        expect_fault(FAULT_BAD_CALL, "~flow 0, destination: the dump prefix", session.prepare, endpoint)
     assert os.listdir(folder) == []
 
 
@@ -353,6 +354,24 @@ def fetched():
 
 
 @case
+def earlier_files():
+    """What was in the directory before is nobody's: it is not listed, not read, and counts"""
+    folder = temp_dir()
+    with open(os.path.join(folder, "earlier-0-s-x.pcap"), "wb") as file:
+        file.write(b"private")
+    one = Daemon("-w", folder, "--dump-files", 2)
+    expect(flowctl("-H", hosts(one), "-M", "s", "-T", "s=0.2", "-q"))
+    listed = one.rpc().dumps.list({})["dumps"]
+    assert len(listed) == 1 and listed[0]["name"] != "earlier-0-s-x.pcap", listed
+    expect_fault(FAULT_GONE, "~can't be read: No such file", one.rpc().dumps.read,
+                 {"name": "earlier-0-s-x.pcap"})
+    result = expect(flowctl("-H", hosts(one), "-M", "s", "-T", "s=0.2", "-q"), 2)
+    assert "there are 2 packet dumps in the directory of this flowd, which is the limit " \
+        "(--dump-files)" in result.err, result.err
+    assert len(os.listdir(folder)) == 2
+
+
+@case
 def fetched_before():
     """A file that is here already is left alone, and so is what a link points to"""
     one, folder = dumping()
@@ -364,7 +383,7 @@ def fetched_before():
         file.write(b"mine")
     os.symlink(victim, os.path.join(here, second))
     result = expect(flowctl("fetch-dumps", one.control, cwd=here), 2)
-    assert result.err.count("is there already") == 2 and not os.path.exists(victim)
+    assert result.err.count("already exists") == 2 and not os.path.exists(victim)
     with open(os.path.join(here, first), "rb") as file:
         assert file.read() == b"mine"
 
@@ -374,10 +393,12 @@ def nothing_to_fetch():
     """No dumps, no directory, no daemon, no host: each has its sentence and status"""
     one, _ = dumping()
     assert "no dumps" in expect(flowctl("fetch-dumps", one.control)).out
-    assert "no dumps of run x" in expect(flowctl("fetch-dumps", "--run", "x", one.control)).out
+    result = expect(flowctl("fetch-dumps", "--run", "x", one.control), 2)
+    assert "no dumps of run x" in result.out
+    assert result.err == "flowctl: fetch-dumps: no host has dumps of run x\n", result.err
     assert "--dump-dir" in expect(flowctl("fetch-dumps", Daemon().control), 2).err
     assert "no flowd can be reached" in expect(flowctl("fetch-dumps", "127.0.0.1:1"), 3).err
-    assert "name at least one host" in expect(flowctl("fetch-dumps"), 1).err
+    assert "missing argument" in expect(flowctl("fetch-dumps"), 1).err
     assert "-o" in expect(flowctl("fetch-dumps", "-o", "/nowhere", one.control), 1).err
 
 
@@ -411,9 +432,9 @@ def lying_daemons():
     outside = temp_dir()
     here = os.path.join(outside, "here")
     os.mkdir(here)
-    Liar.names = ["../x.pcap", "/tmp/x.pcap", ".x.pcap", "x", "a/b.pcap"]
+    Liar.names = sorted(["../x.pcap", "/tmp/x.pcap", ".x.pcap", "x", "a/b.pcap"])
     result = expect(flowctl("fetch-dumps", "-o", here, control), 2)
-    assert result.err.count("none of flowd's") == 5, result.err
+    assert result.err.count("an invalid name or size") == 5, result.err
     assert os.listdir(here) == [] and os.listdir(outside) == ["here"]
     Liar.names = ["x.pcap"]
     for Liar.data in (b"", b"12345"):
@@ -438,10 +459,32 @@ def api():
         part = dumps.read({"name": names[0], "offset": str(offset), "max_bytes": length})
         assert part["data"].data == whole[offset:offset + length] and part["size"] == len(whole)
     for name in ("../x.pcap", "/etc/passwd", "", ".pcap", "x", names[0] + "/", "a/b.pcap"):
-        expect_fault(FAULT_BAD_CALL, "~is no name of a dump", dumps.read, {"name": name})
+        expect_fault(FAULT_BAD_CALL, "~is not the name of a dump", dumps.read, {"name": name})
     expect_fault(FAULT_GONE, "~can't be read", dumps.read, {"name": "x.pcap"})
     for bad in ({"offset": -1}, {"max_bytes": 0}, {"max_bytes": 2**23}):
         fault(dumps.read, {"name": names[0], **bad})
+
+
+@case
+def machines_that_have_not_agreed():
+    """What a machine says that has not agreed to a flow is nobody's to read, and is removed"""
+    daemon, folder = dumping()
+    session = Session(daemon)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        issued = {"flow": 0, "port": server.getsockname()[1], "secret": "01" * 16, "proof": "02" * 16}
+        session.prepare(source(issued, source=1, source_more={"dump": True}))
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"220 a secret banner\r\n")
+            peer.recv(1000)
+            name, = os.listdir(folder)
+            assert daemon.rpc().dumps.list({})["dumps"] == []
+            expect_fault(FAULT_GONE, "~can't be read", daemon.rpc().dumps.read, {"name": name})
+            peer.sendall(b"220 a secret banner\r\n")  # a whole answer, and not an agreement
+        assert session.prepared()["failed"] == 1
+    expect_fault(FAULT_GONE, "~can't be read", daemon.rpc().dumps.read, {"name": name})
+    session.close()
+    wait_for(lambda: os.listdir(folder) == [], 20, "that the dump is removed")
 
 
 main()

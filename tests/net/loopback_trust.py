@@ -15,7 +15,7 @@ import time
 import xmlrpc.client
 
 from flowrig_api import (FAULT_GONE, FAULT_POLICY, FAULT_TOO_MANY, PREAMBLE_SIZE, Session,
-                         destination, expect_fault, preamble, prepare_flows, source)
+                         agreement, block, destination, expect_fault, preamble, prepare_flows, source)
 from flowrig_test import (FLOWCTL, FLOWD, SANITIZED, Daemon, at_end, at_terminal, case, expect,
                           flowctl, hosts, main, need_program, need_root, note, temp_dir, wait_for)
 
@@ -196,7 +196,7 @@ def tls_or_not():
     trust = Trust()
     plain, daemon = Daemon(), trust.daemon()
     refused(flowctl("status", daemon.control), "does not speak HTTP", "--token-file", status=3)
-    refused(trust.flowctl("status", plain.control), "there is no TLS", "nothing was sent to it",
+    refused(trust.flowctl("status", plain.control), "does not use TLS", "nothing was sent to it",
             status=3)
     assert plain.rpc().flowd.clock()["sent"] and trust.rpc(daemon).flowd.clock()["sent"]
 
@@ -342,7 +342,7 @@ def changed_key():
     with open(token, "a", encoding="ascii") as file:
         file.write(f"key {trust.key} 127.0.0.1:{port}\n")
     result = trust.flowctl("status", "--accept-new-keys", impostor.control, token=token)
-    refused(result, "has CHANGED", f"as {token} says", status=3)
+    refused(result, "has CHANGED", f"according to {token}", status=3)
     assert impostor.connections == 4 and impostor.heard == b""
     assert trust.known() == [f"{impostor.control} {trust.key}"]
 
@@ -373,9 +373,24 @@ def unknown_key_at_a_terminal():
     status, text, asked = at_terminal(command, trust.env, ["no"])
     assert status == 3 and asked == 1 and "is not trusted" in text and trust.key in text, text
     assert not trust.known()
-    status, text, asked = at_terminal(command, trust.env, ["maybe", "yes"])
+    for line in text.replace("\r", "").split("\n"):
+        assert len(line) < 80, line
+    for word in ("n", "N", "NO"):
+        assert at_terminal(command, trust.env, [word])[0] == 3 and not trust.known()
+    # It asks again, and says how to answer; but it does not take for ever what others typed.
+    status, text, asked = at_terminal(command, trust.env, ["maybe"])
+    assert status == 3 and asked == 3 and text.count("Please answer yes or no.") == 2, text
+    assert not trust.known()
+    status, text, asked = at_terminal(command, trust.env, ["no such thing as yes", "yes"])
     assert status == 0 and asked == 2 and ": up " in text, text
     assert trust.known() == [f"{daemon.control} {trust.key}"]
+    os.unlink(os.path.join(trust.env["XDG_CONFIG_HOME"], "flowrig", "known_hosts"))
+    assert at_terminal(command, trust.env, ["y"])[0] == 0
+    assert trust.known() == [f"{daemon.control} {trust.key}"]
+    # What the question names says the same key.
+    shown = subprocess.run([FLOWD, "--show-key", "--state-dir", trust.state], capture_output=True,
+                           text=True, timeout=30)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, trust.key + "\n", ""), shown
     status, text, asked = at_terminal(command, trust.env, ["no"])
     assert status == 0 and asked == 0, text
 
@@ -421,7 +436,7 @@ class Authority:
         return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
                 path]
 
-    def sign(self, name, usage, days=1):
+    def sign(self, name, usage, days=1, subject=None):
         """Paths of a certificate and its key."""
         self.made += 1
         base = os.path.join(self.dir, f"leaf{self.made}")
@@ -430,7 +445,7 @@ class Authority:
                        if re.match(r"[\d.]+$", name) else
                        f"subjectAltName=DNS:{name}\nextendedKeyUsage={usage}\n")
         self.openssl("req", "-new", *self.new_key(base + ".key"), "-out", base + ".csr", "-subj",
-                     f"/CN={name}")
+                     subject or f"/CN={name}")
         self.openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey", "ca.key",
                      "-CAcreateserial", "-days", str(days), "-extfile", base + ".ext", "-out",
                      base + ".pem")
@@ -467,7 +482,7 @@ def certificates_of_clients():
     daemon = trust.daemon("--tls-client-ca", lab.ca)
     expect(trust.flowctl("status", "--tls-cert", good[0], "--tls-key", good[1], daemon.control))
     refused(trust.flowctl("status", daemon.control),
-            "wants a certificate: give --tls-cert and --tls-key", status=3)
+            "requires a certificate: use --tls-cert and --tls-key", status=3)
     for certificate, key in (lab.sign("carol", "clientAuth", days=-1),
                              other.sign("carol", "clientAuth"), lab.sign("carol", "serverAuth")):
         result = trust.flowctl("status", "--tls-cert", certificate, "--tls-key", key,
@@ -486,6 +501,127 @@ def certificates_of_clients():
                      hosts(alone), "-T", "s=0.2", "-i", "0.1", env=trust.env)
     assert ", failed = 0, " in expect(result).out
     assert " opened for carol at " in alone.err, alone.err
+
+
+def call_with(daemon, certificate=None, key=None, secret=None):
+    """Status of a call with a certificate, or what the TLS library says instead."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    headers = {"Content-Type": "text/xml"}
+    if secret:
+        headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
+    connection = http.client.HTTPSConnection(daemon.host, daemon.port, timeout=60, context=context)
+    try:
+        connection.request("POST", "/RPC2", CALL, headers)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as trouble:
+        return repr(trouble)
+    finally:
+        connection.close()
+
+
+@case
+def certificates_that_name_nobody():
+    """--tls-client-ca alone: a common name that is none, or two of them, is nobody's: status 403"""
+    lab, trust = Authority(), Trust()
+    daemon = Daemon("--tls-client-ca", lab.ca, "--state-dir", trust.state)
+    for subject in ("/O=lab", "/CN=carol smith", "/CN=carol/CN=dave", "/CN=" + "c" * 64, "/CN=carol:x"):
+        assert call_with(daemon, *lab.sign("carol", "clientAuth", subject=subject)) == 403, subject
+    assert call_with(daemon, *lab.sign("carol", "clientAuth")) == 200
+    assert "the common name of its certificate is not the name of a user" in daemon.err
+    # Beside a token it is the token that names the user.
+    both = trust.daemon("--tls-client-ca", lab.ca)
+    nameless = lab.sign("carol", "clientAuth", subject="/O=lab")
+    assert call_with(both, *nameless, secret=f"{trust.user}:{trust.secret}") == 200
+    assert call_with(both, *nameless) == 401
+
+
+@case
+def keys_that_are_not_the_certificates():
+    """A chain through what is no CA, a CA of the same name, a self-signed name: not let in"""
+    lab, other, trust = Authority(), Authority(), Trust()
+    daemon = Daemon("--tls-client-ca", lab.ca, "--state-dir", trust.state)
+    leaf, leaf_key = lab.sign("carol", "clientAuth")
+    child, child_key = os.path.join(lab.dir, "child.pem"), os.path.join(lab.dir, "child.key")
+    lab.openssl("req", "-new", *lab.new_key(child_key), "-out", "child.csr", "-subj", "/CN=dave")
+    lab.openssl("x509", "-req", "-in", "child.csr", "-CA", leaf, "-CAkey", leaf_key, "-CAcreateserial",
+                "-days", "1", "-out", child)
+    chain = os.path.join(lab.dir, "chain.pem")
+    with open(chain, "w", encoding="ascii") as file:
+        for part in (child, leaf):
+            with open(part, encoding="ascii") as one:
+                file.write(one.read())
+    own, own_key = os.path.join(lab.dir, "own.pem"), os.path.join(lab.dir, "own.key")
+    lab.openssl("req", "-x509", *lab.new_key(own_key), "-out", own, "-subj", "/CN=carol", "-days", "1")
+    for name, pair in (("a chain through a leaf", (chain, child_key)), ("its child alone", (child, child_key)),
+                       ("another CA of that name", other.sign("carol", "clientAuth")),
+                       ("self-signed", (own, own_key)), ("none", ())):
+        assert call_with(daemon, *pair) != 200, name
+    assert call_with(daemon, leaf, leaf_key) == 200
+
+
+@case
+def weak_suites_and_renegotiation():
+    """TLS without authentication or encryption, fallbacks, renegotiation: refused"""
+    need_program("openssl")
+    trust = Trust()
+    daemon = trust.daemon()
+    for options in ("-tls1_2 -cipher aNULL:@SECLEVEL=0", "-tls1_2 -cipher eNULL:@SECLEVEL=0",
+                    "-tls1_2 -fallback_scsv", "-tls1_2 -cipher CAMELLIA:@SECLEVEL=0"):
+        done = subprocess.run(["openssl", "s_client", "-connect", daemon.control, *options.split()],
+                              input="", text=True, capture_output=True, timeout=60, check=False)
+        assert re.search(r"Cipher is (?!\(NONE\))\S+", done.stdout) is None, f"{options}: {done.stdout}"
+    process = subprocess.Popen(["openssl", "s_client", "-connect", daemon.control, "-tls1_2"], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    at_end(process.kill)
+    time.sleep(1)
+    process.stdin.write("R\n")  # ask for a new handshake within the connection
+    process.stdin.flush()
+    time.sleep(2)
+    process.stdin.close()
+    text = process.stdout.read()
+    assert "RENEGOTIATING" in text and text.count("verify return") <= 2, text
+    assert re.search(r"no renegotiation|unexpected|error|closed", text, re.I), text
+    expect(trust.flowctl("status", daemon.control))
+
+
+@case
+def sessions_resumed_without_the_certificate():
+    """A TLS session made with a certificate lets nobody in who resumes it without"""
+    lab, trust = Authority(), Trust()
+    daemon = Daemon("--tls-client-ca", lab.ca, "--state-dir", trust.state)
+    pair = lab.sign("carol", "clientAuth")
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        def connect(with_certificate, session=None, of=version):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.minimum_version = context.maximum_version = of
+            if with_certificate:
+                context.load_cert_chain(*pair)
+            if session:  # a session belongs to its context
+                context = session[0]
+            plain = socket.create_connection((daemon.host, daemon.port), 20)
+            return context, context.wrap_socket(plain, session=session and session[1])
+
+        def status(peer):
+            peer.settimeout(20)
+            try:
+                peer.sendall(b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: "
+                             b"%d\r\n\r\n" % len(CALL) + CALL)
+                return peer.recv(65536)[:12]
+            except OSError as trouble:
+                return repr(trouble).encode()
+        context, peer = connect(True)
+        assert status(peer) == b"HTTP/1.1 200", version
+        session = peer.session
+        peer.close()
+        again = connect(False, (context, session))[1] if session else None
+        if again is not None:
+            note(f"{version.name}: resumed: {again.session_reused}; {status(again)!r}")
+            assert not again.session_reused, "a resumed session shows no certificate to check"
+        assert status(connect(False)[1]) != b"HTTP/1.1 200"
 
 
 @case
@@ -559,15 +695,18 @@ def pythons_own_client():
 # ---- consent
 
 
-def shown(port, secret, address="127.0.0.1"):
-    """What a data connection from this address is answered that shows the secret."""
+def shown(port, secret, address="127.0.0.1", proof=None):
+    """What a data connection from this address is answered that shows the secret; with the proof, whether
+    that is an agreement."""
+    said = preamble(secret)
     with socket.create_connection(("127.0.0.1", port), 20, (address, 0)) as peer:
         peer.settimeout(20)
-        peer.sendall(preamble(secret))
+        peer.sendall(said)
         try:
-            return peer.recv(PREAMBLE_SIZE)
+            got = peer.recv(PREAMBLE_SIZE)
         except ConnectionError:
-            return b""
+            got = b""
+    return got == agreement(proof, said) if proof else got
 
 
 @case
@@ -581,7 +720,7 @@ def secret_after_the_lease():
     # Nothing else happens at the daemon that would remind it of the lease.
     wait_for(lambda: len(daemon.rpc().flowd.status({})["sessions"]) == 1, 12, "the end of the lease")
     assert shown(issued["port"], issued["secret"]) == b""
-    assert shown(kept["port"], kept["secret"]) == preamble(kept["proof"])
+    assert shown(kept["port"], kept["secret"], proof=kept["proof"])
     closed = Session(daemon, key="closed")
     gone = closed.prepare(destination(0))[0]
     closed.close()
@@ -596,8 +735,9 @@ def secret_of_another_flow():
     one, two = session.prepare(destination(0), destination(1))
     assert shown(one["port"], one["proof"]) == b""  # the proof is no secret
     with socket.create_connection(("127.0.0.1", one["port"]), 20) as peer:
-        peer.sendall(preamble(one["secret"]))
-        assert peer.recv(PREAMBLE_SIZE) == preamble(one["proof"])  # and not that of the other
+        said = preamble(one["secret"])
+        peer.sendall(said)
+        assert peer.recv(PREAMBLE_SIZE) == agreement(one["proof"], said)  # and not that of the other
         for address in ("127.0.0.1", "127.0.0.9"):
             assert shown(one["port"], one["secret"], address) == b""
             for byte in range(4):
@@ -608,7 +748,7 @@ def secret_of_another_flow():
         prepared = lambda: session.rpc.session.prepared({"session": session.id, "wait_ms": 0})
         wait_for(lambda: prepared()["ready"] == 1, 20, "the end whose secret was shown")
         assert prepared()["failed"] == 0
-        assert shown(two["port"], two["secret"]) == preamble(two["proof"])
+        assert shown(two["port"], two["secret"], proof=two["proof"])
 
 
 # ---- quotas
@@ -619,12 +759,13 @@ def quotas_of_rates():
     """Rates beyond a quota are refused, with its name; what was taken is given back"""
     daemon = Daemon("--max-flow-rate", "10Mbit", "--max-total-rate", "15Mbit", "--max-duration", 5)
     base = ("-H", hosts(daemon), "-i", "0.1")
-    refused(flowctl(*base, "-T", "s=0.2"), "flow 0, source: it would send as fast as it can",
+    refused(flowctl(*base, "-T", "s=0.2"),
+            f"flow 0, source 127.0.0.1 (flowd at {daemon.control}): it would send as fast as possible",
             "10000000 bit/s (--max-flow-rate)", status=2)
     refused(flowctl(*base, "-T", "s=0.2", "-R", "s=11Mbit"), "(--max-flow-rate)", status=2)
     refused(flowctl(*base, "-T", "s=0.2", "-R", "s=9Mbit", "-n", 2),
             "it would send 9000000 bit/s, but of the 15000000 bit/s that the daemon allows in all",
-            "9000000 are asked for already (--max-total-rate)", status=2)
+            "9000000 are already requested (--max-total-rate)", status=2)
     refused(flowctl(*base, "-T", "s=6", "-R", "s=1Mbit"),
             "it would end after 6 s, but the daemon allows 5 s (--max-duration)", status=2)
     for _ in range(3):  # all of it, each time
@@ -641,6 +782,70 @@ def quotas_of_rates():
     assert found and found.faultCode == FAULT_POLICY and "100000000 bit/s" in found.faultString, found
 
 
+def disobedient(daemon, data, **more):
+    """A destination with a rate of 1 Mbit/s, and a source that sends `data` again and again until it is cut off:
+    the session, and how many bytes went either way."""
+    session = Session(daemon, key=os.urandom(8).hex())
+    more.setdefault("source_more", {"rate": 1000000, "request_size": "C:1000", "response_size": "C:1000"})
+    issued = session.prepare(destination(0, settings={"framing": "message", "drain": "5000000000"}, **more))[0]
+    peer = socket.create_connection(("127.0.0.1", issued["port"]), 20)
+    at_end(peer.close)
+    said, sent, got = preamble(issued["secret"], 40), 0, 0
+    peer.sendall(said)
+    assert peer.recv(PREAMBLE_SIZE) == agreement(issued["proof"], said)
+    session.prepared()
+    session.start(in_ms=0)
+    end = time.monotonic() + 20
+    try:
+        while time.monotonic() < end:
+            peer.sendall(data)
+            sent += len(data)
+            got += len(peer.recv(1 << 20)) if more["source_more"] else 0
+    except ConnectionError:
+        pass
+    else:
+        raise AssertionError(f"{sent} bytes were taken, {got} came back")
+    session.collect()
+    return session.of(0, "d", "final")[0].sections["error"], sent, got
+
+
+@case
+def quotas_bind_who_does_not_obey():
+    """A peer that sends faster than was agreed, smaller requests, or what nobody may send, is cut off"""
+    daemon = Daemon("--max-flow-rate", "10Mbit", "--max-duration", 10)
+    request = b"".join(block(1, 1000, response_size=1000, sequence=i) + bytes(960) for i in range(64))
+    error, sent, got = disobedient(daemon, request, source=2)
+    assert re.fullmatch(r"the peer has sent \d+ bytes, but at most \d+ were agreed to by now, and the daemon "
+                        r"limits rates", error), error
+    # A second and a tenth ahead of at most 2 s, in bytes; and what lies in the socket's buffers.
+    assert got <= 1.1 * 3 * 125000 + 64000, (sent, got)
+    error, _, _ = disobedient(daemon, block(1, 40, response_size=1000), source=2)
+    assert error == ("a request of 40 bytes asks for a response, but requests of 1000 bytes were agreed to, "
+                     "and the daemon limits rates"), error
+    error, _, _ = disobedient(daemon, block(1, 1000) + bytes(960), source=0, destination=2,
+                              source_more={}, destination_more={"rate": 1000000, "request_size": "C:1000"})
+    assert "the peer has sent" in error, error
+    # Who obeys is not disturbed, and the drain counts.
+    expect(flowctl("-H", hosts(daemon), "-T", "b=1", "-R", "b=4Mbit", "-A", "b", "-q"))
+    refused(flowctl("-H", hosts(daemon), "-T", "s=1", "-R", "s=1Mbit", "--drain", 60),
+            "it would drain until 61 s, but the daemon allows 10 s (--max-duration)", status=2)
+
+
+@case
+def quotas_of_sources_addresses():
+    """--allow-test and --deny-test hold for who connects to a destination, over TCP and UDP"""
+    for transport in ("tcp", "udp"):
+        for option, reason in (("--deny-test=127.0.0.5", "the daemon does not allow tests with 127.0.0.5 (--deny-test)"),
+                               ("--allow-test=127.0.0.0/30",
+                                "the daemon does not allow tests with 127.0.0.5: it is not in --allow-test")):
+            daemon, other = Daemon(option), Daemon()
+            for host, good in (("127.0.0.5", False), ("127.0.0.1", True)):
+                result = flowctl("-H", f"s={host}/{other.control},d=127.0.0.1/{daemon.control}", "-T", "s=0.2",
+                                 *(["--udp"] if transport == "udp" else []))
+                assert (result.status == 0) == good, (transport, host, result.err)
+                assert good or reason in daemon.err, (transport, daemon.err)
+
+
 @case
 def quotas_of_addresses():
     """--allow-test and --deny-test hold for both ends, in whatever form the address is written"""
@@ -649,18 +854,23 @@ def quotas_of_addresses():
     session = Session(daemon)
     issued = dict(flow=1, port=9, secret="0" * 32, proof="1" * 32)
     for peer in ("127.0.0.9", "::ffff:127.0.0.9", "127.1.2.3", "10.0.0.1", "::1", "::", "::ffff:10.0.0.1"):
-        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon makes no tests with",
-                     session.prepare, source(issued, peer_host=peer))
+        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon does not allow tests with",
+                     session.prepare, source(issued, host="", peer_host=peer))
     for own in ("127.0.0.9", "::1", "10.0.0.1"):
-        expect_fault(FAULT_POLICY, "~flow 0, destination: the daemon makes no tests with",
+        expect_fault(FAULT_POLICY, "~flow 0, destination: the daemon does not allow tests with",
                      session.prepare, destination(0, host=own))
-        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon makes no tests with",
-                     session.prepare, source(issued, host=own))
+        expect_fault(FAULT_POLICY, "~flow 1, source: the daemon does not allow tests with",
+                     session.prepare, source(issued, host=own, peer_host=own))
     for own in ("", "0.0.0.0", "::"):
-        expect_fault(FAULT_POLICY, "~it would listen at all addresses", session.prepare,
+        expect_fault(FAULT_POLICY, "~it would listen on all addresses", session.prepare,
                      destination(0, host=own))
+    for allowing, own in ((Daemon("--allow-test", "10.0.0.0/8,fd00::/8"), ("10.250.1.2", "fd00::1234", "::ffff:10.250.0.1")),
+                          (Daemon("--deny-test", "203.0.113.0/24"), ("192.0.2.77",))):
+        for host in own:  # allowed, but no address of this host: the wildcard is no substitute
+            expect_fault(FAULT_POLICY, "~flow 0, destination: the host does not have this address",
+                         Session(allowing, key=host).prepare, destination(0, host=host))
     refused(flowctl("-H", f"s=127.0.0.1/{daemon.control},d=127.0.0.9/{daemon.control}"),
-            "the daemon makes no tests with 127.0.0.9 (--deny-test)", status=2)
+            "the daemon does not allow tests with 127.0.0.9 (--deny-test)", status=2)
 
 
 @case
@@ -671,7 +881,7 @@ def quotas_of_numbers():
         file.write("# quotas\nmax-flows = 4\nmax-sessions 1\n\nmax-duration=1min\ndeny-test = 127.0.0.9\n")
     daemon = Daemon("--config", path, "--max-flows", 6)
     session = Session(daemon)
-    expect_fault(FAULT_TOO_MANY, "~and takes no more", daemon.rpc().session.open, {"key": "second"})
+    expect_fault(FAULT_TOO_MANY, "~which is the limit", daemon.rpc().session.open, {"key": "second"})
     expect_fault(FAULT_TOO_MANY, "~(--max-flows)", session.prepare,
                  *[destination(i) for i in range(7)])
     quotas = daemon.rpc().flowd.describe()["quotas"]
@@ -705,7 +915,7 @@ def quotas_of_users():
         return destination(number, host="127.0.0.1", destination=1,
                            destination_more={"rate": rate})
     one = TrustedSession(trust, daemon, "alice", alice)
-    expect_fault(FAULT_TOO_MANY, "user 'alice' has 1 sessions already, and may have no more "
+    expect_fault(FAULT_TOO_MANY, "user 'alice' has 1 sessions, which is the limit "
                  "(--user-quota)", trust.rpc(daemon, "alice", alice).session.open, {"key": "two"})
     expect_fault(FAULT_TOO_MANY, "~4 more flow endpoints would make 4, but user 'alice' may have 3 "
                  "at once (--user-quota)", one.prepare, *[flow(i, 10**5) for i in range(4)])
@@ -715,16 +925,16 @@ def quotas_of_users():
                  one.prepare, destination(0, host="127.0.0.1", source=6,
                                           source_more={"rate": 10**5}))
     expect_fault(FAULT_TOO_MANY, "~flow 2, destination: it would send 1000000 bit/s, but of the "
-                 "2000000 bit/s that the daemon allows user 'alice' in all, 1500000 are asked for "
-                 "already (--user-quota)", one.prepare, flow(1, 1500000), flow(2, 10**6))
+                 "2000000 bit/s that the daemon allows user 'alice' in all, 1500000 are already requested "
+                 "(--user-quota)", one.prepare, flow(1, 1500000), flow(2, 10**6))
     # What was refused took nothing, and what others take is theirs.
     one.prepare(flow(0, 10**6), flow(1, 10**6))
     two = TrustedSession(trust, daemon, "bob", bob)
     two.prepare(flow(0, 2 * 10**6))
     third = TrustedSession(trust, daemon)
     expect_fault(FAULT_TOO_MANY, "~of the 5000000 bit/s that the daemon allows in all, 4000000 are "
-                 "asked for already (--max-total-rate)", third.prepare, flow(0, 1000001))
-    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more "
+                 "already requested (--max-total-rate)", third.prepare, flow(0, 1000001))
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions, which is the limit "
                  "(--max-sessions)", trust.rpc(daemon).session.open, {"key": "four"})
     one.close()
     wait_for(lambda: trust.rpc(daemon).flowd.status()["flows"] == 1)
@@ -757,7 +967,7 @@ def quotas_hold_in_a_rush():
 def retained_sessions_make_room():
     """Sessions that only wait for somebody to fetch their reports do not keep others out"""
     daemon = Daemon("--max-sessions", 3, "--lease", 1)
-    live = Session(daemon, key="live", lease_s=600)
+    live = Session(daemon, key="live", lease_s=300)
 
     def listed():
         return {s["run"]: s for s in daemon.rpc().flowd.status()["sessions"]}
@@ -771,8 +981,8 @@ def retained_sessions_make_room():
     live.rpc.session.renew({"session": live.id})
     # Those that are in use stay: there are two, and a third finds no room.
     for number in (5, 6):
-        Session(daemon, key=f"run {number}", lease_s=600)
-    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions already, and takes no more "
+        Session(daemon, key=f"run {number}", lease_s=300)
+    expect_fault(FAULT_TOO_MANY, "the daemon has 3 sessions, which is the limit "
                  "(--max-sessions)", daemon.rpc().session.open, {"key": "none"})
 
 
@@ -801,10 +1011,13 @@ def root_is_dropped():
             assert "0" not in fields["Gid"].split() + fields["Groups"].split()
             assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == mask, fields["CapEff"]
             assert fields["NoNewPrivs"].strip() == "1"
+            assert int(fields["CapBnd"], 16) == 0, fields["CapBnd"]
+            assert SANITIZED or fields["Seccomp"].strip() == "2", fields["Seccomp"]
         result = expect(trust.flowctl("run", "-H", hosts(daemon), "-T", "s=0.2", "-i", "0.1"))
         assert ", failed = 0, " in result.out
         daemon.stop()
-    assert status_of(Daemon(), "NoNewPrivs") == [["1"]]
+    assert status_of(Daemon(), "NoNewPrivs", "CapBnd", "Seccomp") == \
+        [["1"], ["0" * 16], ["0" if SANITIZED else "2"]]
 
 
 main()

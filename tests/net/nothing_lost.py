@@ -88,7 +88,7 @@ def overfill(state, *options):
     s.collect()
     assert len(s.rows) > 260, "no more than memory alone would take"
     assert s.last["lost"] == 1200 - len(s.rows) > 0, (s.last["lost"], len(s.rows))
-    begin = f"{s.last['lost']} reports found no room in the daemon's report memory of 65536 bytes " \
+    begin = f"{s.last['lost']} reports did not fit in the daemon's report memory of 65536 bytes " \
             "(--report-memory) nor in its file "
     assert s.last["failure"].startswith(begin), s.last["failure"]
     s.close()

@@ -313,17 +313,18 @@ def stochastic_requests_and_responses():
 def request_and_response_as_http():
     """flowgrind -M s -G s=q:C:350 -G s=p:L:9055:115.17 -U 100000: web pages, dumped at the sender"""
     command = "flowgrind -M s -G s=q:C:350 -G s=p:L:9055:115.17 -U 100000"
+    before = set(os.listdir(page().dumps))
     run = page().run(command, 0.05)
     check_delivered(run)
     count = run.whole("S", 0, "rx_responses")
-    assert count == run.log.finals["S", 0]["rtt_count"] > 100
+    assert count == run.log.finals["S", 0]["rtt_count"] > 20
     assert run.whole("S", 0, "tx_bytes") == 350 * run.whole("S", 0, "tx_requests")
     near(run.whole("S", 0, "rx_bytes") / count, 9055, amount=SIGMAS * 115.17 / count ** 0.5,
          what="mean size of responses")
     # The metrics that the page recommends.
     assert re.search(r"ID +0 S: .*transactions/s = [1-9].* RTT = [\d.]+/[\d.]+/[\d.]+ \[ms\]",
                      run.result.out), run.result.out
-    name, = os.listdir(page().dumps)
+    name, = set(os.listdir(page().dumps)) - before
     assert "-0-s-" in name, name
     dumped = segments(os.path.join(page().dumps, name))
     assert {frozenset((s.source, s.destination)) for s in dumped} == {frozenset(run.ends(0))}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What tests of daemon/framing_message.c share: flows that are driven by hand over a loopback
+/* What tests of daemon/flow/framing_message.c share: flows that are driven by hand over a loopback
  * connection, and a peer that sends what it likes. */
 #ifndef FLOWRIG_UNIT_FRAMING_MESSAGE_H
 #define FLOWRIG_UNIT_FRAMING_MESSAGE_H
 
+#include "mem.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "pair.h"
+#include "peer/peer.h"
 #include "unit.h"
 
 /* The time, as the tests have it. */
@@ -92,20 +94,20 @@ static inline ssize_t test_recv(int fd, void *to, size_t size, int flags)
 }
 
 #define clock_now test_clock
-#include "daemon/worker.c"
+#include "daemon/engine/worker.c"
 #undef clock_now
 #define sendmsg   test_sendmsg
 #define send(...) test_send(__VA_ARGS__)
 #define recv      test_recv
-#include "daemon/framing_message.c"
-#include "daemon/message_receive.c"
-#include "daemon/message_send.c"
+#include "daemon/net/transport_stream.c"
 #undef sendmsg
 #undef send
 #undef recv
+#include "daemon/flow/framing_message.c"
+#include "daemon/flow/message_receive.c"
+#include "daemon/flow/message_send.c"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define START        INT64_C(1000000000000)
+#define START INT64_C(1000000000000)
 
 /* ---- set-up: a flow at one end, and a peer at the other ---- */
 
@@ -127,10 +129,9 @@ static inline void check_parts(const struct msghdr *message)
         size_t length = message->msg_iov[i].iov_len;
         assert_true(length > 0);
         assert_true(
-            within(begin, length, worker.zeros, WORKER_ZEROS_SIZE) ||
-            within(begin, length, worker.numbers, WORKER_ZEROS_SIZE + WORKER_NUMBERS_PERIOD) ||
-            within(begin, length, worker.block, WORKER_BLOCK_SIZE) ||
-            length <= BLOCK_HEADER_SIZE);
+            within(begin, length, worker.payload.zeros, PAYLOAD_SIZE) ||
+            within(begin, length, worker.numbers, PAYLOAD_SIZE + PAYLOAD_NUMBERS_PERIOD) ||
+            within(begin, length, worker.block, WORKER_BLOCK_SIZE) || length <= BLOCK_HEADER_SIZE);
     }
 }
 
@@ -141,6 +142,7 @@ static inline int set_up(void **state)
     sending.takes = ALL;
     receiving.most = 0;
     worker_init(&worker);
+    assert_true(payload_open(&worker.payload));
     worker.ring = ring_new(1 << 24);
     schema_defaults(&endpoint_settings_schema, &ends[SOURCE]);
     schema_defaults(&endpoint_settings_schema, &ends[DESTINATION]);
@@ -157,6 +159,7 @@ static inline int tear_down(void **state)
     (void)state;
     munmap(worker.scratch, WORKER_SCRATCH_SIZE);
     free(worker.block);
+    free_locals(&worker);
     ring_free(worker.ring);
     timers_free(&worker.timers);
     return 0;
@@ -166,10 +169,15 @@ static inline int tear_down(void **state)
 static inline struct flow *running_flow(enum endpoint endpoint, int fd)
 {
     struct prepare_endpoint prepare = {.settings = flow_settings};
-    prepare.endpoint[0] = endpoint_letter(endpoint);
+    prepare.endpoint = endpoint;
     prepare.source = ends[SOURCE];
     prepare.destination = ends[DESTINATION];
-    struct flow *flow = flow_new(&(struct flow_arguments){.endpoint = &prepare, .worker = &worker});
+    struct flow *flow = flow_new(&(struct flow_arguments){
+        .fd = -1,
+        .endpoint = &prepare,
+        .worker = &worker,
+        .protocol = endpoint == SOURCE ? &peer_flowrig_source : &peer_flowrig_destination,
+    });
     assert_ptr_equal(flow->framing, &framing_message);
     flow->fd = fd;
     flow->state = FLOW_RUNNING;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/auth.c: who is let in, and how long those wait who are not. */
-#include "daemon/auth.c"
+/* Tests daemon/control/auth.c: who is let in, and how long those wait who are not. */
+#include "daemon/control/auth.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct auth *auth_with(const char *text)
 {
@@ -95,8 +94,8 @@ static void answers_are_held_back(void **state)
     assert_int_equal(failed(auth, "fd00::1:2:3:4", now), 2 * FIRST_DELAY);
     assert_int_equal(failed(auth, "fd00:0:0:1::1", now), FIRST_DELAY);
     /* A minute of quiet, and no less. */
-    assert_int_equal(failed(auth, "10.0.0.1", now + FORGIVEN), MOST_DELAY);
-    assert_int_equal(failed(auth, "10.0.0.1", now + 2 * FORGIVEN + 1), FIRST_DELAY);
+    assert_int_equal(failed(auth, "10.0.0.1", now + OFFENCE_LIFETIME), MOST_DELAY);
+    assert_int_equal(failed(auth, "10.0.0.1", now + 2 * OFFENCE_LIFETIME + 1), FIRST_DELAY);
     auth_free(auth);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests ccinfo: what the kernel's structs mean, and that nothing is there for other algorithms. */
-#include "daemon/ccinfo_linux.c"
+#include "daemon/net/ccinfo_linux.c"
 
 #include <unistd.h>
 

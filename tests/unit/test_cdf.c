@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct cdf read_well(const char *text)
 {
@@ -56,11 +55,12 @@ static void tables_that_are_none(void **state)
         {"1,1\n", "t, line 1: '1,1' is not a number"},
         {"1 nan\n", "t, line 1: 'nan' is not a number"},
         {"inf 1\n", "t, line 1: 'inf' is not a number"},
-        {"-1 0\n2 1\n", "t, line 1: values are not below 0, and shares are within 0 to 1 or 0 to"},
-        {"1 -0.1\n2 1\n", "t, line 1: values are not below 0, and shares are within"},
-        {"1 101\n", "t, line 1: values are not below 0, and shares are within"},
-        {"1 0\n3 0.5\n2 1\n", "t, line 3: values and shares must not fall from line to line"},
-        {"1 0\n2 0.5\n3 0.4\n4 1\n", "t, line 3: values and shares must not fall from line to"},
+        {"-1 0\n2 1\n",
+         "t, line 1: values must not be negative, and shares must be within 0 to 1 or 0 to"},
+        {"1 -0.1\n2 1\n", "t, line 1: values must not be negative, and shares must be within"},
+        {"1 101\n", "t, line 1: values must not be negative, and shares must be within"},
+        {"1 0\n3 0.5\n2 1\n", "t, line 3: values and shares must not decrease from line to line"},
+        {"1 0\n2 0.5\n3 0.4\n4 1\n", "t, line 3: values and shares must not decrease from line to"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -79,7 +79,7 @@ static void zeros_within_are_refused(void **state)
     struct fail fail = {0};
     (void)state;
     assert_false(cdf_parse("1 1\n\0 5 6", 9, "t", &cdf, &fail));
-    assert_string_equal(fail.text, "t holds a NUL: it is no table of two columns");
+    assert_string_equal(fail.text, "t contains a NUL byte: not a table of two columns");
 }
 
 static char *long_table(size_t lines, size_t *length)
@@ -104,7 +104,7 @@ static void tables_have_limits(void **state)
     free(text);
     text = long_table(CDF_POINTS_MAX + 1, &length);
     assert_false(cdf_parse(text, length, "t", &cdf, &fail));
-    assert_string_equal(fail.text, "t, line 10001: there are more than 10000 points");
+    assert_string_equal(fail.text, "t, line 10001: more than 10000 points");
     free(text);
     text = mem_new(CDF_TEXT_MAX + 1, 1);
     memset(text, '\n', CDF_TEXT_MAX + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/cell.c: every form of a column, for screen and log, to the last digit. */
-#include "controller/cell.c"
+/* Tests controller/output/cell.c: every form of a column, for screen and log, to the last digit. */
+#include "controller/output/cell.c"
 
 #include <math.h>
 

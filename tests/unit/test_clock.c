@@ -2,9 +2,8 @@
 /* Tests clocks, shifted ones, and how one clock is seen from another. */
 #include "clock.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 200000 };
 

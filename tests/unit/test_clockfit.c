@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/clockfit.c: in simulated exchanges with noise, asymmetric paths, drift and
- * wander the true clock is within the bound, and the bound is no wider than it has to be. */
-#include "controller/clockfit.c"
+/* Tests controller/results/clockfit.c: in simulated exchanges with noise, asymmetric paths, drift
+ * and wander the true clock is within the bound, and the bound is no wider than it has to be. */
+#include "controller/results/clockfit.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { TRIALS = 400 };
 
@@ -238,6 +237,59 @@ static void offsets_of_known_exchanges(void **state)
     }
 }
 
+/* Of two neighbours the more exact one is kept, wherever it stands. */
+static void the_shorter_round_trips_are_kept(void **state)
+{
+    (void)state;
+    struct clockfit fit = {.spacing = 1000, .kept_count = 7};
+    static const int64_t round_trips[7] = {10, 20, 40, 30, 50, 50, 60}, kept[4] = {10, 30, 50, 60};
+    for (size_t i = 0; i < fit.kept_count; i++)
+        fit.kept[i] = (struct clockfit_point){.sent = (int64_t)i * 1000, .high = round_trips[i]};
+    thin_out(&fit);
+    assert_int_equal(fit.kept_count, COUNT(kept));
+    assert_int_equal(fit.spacing, 2000);
+    for (size_t i = 0; i < fit.kept_count; i++)
+        assert_int_equal(round_trip(&fit.kept[i]), kept[i]);
+    assert_int_equal(fit.kept[2].sent, 4000); /* of equals the first */
+}
+
+/* Within the spacing a better exchange takes the place of a worse one, and never the reverse. */
+static void the_best_of_a_spacing_is_kept(void **state)
+{
+    (void)state;
+    static const int64_t round_trips[] = {50, 60, 40, 45};
+    struct clockfit fit = {.spacing = 1000};
+    for (size_t i = 0; i < COUNT(round_trips); i++)
+        keep(&fit, &(struct clockfit_point){.sent = (int64_t)i, .high = round_trips[i]});
+    assert_int_equal(fit.kept_count, 1);
+    assert_int_equal(round_trip(&fit.kept[0]), 40);
+    keep(&fit, &(struct clockfit_point){.sent = 2000, .high = 90});
+    assert_int_equal(fit.kept_count, 2);
+}
+
+/* The range of slopes has all that fit, and one more on either side that does not. */
+static void the_range_of_drifts_is_not_too_narrow(void **state)
+{
+    (void)state;
+    struct path path = {30e3, 30e3, 50e3};
+    for (int trial = 0; trial < 50; trial++) {
+        struct truth truth = random_truth();
+        struct clockfit fit = {0};
+        struct bounds bounds;
+        size_t left_out;
+        int64_t now = 0;
+        for (int i = 0; i < CLOCKFIT_RECENT; i++)
+            now = add_exchange(&fit, &truth, &path, now) + NS_PER_SEC;
+        double slope = find_slope(&bounds, fit.recent, fit.recent_count, now, &left_out);
+        assert_true(room(&bounds, slope) >= 0);
+        for (int side = -1; side <= 1; side += 2) {
+            double far = side * CLOCKFIT_DRIFT_MAX, found = edge(&bounds, slope, far);
+            assert_true(found == far || room(&bounds, found) < 0);
+            assert_true((found - slope) * side >= 0);
+        }
+    }
+}
+
 static void there_is_no_estimate_before_an_exchange(void **state)
 {
     struct clockfit fit = {0};
@@ -303,6 +355,9 @@ int main(void)
         cmocka_unit_test(the_bound_never_grows_with_an_exchange),
         cmocka_unit_test(a_clock_that_was_set_is_noticed),
         cmocka_unit_test(offsets_of_known_exchanges),
+        cmocka_unit_test(the_shorter_round_trips_are_kept),
+        cmocka_unit_test(the_best_of_a_spacing_is_kept),
+        cmocka_unit_test(the_range_of_drifts_is_not_too_narrow),
         cmocka_unit_test(there_is_no_estimate_before_an_exchange),
         cmocka_unit_test(exchanges_that_cannot_be_are_left_out),
         cmocka_unit_test(wild_exchanges_do_no_harm),

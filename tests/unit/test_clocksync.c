@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/clocksync.c: how one simulated daemon sees the clock of another, by exchanges of
- * each with the controller. */
-#include "controller/clocksync.c"
+/* Tests controller/results/clocksync.c: how one simulated daemon sees the clock of another, by
+ * exchanges of each with the controller. */
+#include "controller/results/clocksync.c"
 
 #include <math.h>
 
@@ -85,6 +85,33 @@ static void maps_hold_between_two_daemons(void **state)
     }
 }
 
+/* Where both paths are as lopsided as can be, the whole of both bounds is used, and the peer's is
+ * one of its own seconds, of which ours may have more. */
+static void bounds_add_up_in_our_own_time(void **state)
+{
+    (void)state;
+    struct clocksync *clocks = clocksync_new(2, CLOCK_MODE_ESTIMATE);
+    struct daemon ours = {.drift = 400e-6, .back = 2e8}, theirs = {.drift = -400e-6, .there = 2e8};
+    struct clock_estimate own, peer;
+    struct clock_map map;
+    int64_t now = 0;
+    for (int i = 0; i < 30; i++, now += NS_PER_SEC) {
+        exchange(clocks, 0, &ours, now);
+        exchange(clocks, 1, &theirs, now);
+    }
+    assert_true(clocksync_map(clocks, 0, 1, now, &map));
+    assert_true(clockfit_estimate(&clocks->daemons[0].fit, now, &own));
+    assert_true(clockfit_estimate(&clocks->daemons[1].fit, now, &peer));
+    double rate = 1 + (double)(own.drift_ppb - peer.drift_ppb) / 1e9;
+    assert_true(peer.bound > 90 * NS_PER_MS);
+    assert_true((double)map.bound >= (double)own.bound + (double)peer.bound * rate);
+    assert_true(map.bound < own.bound + peer.bound + peer.bound / 500 + 10);
+    assert_true((double)map.bound_ppb >=
+                ((double)own.drift_bound_ppb + (double)peer.drift_bound_ppb) * rate);
+    assert_true(map.bound_ppb < (own.drift_bound_ppb + peer.drift_bound_ppb) * 502 / 500 + 10);
+    clocksync_free(clocks);
+}
+
 /* The same for the start: an instant told to a daemon, and when it was, looking back. */
 static void starts_hold(void **state)
 {
@@ -164,6 +191,9 @@ static void trusted_clocks_map_by_the_wall(void **state)
     assert_true(clock_map_apply(&map, 70690, &seen, &bound));
     assert_int_equal(seen, 700);
     assert_int_equal(bound, 3000 + 4000 + 20 + 30);
+    /* From there on each of the two kernels lets its error grow by 500 ppm. */
+    assert_true(clock_map_apply(&map, 70600 + NS_PER_SEC, &seen, &bound));
+    assert_int_equal(bound, 3000 + 4000 + 20 + 30 + 2 * 500000);
     clocksync_free(clocks);
 }
 
@@ -194,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_hold_between_two_daemons),
+        cmocka_unit_test(bounds_add_up_in_our_own_time),
         cmocka_unit_test(starts_hold),
         cmocka_unit_test(a_clock_is_itself),
         cmocka_unit_test(nothing_is_known_without_exchanges),

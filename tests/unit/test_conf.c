@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/conf.c: how lines are read. */
-#include "daemon/conf.c"
+/* Tests common/conf.c: how lines are read. */
+#include "common/conf.c"
 
 #include <unistd.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool note(void *context, const char *name, const char *value, struct fail *fail)
 {
@@ -52,8 +51,10 @@ static void refusals(void **state)
 {
     static const char *const cases[][2] = {
         {"\nbad 1\nx", "line 2: it is bad"},
+        {"bad = 1 # no", "line 1: it is bad (comments need their own line)"},
+        {"bad = 1#no", "line 1: it is bad"},
         {"= 5", "line 1: a setting has no name"},
-        {"name =", "line 1: name has no value behind its '='"},
+        {"name =", "line 1: name has no value after its '='"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -81,7 +82,7 @@ static void files(void **state)
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(pwrite(fd, "a\0b", 3, 0), 3);
     assert_false(conf_read(path, note, &seen, &text, &fail));
-    assert_non_null(strstr(fail.text, "is no text"));
+    assert_non_null(strstr(fail.text, "is not a text file"));
     free(text);
     text = NULL;
     assert_int_equal(ftruncate(fd, CONF_MAX + 1), 0);

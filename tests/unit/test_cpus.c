@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/cpus.c: lists of CPUs and NUMA nodes, and binding to them. */
-#include "daemon/cpus.c"
+/* Tests daemon/host/cpus.c: lists of CPUs and NUMA nodes, and binding to them. */
+#include "daemon/host/cpus.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void lists(void **state)
 {
@@ -16,7 +15,7 @@ static void lists(void **state)
         {"3", {3}, 1},
         {"0-3", {0, 1, 2, 3}, 4},
         {"8,0-1,1-2", {0, 1, 2, 8}, 4},
-        {"5-5,,5", {5}, 1},
+        {"5-5,5", {5}, 1},
         {"1022-1023", {1022, 1023}, 2},
     };
     (void)state;
@@ -40,12 +39,13 @@ static void lists_that_are_refused(void **state)
         {"", "no CPU is given"},
         {"x", "'x' is not a whole number"},
         {"0,1024", "'1024' is not within 0 to 1023"},
-        {"2-1", "'2-1' ends before it begins"},
+        {"2-1", "'2-1': the end is below the start"},
         {"-1", "'' is not a whole number"},
         {"node:", "'' is not a whole number"},
         {"node:-1", "this machine has no NUMA node -1"},
         {"0,node:99999", "this machine has no NUMA node 99999"},
         {"node", "'node' is not a whole number"},
+        {"5-5,,5", "'5-5,,5' has a comma with nothing before or after it"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -108,10 +108,10 @@ static void binding(void **state)
     assert_true(cpus_bind(&before, &fail));
     CPU_SET(1023, &one);
     assert_false(cpus_bind(&one, &fail));
-    assert_string_equal(fail.text, "CPU 1023 is not there, or not for this process");
+    assert_string_equal(fail.text, "CPU 1023 does not exist, or is not available to this process");
     CPU_CLR(first, &one);
     assert_false(cpus_bind(&one, &fail));
-    assert_string_equal(fail.text, "CPU 1023 is not there, or not for this process");
+    assert_string_equal(fail.text, "CPU 1023 does not exist, or is not available to this process");
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/daemon_options.c: every option of flowd, and every sentence that refuses one. */
+/* Tests daemon/daemon_options.c and daemon_option_values.c: every option of flowd, and every
+ * sentence that refuses one. */
+#include "daemon/daemon_option_values.c"
 #include "daemon/daemon_options.c"
 
 #include <setjmp.h>
@@ -10,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "mem.h"
 
 enum { WORDS_MAX = 80 };
 
@@ -43,6 +45,42 @@ static void check_good(struct line *line, const char *text, struct daemon_option
         fail_msg("'%s' is refused: %s", text, fail.text);
 }
 
+static void check_bad(const char *text, const char *sentence)
+{
+    struct line line;
+    struct daemon_options options;
+    struct fail fail = {0};
+    split(&line, text);
+    if (daemon_options_read(line.argc, line.argv, &options, &fail))
+        fail_msg("'%s' is taken", text);
+    assert_string_equal(fail.text, sentence);
+}
+
+/* Either alone would mean the daemon's own key with another's certificate. */
+static void test_certificate_and_key(void **state)
+{
+    (void)state;
+    struct line line;
+    struct daemon_options options;
+    check_bad("--tls-cert=c.pem", "option --tls-cert: --tls-key is needed, too");
+    check_bad("--tls-key=k.pem", "option --tls-key: --tls-cert is needed, too");
+    check_good(&line, "--tls-cert=c.pem --tls-key=k.pem", &options);
+    assert_string_equal(options.gate.tls_certificate, "c.pem");
+    assert_string_equal(options.gate.tls_key, "k.pem");
+}
+
+static void test_keys_and_dumps(void **state)
+{
+    (void)state;
+    struct line line;
+    struct daemon_options options;
+    check_good(&line, "--show-key --dump-files 7", &options);
+    assert_true(options.show_key);
+    assert_int_equal(options.dump_files, 7);
+    check_bad("--dump-files=0", "option --dump-files: '0' is not within 1 to 100000");
+    check_bad("--dump-files=100001", "option --dump-files: '100001' is not within 1 to 100000");
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -50,8 +88,8 @@ static void test_defaults(void **state)
     struct daemon_options options;
     memset(&options, 0xaa, sizeof options);
     check_good(&line, "", &options);
-    assert_int_equal(options.bind_count, 0);
-    assert_int_equal(options.port, 5999);
+    assert_int_equal(options.control.bind_count, 0);
+    assert_int_equal(options.control.port, 5999);
     assert_int_equal(CPU_COUNT(&options.cpus), 0);
     assert_int_equal(options.verbosity, 0);
     assert_null(options.dump_dir);
@@ -65,6 +103,8 @@ static void test_defaults(void **state)
     assert_int_equal(options.report_memory, 256 * 1024 * 1024);
     assert_int_equal(options.dump_file_size, INT64_C(1) << 30);
     assert_int_equal(options.dump_space, INT64_C(4) << 30);
+    assert_int_equal(options.dump_files, 10000);
+    assert_false(options.show_key);
     assert_int_equal(options.lease_s, 15);
     assert_int_equal(options.retain_s, 3600);
     assert_int_equal(options.log_level, LOG_LEVEL_WARNING);
@@ -85,11 +125,11 @@ static void test_numbers(void **state)
         size_t field;
         int64_t value;
     } cases[] = {
-        {"-p 6000", NUMBER(port), 6000},
-        {"-p6000", NUMBER(port), 6000},
-        {"--port 6000", NUMBER(port), 6000},
-        {"--port=0", NUMBER(port), 0},
-        {"-p 65535", NUMBER(port), 65535},
+        {"-p 6000", NUMBER(control.port), 6000},
+        {"-p6000", NUMBER(control.port), 6000},
+        {"--port 6000", NUMBER(control.port), 6000},
+        {"--port=0", NUMBER(control.port), 0},
+        {"-p 65535", NUMBER(control.port), 65535},
         {"--workers=1", NUMBER(workers), 1},
         {"--workers 256", NUMBER(workers), 256},
         {"--max-flows=1", NUMBER(max_flows), 1},
@@ -118,7 +158,7 @@ static void test_numbers(void **state)
         {"--data-ports=1-65535", NUMBER(data_port_high), 65535},
         {"--data-ports=7000-7000", NUMBER(data_port_low), 7000},
         {"--data-ports=7000-7000", NUMBER(data_port_high), 7000},
-        {"-p 1 -p 2", NUMBER(port), 2}, /* the last one stays */
+        {"-p 1 -p 2", NUMBER(control.port), 2}, /* the last one stays */
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct line line;
@@ -150,10 +190,10 @@ static void test_addresses(void **state)
     struct line line;
     struct daemon_options options;
     check_good(&line, "-b 10.0.0.1 --bind [::1]:6000 -bhost", &options);
-    assert_int_equal(options.bind_count, 3);
-    assert_string_equal(options.binds[0], "10.0.0.1");
-    assert_string_equal(options.binds[1], "[::1]:6000");
-    assert_string_equal(options.binds[2], "host");
+    assert_int_equal(options.control.bind_count, 3);
+    assert_string_equal(options.control.binds[0], "10.0.0.1");
+    assert_string_equal(options.control.binds[1], "[::1]:6000");
+    assert_string_equal(options.control.binds[2], "host");
 }
 
 static void test_flags(void **state)
@@ -193,77 +233,90 @@ static void test_log_levels(void **state)
     }
 }
 
+/* An option, and the sentence that refuses it; "=_" is an empty value. */
+static const char *const refusals[][2] = {
+    {"-p 65536", "option -p: '65536' is not within 0 to 65535"},
+    {"-p -1", "option -p: '-1' is not within 0 to 65535"},
+    {"--port=x", "option --port: 'x' is not a whole number"},
+    {"-p 5x", "option -p: '5x' is not a whole number"},
+    {"-p _", "option -p: '' is not a whole number"},
+    {"-p 99999999999999999999", "option -p: '99999999999999999999' is too large"},
+    {"-p", "option -p needs an argument"},
+    {"--port", "option --port needs an argument"},
+    {"-c 1024", "option -c: '1024' is not within 0 to 1023"},
+    {"-c -1", "option -c: '' is not a whole number"},
+    {"--workers=0", "option --workers: '0' is not within 1 to 256"},
+    {"--workers=257", "option --workers: '257' is not within 1 to 256"},
+    {"--max-flows=0", "option --max-flows: '0' is not within 1 to 1000000"},
+    {"--max-flows=1000001", "option --max-flows: '1000001' is not within 1 to 1000000"},
+    {"--max-sessions=0", "option --max-sessions: '0' is not within 1 to 10000"},
+    {"--max-sessions=10001", "option --max-sessions: '10001' is not within 1 to 10000"},
+    {"--report-memory=65535", "option --report-memory: '65535' is below 64k"},
+    {"--report-memory=-1", "option --report-memory: '-1' is negative"},
+    {"--report-memory=1X", "option --report-memory: '1X' has an unknown unit 'X'; use k, "
+                           "M, G or T (powers of 1024; KiB is the same as k), or kB, MB, GB or "
+                           "TB (powers of 1000)"},
+    {"--report-memory=99999999T", "option --report-memory: '99999999T' is too large"},
+    {"--lease=0", "option --lease: '0' is not within 1 s to 30 days, in whole seconds"},
+    {"--lease=1.5", "option --lease: '1.5' is not within 1 s to 30 days, in whole seconds"},
+    {"--lease=31h100000",
+     "option --lease: '31h100000' has an unknown unit 'h100000'; use s, ms, us, ns, min or h"},
+    {"--lease=-5", "option --lease: '-5' is negative"},
+    {"--retain=2592001",
+     "option --retain: '2592001' is not within 1 s to 30 days, in whole seconds"},
+    {"--data-ports=6000", "option --data-ports: '6000' is not a port range (e.g. 6000-6100)"},
+    {"--data-ports=_", "option --data-ports: '' is not a port range (e.g. 6000-6100)"},
+    {"--data-ports=60000000-6", "option --data-ports: '60000000-6': the end is below the start"},
+    {"--data-ports=6100-6000", "option --data-ports: '6100-6000': the end is below the start"},
+    {"--data-ports=0-5", "option --data-ports: '0-5' is not within 1 to 65535"},
+    {"--data-ports=1-65536", "option --data-ports: '1-65536' is not within 1 to 65535"},
+    {"--data-ports=-5", "option --data-ports: '' is not a whole number"},
+    {"--data-ports=5-", "option --data-ports: '' is not a whole number"},
+    {"--data-ports=1-2-3", "option --data-ports: '2-3' is not a whole number"},
+    {"--log-level=loud", "option --log-level: 'loud' is not a log level: error, warning, info, "
+                         "debug or trace"},
+    {"--test-clock-offset=x", "option --test-clock-offset: 'x' is not a number"},
+    {"--test-clock-offset=9000h", "option --test-clock-offset: '9000h' is more than 366 days"},
+    {"--test-clock-skew=x", "option --test-clock-skew: 'x' is not a number"},
+    {"--test-clock-skew=100001",
+     "option --test-clock-skew: '100001' is not within -100000 to 100000"},
+    {"--test-clock-skew=nan", "option --test-clock-skew: 'nan' is not a number"},
+    {"--no-auth=yes", "option --no-auth takes no argument"},
+    {"--bind", "option --bind needs an argument"},
+    {"-x", "unknown option -x; --help lists the options"},
+    {"--nothing", "unknown option --nothing; --help lists the options"},
+    {"-d host", "'host' is not an option, and nothing else is taken; --help lists the options"},
+    {"host -p x", "option -p: 'x' is not a whole number"}, /* options come first */
+};
+
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {
-        {"-p 65536", "option -p: '65536' is not within 0 to 65535"},
-        {"-p -1", "option -p: '-1' is not within 0 to 65535"},
-        {"--port=x", "option --port: 'x' is not a whole number"},
-        {"-p 5x", "option -p: '5x' is not a whole number"},
-        {"-p _", "option -p: '' is not a whole number"},
-        {"-p 99999999999999999999", "option -p: '99999999999999999999' is too large"},
-        {"-p", "option -p needs an argument"},
-        {"--port", "option --port needs an argument"},
-        {"-c 1024", "option -c: '1024' is not within 0 to 1023"},
-        {"-c -1", "option -c: '' is not a whole number"},
-        {"--workers=0", "option --workers: '0' is not within 1 to 256"},
-        {"--workers=257", "option --workers: '257' is not within 1 to 256"},
-        {"--max-flows=0", "option --max-flows: '0' is not within 1 to 1000000"},
-        {"--max-flows=1000001", "option --max-flows: '1000001' is not within 1 to 1000000"},
-        {"--max-sessions=0", "option --max-sessions: '0' is not within 1 to 10000"},
-        {"--max-sessions=10001", "option --max-sessions: '10001' is not within 1 to 10000"},
-        {"--report-memory=65535", "option --report-memory: '65535' is below 64k"},
-        {"--report-memory=-1", "option --report-memory: '-1' is negative"},
-        {"--report-memory=1X", "option --report-memory: '1X' has an unknown unit 'X'; use bytes, "
-                               "or k, M, G, T for powers of 1024"},
-        {"--report-memory=99999999T", "option --report-memory: '99999999T' is too large"},
-        {"--lease=0", "option --lease: '0' is not within 1 s to 30 days, in whole seconds"},
-        {"--lease=1.5", "option --lease: '1.5' is not within 1 s to 30 days, in whole seconds"},
-        {"--lease=31h100000",
-         "option --lease: '31h100000' has an unknown unit 'h100000'; use s, ms, us, ns, min or h"},
-        {"--lease=-5", "option --lease: '-5' is negative"},
-        {"--retain=2592001",
-         "option --retain: '2592001' is not within 1 s to 30 days, in whole seconds"},
-        {"--data-ports=6000", "option --data-ports: '6000' is no range of ports such as 6000-6100"},
-        {"--data-ports=_", "option --data-ports: '' is no range of ports such as 6000-6100"},
-        {"--data-ports=60000000-6", "option --data-ports: '60000000-6' ends before it begins"},
-        {"--data-ports=6100-6000", "option --data-ports: '6100-6000' ends before it begins"},
-        {"--data-ports=0-5", "option --data-ports: '0-5' is not within 1 to 65535"},
-        {"--data-ports=1-65536", "option --data-ports: '1-65536' is not within 1 to 65535"},
-        {"--data-ports=-5", "option --data-ports: '' is not a whole number"},
-        {"--data-ports=5-", "option --data-ports: '' is not a whole number"},
-        {"--data-ports=1-2-3", "option --data-ports: '2-3' is not a whole number"},
-        {"--log-level=loud", "option --log-level: 'loud' is not a log level: error, warning, info, "
-                             "debug or trace"},
-        {"--test-clock-offset=x", "option --test-clock-offset: 'x' is not a number"},
-        {"--test-clock-offset=9000h", "option --test-clock-offset: '9000h' is more than 366 days"},
-        {"--test-clock-skew=x", "option --test-clock-skew: 'x' is not a number"},
-        {"--test-clock-skew=100001",
-         "option --test-clock-skew: '100001' is not within -100000 to 100000"},
-        {"--test-clock-skew=nan", "option --test-clock-skew: 'nan' is not a number"},
-        {"--no-auth=yes", "option --no-auth takes no argument"},
-        {"--bind", "option --bind needs an argument"},
-        {"-x", "unknown option -x; --help lists the options"},
-        {"--nothing", "unknown option --nothing; --help lists the options"},
-        {"-d host", "'host' is not an option, and nothing else is taken; --help lists the options"},
-        {"host -p x", "option -p: 'x' is not a whole number"}, /* options come first */
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT(refusals); i++) {
         struct line line;
         struct daemon_options options;
         struct fail fail = {0};
         char text[256];
-        /* "=_" is an empty value */
-        snprintf(text, sizeof text, "%s", cases[i][0]);
+        snprintf(text, sizeof text, "%s", refusals[i][0]);
         char *empty = strstr(text, "=_");
         if (empty)
             empty[1] = '\0';
         split(&line, text);
         if (daemon_options_read(line.argc, line.argv, &options, &fail))
-            fail_msg("'%s' is taken", cases[i][0]);
-        assert_string_equal(fail.text, cases[i][1]);
+            fail_msg("'%s' is taken", refusals[i][0]);
+        assert_string_equal(fail.text, refusals[i][1]);
     }
+}
+
+static void test_each_option_has_a_place(void **state)
+{
+    (void)state;
+    bool seen[OPTIONS] = {false};
+    for (size_t i = 0; i < SPECS; i++)
+        seen[specs[i].id] = true;
+    for (int id = 0; id < OPTIONS; id++)
+        if (!places[id].set || !seen[id])
+            fail_msg("option %d is not listed, or goes nowhere", id);
 }
 
 static void test_so_many_addresses(void **state)
@@ -276,7 +329,7 @@ static void test_so_many_addresses(void **state)
     for (int i = 0; i < BINDS_MAX; i++)
         strcat(text, " -b::1");
     check_good(&line, text, &options);
-    assert_int_equal(options.bind_count, BINDS_MAX);
+    assert_int_equal(options.control.bind_count, BINDS_MAX);
     strcat(text, " -b::1");
     split(&line, text);
     assert_false(daemon_options_read(line.argc, line.argv, &options, &fail));
@@ -309,10 +362,17 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_texts),    cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_flags),    cmocka_unit_test(test_log_levels),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_so_many_addresses),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_certificate_and_key),
+        cmocka_unit_test(test_keys_and_dumps),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_log_levels),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_each_option_has_a_place),
+        cmocka_unit_test(test_so_many_addresses),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests_name("daemon_options", tests, NULL, NULL);

@@ -4,9 +4,8 @@
 
 #include <stdint.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 100000 };
 
@@ -63,14 +62,14 @@ static void texts_that_are_none(void **state)
     static const struct {
         const char *text, *reason;
     } cases[] = {
-        {"", "'' names no distribution: it begins with C:, U:, E:, N:, L:, P:, W: or F:"},
-        {"C", "'C' names no distribution"},
-        {"8192", "'8192' names no distribution"},
-        {"c:8192", "'c:8192' names no distribution"},
-        {"X:1", "'X:1' names no distribution"},
-        {" C:1", "' C:1' names no distribution"},
-        {"CC:1", "'CC:1' names no distribution"},
-        {":1", "':1' names no distribution"},
+        {"", "'' is not a distribution: it must begin with C:, U:, E:, N:, L:, P:, W: or F:"},
+        {"C", "'C' is not a distribution"},
+        {"8192", "'8192' is not a distribution"},
+        {"c:8192", "'c:8192' is not a distribution"},
+        {"X:1", "'X:1' is not a distribution"},
+        {" C:1", "' C:1' is not a distribution"},
+        {"CC:1", "'CC:1' is not a distribution"},
+        {":1", "':1' is not a distribution"},
         {"C:", "'' is not a number"},
         {"C:x", "'x' is not a number"},
         {"C:1 ", "'1 ' is not a number"},
@@ -97,7 +96,7 @@ static void texts_that_are_none(void **state)
         {"P:1:0", "'P:1:0': the second parameter must be above 0"},
         {"W:0:1", "'W:0:1': the first parameter must be above 0"},
         {"W:1:0", "'W:1:0': the second parameter must be above 0"},
-        {"F:1.5", "'F:1.5' is no number of a table"},
+        {"F:1.5", "'F:1.5' is not the number of a table"},
         {"F:-1", "'F:-1': the first parameter must not be below 0"},
         {"F:table", "'table' is not a number"},
     };

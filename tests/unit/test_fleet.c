@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/fleet.c as far as no network is needed: addresses, the order of calls, what an
- * answer means, and the sentences about those that do not come. */
-#include "controller/fleet.c"
+/* Tests controller/fleet/fleet.c as far as no network is needed: addresses, the order of calls,
+ * what an answer means, and the sentences about those that do not come. */
+#include "controller/fleet/fleet.c"
 
 #include "unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void never_done(void *owner, struct fleet_result *result)
+static void never_done(void *owner, const struct fleet_result *result)
 {
     (void)owner;
     fail_msg("a call has ended: %s", result->fail.text);
@@ -27,7 +25,7 @@ static void daemons_have_addresses(void **state)
         {"fe80::1%eth0", 5999, "[fe80::1%eth0]:5999", "http://[fe80::1%25eth0]:5999/RPC2"},
     };
     (void)state;
-    struct fleet *fleet = fleet_new(never_done, NULL, -1);
+    struct fleet *fleet = fleet_new(NULL, -1);
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(fleet_add(fleet, cases[i].host, cases[i].port), i);
         assert_string_equal(fleet->remotes[i]->name, cases[i].name);
@@ -40,12 +38,11 @@ static void daemons_have_addresses(void **state)
 }
 
 /* A call's struct has this much room: that of its method. */
-static void call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum method_id method,
-                 void *context)
+static void call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum method_id method)
 {
     void *arguments = mem_new(1, methods[method].call->size);
     schema_defaults(methods[method].call, arguments);
-    fleet_call(fleet, daemon, lane, method, arguments, 1000, context);
+    fleet_call(fleet, daemon, lane, method, arguments, 1000, never_done);
     schema_free(methods[method].call, arguments);
     free(arguments);
 }
@@ -53,34 +50,34 @@ static void call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum 
 static void lanes_make_one_call_at_a_time(void **state)
 {
     (void)state;
-    int contexts[4];
-    struct fleet *fleet = fleet_new(never_done, NULL, -1);
+    static const enum method_id called[] = {METHOD_CLOCK, METHOD_DESCRIBE, METHOD_CLOCK};
+    struct fleet *fleet = fleet_new(NULL, -1);
     fleet_add(fleet, "192.0.2.1", 5999); /* TEST-NET-1: nothing is sent before fleet_step() */
     fleet_add(fleet, "192.0.2.2", 5999);
     struct lane *commands = &fleet->remotes[0]->lanes[LANE_COMMAND];
     struct lane *reports = &fleet->remotes[0]->lanes[LANE_REPORTS];
     assert_false(commands->busy);
-    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK, &contexts[0]);
+    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK);
     assert_true(commands->busy);
     assert_false(reports->busy);
     int64_t sent = list_item(commands->calls.next, struct call, link)->sent;
-    call(fleet, 0, LANE_COMMAND, METHOD_DESCRIBE, &contexts[1]);
-    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK, &contexts[2]);
-    call(fleet, 0, LANE_REPORTS, METHOD_CLOCK, &contexts[3]);
+    call(fleet, 0, LANE_COMMAND, METHOD_DESCRIBE);
+    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK);
+    call(fleet, 0, LANE_REPORTS, METHOD_CLOCK);
     assert_int_equal(list_item(commands->calls.next, struct call, link)->sent, sent);
     assert_true(reports->busy); /* the other lane does not wait */
-    call(fleet, 1, LANE_COMMAND, METHOD_CLOCK, NULL);
+    call(fleet, 1, LANE_COMMAND, METHOD_CLOCK);
     assert_int_equal(fleet_pending(fleet), 5);
     int i = 0;
     for (struct list *at = commands->calls.next; at != &commands->calls; at = at->next, i++)
-        assert_ptr_equal(list_item(at, struct call, link)->context, &contexts[i]);
+        assert_int_equal(list_item(at, struct call, link)->method, called[i]);
     assert_int_equal(i, 3);
 
     fleet_cancel(fleet, 0); /* those of the others stay */
     assert_int_equal(fleet_pending(fleet), 1);
     assert_false(commands->busy || reports->busy);
     assert_true(fleet->remotes[1]->lanes[LANE_COMMAND].busy);
-    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK, NULL); /* can be called again */
+    call(fleet, 0, LANE_COMMAND, METHOD_CLOCK); /* can be called again */
     assert_true(commands->busy);
     assert_int_equal(fleet_pending(fleet), 2);
     fleet_free(fleet);
@@ -96,13 +93,14 @@ static void lanes_make_one_call_at_a_time(void **state)
 
 static enum fleet_outcome decode(const char *answer, struct clock_reply *reply, struct fail *fail)
 {
-    struct fleet *fleet = fleet_new(never_done, NULL, -1);
+    struct fleet *fleet = fleet_new(NULL, -1);
     fleet_add(fleet, "host1", 5999);
     struct lane *lane = &fleet->remotes[0]->lanes[LANE_COMMAND];
     buffer_text(&lane->answer, answer);
     *reply = (struct clock_reply){0};
     *fail = (struct fail){0};
-    enum fleet_outcome outcome = decode_reply(fleet->remotes[0], lane, METHOD_CLOCK, reply, fail);
+    enum fleet_outcome outcome =
+        fleet_decode_reply(fleet->remotes[0], lane, METHOD_CLOCK, reply, fail);
     fleet_free(fleet);
     return outcome;
 }
@@ -113,13 +111,13 @@ static void answers_are_decoded(void **state)
     struct clock_reply reply;
     struct fail fail;
     char answer[1024];
-    snprintf(answer, sizeof answer, "%s",
-             BEFORE "<struct>" MEMBER("received", "<string>9000000000123</string>")
-                 MEMBER("sent", "<i4>77</i4>") MEMBER("wall", "<i8>5</i8>")
-                     MEMBER("wall_error", "<i4>0</i4>") MEMBER("synchronised", "<boolean>0</boolean>")
-                     MEMBER("status", "<i4>64</i4>") MEMBER("max_error_us", "<i4>16</i4>")
-                     MEMBER("est_error_us", "<i4>16</i4>")
-                     MEMBER("newer", "<string>than this flowctl</string>") "</struct>" BEHIND);
+    snprintf(
+        answer, sizeof answer, "%s",
+        BEFORE "<struct>" MEMBER("received", "<string>9000000000123</string>") MEMBER(
+            "sent", "<i4>77</i4>") MEMBER("wall", "<i8>5</i8>") MEMBER("wall_error", "<i4>0</i4>")
+            MEMBER("synchronised", "<boolean>0</boolean>") MEMBER("status", "<i4>64</i4>")
+                MEMBER("max_error_us", "<i4>16</i4>") MEMBER("est_error_us", "<i4>16</i4>")
+                    MEMBER("newer", "<string>than this flowctl</string>") "</struct>" BEHIND);
     enum fleet_outcome outcome = decode(answer, &reply, &fail);
     if (outcome != FLEET_ANSWERED)
         fail_msg("%s", fail.text);
@@ -161,7 +159,7 @@ static void what_is_no_answer_of_flowd(void **state)
         "</struct>" BEHIND,
     };
     static const char sentence[] =
-        "what answers at host1:5999 is no flowd that this flowctl understands: ";
+        "the server at host1:5999 is not a flowd that this flowctl understands: ";
     (void)state;
     for (size_t i = 0; i < COUNT(answers); i++) {
         struct clock_reply reply;
@@ -206,26 +204,30 @@ static void answers_that_do_not_come(void **state)
          "no flowd can be reached at [fd00::1]:5999: no answer within 5 s"},
         {CURLE_RECV_ERROR, FLEET_BROKEN, "reset",
          "the connection to flowd at [fd00::1]:5999 "
-         "broke: reset"},
+         "failed: reset"},
         {CURLE_RECV_ERROR, FLEET_BROKEN, "", NULL},
         {CURLE_GOT_NOTHING, FLEET_BROKEN, "empty",
-         "what answers at [fd00::1]:5999 does not speak HTTP: empty; a flowd that was started with "
-         "--token-file is talked to with --token-file, and one without without"},
-        {CURLE_GOT_NOTHING, FLEET_BROKEN, "", NULL},
+         "the server at [fd00::1]:5999 does not speak HTTP: if it is a flowd that requires a "
+         "token, "
+         "use --token-file"},
+        {CURLE_URL_MALFORMAT, FLEET_NOT_REACHED, "bad URL", "'fd00::1' is not a host name"},
+        {CURLE_SSL_CONNECT_ERROR, FLEET_BROKEN, "gnutls_handshake() failed",
+         "the server at [fd00::1]:5999 does not use TLS: it is not a flowd that was started "
+         "with --token-file; nothing was sent to it"},
         {CURLE_SSL_PINNEDPUBKEYNOTMATCH, FLEET_BROKEN, "",
-         "what answers at [fd00::1]:5999 has another key than a moment ago, so somebody else may "
-         "be answering there; the token was not sent to it"},
+         "the server at [fd00::1]:5999 has another key than a moment ago, so this may be "
+         "another machine; the token was not sent to it"},
         {CURLE_PEER_FAILED_VERIFICATION, FLEET_BROKEN, "it is over",
          "the certificate of flowd at [fd00::1]:5999 is refused: it is over (--tls-ca)"},
     };
     (void)state;
-    struct fleet *fleet = fleet_new(never_done, NULL, -1);
+    struct fleet *fleet = fleet_new(NULL, -1);
     fleet_add(fleet, "fd00::1", 5999);
     struct lane *lane = &fleet->remotes[0]->lanes[LANE_COMMAND];
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct fail fail = {0};
         snprintf(lane->error, sizeof lane->error, "%s", cases[i].error);
-        assert_int_equal(explain_transport(fleet->remotes[0], lane, cases[i].code, &fail),
+        assert_int_equal(fleet_explain_transport(fleet->remotes[0], lane, cases[i].code, &fail),
                          cases[i].outcome);
         if (cases[i].sentence)
             assert_string_equal(fail.text, cases[i].sentence);
@@ -236,7 +238,7 @@ static void answers_that_do_not_come(void **state)
     char expected[128];
     snprintf(expected, sizeof expected,
              "the answer of flowd at [fd00::1]:5999 is larger than %d bytes", PROTOCOL_REPLY_MAX);
-    assert_int_equal(explain_transport(fleet->remotes[0], lane, CURLE_WRITE_ERROR, &fail),
+    assert_int_equal(fleet_explain_transport(fleet->remotes[0], lane, CURLE_WRITE_ERROR, &fail),
                      FLEET_BROKEN);
     assert_string_equal(fail.text, expected);
     fleet_free(fleet);

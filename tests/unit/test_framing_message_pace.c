@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/framing_message.c: when a sender sends, and what it says where it could not. */
+/* Tests daemon/flow/framing_message.c: when a sender sends, and what it says where it could not. */
 #include "framing_message.h"
 
 static void test_nothing_is_sent_before_its_time(void **state)
@@ -152,7 +152,8 @@ static void test_due_and_hold(void **state)
     (void)state;
     static const struct {
         int64_t late, rtt, held;
-    } cases[] = {{0, 1000, 0}, {30000000, 2000, 1500}, {500, 3000, 3000}, {70, 100, 101}};
+    } cases[] = {
+        {0, 1000, 0}, {30000000, 2000, 1500}, {500, 3000, 3000}, {70, 100, 101}, {0, 0, -1}};
     int peer;
     ends[SOURCE].request_size = dist_constant(64);
     ends[SOURCE].response_size = dist_constant(40);
@@ -172,11 +173,12 @@ static void test_due_and_hold(void **state)
         receive_blocks(flow, i + 1);
     }
     assert_int_equal(flow->rtt.interval.sum, 6100);
-    assert_int_equal(flow->rtt_due.interval.count, 4);
-    assert_int_equal(flow->rtt_due.interval.minimum, 170);
+    assert_int_equal(flow->rtt_due.interval.count, 5);
+    assert_int_equal(flow->rtt_due.interval.minimum, 0);
     assert_int_equal(flow->rtt_due.interval.maximum, 30002000);
     assert_int_equal(flow->rtt_due.interval.sum, 6100 + 30000570);
-    assert_int_equal(flow->hold.interval.count, 3); /* nobody holds for longer than all took */
+    assert_int_equal(flow->hold.interval.count,
+                     3); /* nobody holds for longer than all took, or for less than nothing */
     assert_int_equal(flow->hold.interval.sum, 4500);
     give_up(flow);
     close(peer);
@@ -227,6 +229,33 @@ static void test_refused_are_counted_once(void **state)
 }
 
 /* -C: the end comes once the full socket has made the sender more than the depth late. */
+/* What became due while the socket was full was refused, even if nobody tried to send it then. */
+static void test_refused_between_two_turns(void **state)
+{
+    (void)state;
+    int peer;
+    ends[SOURCE].request_size = dist_constant(1000);
+    ends[SOURCE].rate = 8000000; /* one a ms */
+    struct flow *flow = flow_and_peer(SOURCE, &peer);
+    sending.takes = AT_MOST;
+    sending.most = 500;
+    turn_send(flow);
+    assert_int_equal(flow->tx.refused, 0);
+    sending.takes = ALL;
+    now_is += 5 * NS_PER_MS + NS_PER_MS / 2;
+    while (turn_send(flow))
+        continue;
+    assert_int_equal(flow->tx.requests, 6);
+    assert_int_equal(flow->tx.refused, 5);
+    now_is += 2 * NS_PER_MS; /* there was room when these were due */
+    while (turn_send(flow))
+        continue;
+    assert_int_equal(flow->tx.requests, 8);
+    assert_int_equal(flow->tx.refused, 5);
+    give_up(flow);
+    close(peer);
+}
+
 static void test_congestion_stops(void **state)
 {
     (void)state;
@@ -235,7 +264,7 @@ static void test_congestion_stops(void **state)
         now_is = START;
         ends[SOURCE].request_size = dist_constant(1000);
         ends[SOURCE].rate = 8000000;
-        ends[SOURCE].flow_control = stops;
+        ends[SOURCE].stop_on_congestion = stops;
         struct flow *flow = flow_and_peer(SOURCE, &peer);
         sending.takes = ALL;
         turn_send(flow);
@@ -267,7 +296,7 @@ static void test_a_standstill_is_no_congestion(void **state)
     int peer;
     ends[SOURCE].request_size = dist_constant(1000);
     ends[SOURCE].rate = 8000000;
-    ends[SOURCE].flow_control = 1;
+    ends[SOURCE].stop_on_congestion = 1;
     struct flow *flow = flow_and_peer(SOURCE, &peer);
     turn_send(flow);
     now_is += NS_PER_SEC;
@@ -297,6 +326,7 @@ int main(void)
         DRIVEN(test_gaps_are_kept),
         DRIVEN(test_due_and_hold),
         DRIVEN(test_refused_are_counted_once),
+        DRIVEN(test_refused_between_two_turns),
         DRIVEN(test_congestion_stops),
         DRIVEN(test_a_standstill_is_no_congestion),
     };

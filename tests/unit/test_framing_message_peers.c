@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/framing_message.c: flows against each other, and against peers that are broken or
- * hostile. */
+/* Tests daemon/flow/framing_message.c: flows against each other, and against peers that are broken
+ * or hostile. */
 #include "framing_message.h"
 
 /* ---- two flows that talk to each other ---- */
@@ -134,28 +134,28 @@ static void test_headers_that_are_none(void **state)
         int at; /* of the header: a byte that is spoiled */
         const char *sentence;
     } cases[] = {
-        {{.type = 0, .size = 40}, -1, "what came is no block header"},
-        {{.type = 4, .size = 40}, -1, "what came is no block header"},
-        {{.type = 255, .size = 40}, -1, "what came is no block header"},
-        {{.type = BLOCK_REQUEST, .flags = 1, .size = 40}, -1, "what came is no block header"},
-        {{.type = BLOCK_REQUEST, .size = 40}, 2, "what came is no block header"},
-        {{.type = BLOCK_REQUEST, .size = 40}, 3, "what came is no block header"},
+        {{.type = 0, .size = 40}, -1, "bad block header from the peer"},
+        {{.type = 4, .size = 40}, -1, "bad block header from the peer"},
+        {{.type = 255, .size = 40}, -1, "bad block header from the peer"},
+        {{.type = BLOCK_REQUEST, .flags = 1, .size = 40}, -1, "bad block header from the peer"},
+        {{.type = BLOCK_REQUEST, .size = 40}, 2, "bad block header from the peer"},
+        {{.type = BLOCK_REQUEST, .size = 40}, 3, "bad block header from the peer"},
         {{.type = BLOCK_REQUEST, .size = 0},
          -1,
-         "a block header came with impossible sizes: 0 and 0 bytes"},
+         "bad block header from the peer: sizes of 0 and 0 bytes"},
         {{.type = BLOCK_REQUEST, .size = 39},
          -1,
-         "a block header came with impossible sizes: 39 and 0 bytes"},
+         "bad block header from the peer: sizes of 39 and 0 bytes"},
         {{.type = BLOCK_REQUEST, .size = 40, .response_size = 39},
          -1,
-         "a block header came with impossible sizes: 40 and 39 bytes"},
+         "bad block header from the peer: sizes of 40 and 39 bytes"},
         {{.type = BLOCK_RESPONSE, .size = 40, .response_size = 40},
          -1,
-         "a block header came with impossible sizes: 40 and 40 bytes"},
+         "bad block header from the peer: sizes of 40 and 40 bytes"},
         {{.type = BLOCK_END, .size = 41},
          -1,
-         "a block header came with impossible sizes: 41 and 0 bytes"},
-        {{.type = BLOCK_RESPONSE, .size = 40}, -1, "a response came that nobody had asked for"},
+         "bad block header from the peer: sizes of 41 and 0 bytes"},
+        {{.type = BLOCK_RESPONSE, .size = 40}, -1, "received a response that was not requested"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int peer;
@@ -183,7 +183,7 @@ static void test_garbage(void **state)
             bytes[i] = (uint8_t)random_bits();
         say(peer, bytes, sizeof bytes);
         receive_until_failed(flow);
-        check_failed(flow, "what came is no block header");
+        check_failed(flow, "bad block header from the peer");
         give_up(flow);
         close(peer);
     }
@@ -203,7 +203,7 @@ static void test_a_response_too_many(void **state)
     say_block(peer, &response);
     say_block(peer, &response);
     receive_until_failed(flow);
-    check_failed(flow, "a response came that nobody had asked for");
+    check_failed(flow, "received a response that was not requested");
     assert_int_equal(flow->rx.responses, 1);
     give_up(flow);
     close(peer);
@@ -279,7 +279,7 @@ static void test_a_peer_that_reads_no_responses(void **state)
         while (flow->state != FLOW_DONE && flow->rx.requests < said)
             turn_receive(flow);
     }
-    check_failed(flow, "the peer asks for responses and does not read them");
+    check_failed(flow, "the peer requests responses but does not read them");
     assert_in_range(said, 10000, 2000000);
     give_up(flow);
     close(peer);

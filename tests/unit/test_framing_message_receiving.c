@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/framing_message.c: what a receiver counts, and the responses that it gives. */
+/* Tests daemon/flow/framing_message.c: what a receiver counts, and the responses that it gives. */
 #include "framing_message.h"
 
 /* ---- receiving ---- */
@@ -83,7 +83,7 @@ static void test_a_read_that_empties_the_socket(void **state)
     assert_false(turn_receive(flow));
     assert_int_equal(flow->rx.requests, 2);
     assert_false(flow->rx_eof);
-    flow->hung_up = true;
+    flow->peer_closed = true;
     assert_false(turn_receive(flow));
     assert_true(flow->rx_eof);
     give_up(flow);
@@ -91,7 +91,7 @@ static void test_a_read_that_empties_the_socket(void **state)
     flow = flow_and_peer(DESTINATION, &peer);
     say_block(peer, &(struct block){.type = BLOCK_REQUEST, .size = 100});
     shutdown(peer, SHUT_WR);
-    flow->hung_up = true;
+    flow->peer_closed = true;
     assert_false(turn_receive(flow));
     assert_int_equal(flow->rx.requests, 1);
     assert_true(flow->rx_eof);
@@ -231,6 +231,28 @@ static void test_responses_stay_in_order(void **state)
     close(peer);
 }
 
+static void test_responses_find_no_room(void **state)
+{
+    (void)state;
+    int peer;
+    struct budget budget = {.limit = 20000};
+    ends[SOURCE].response_size = dist_constant(40);
+    struct flow *flow = flow_and_peer(DESTINATION, &peer);
+    flow->memory.budget = &budget;
+    for (uint32_t i = 0; i < 1000; i++) {
+        say_block(peer, &(struct block){
+                            .type = BLOCK_REQUEST, .size = 40, .response_size = 40, .sequence = i});
+        if (i % 100 == 99)
+            receive_blocks(flow, i + 1);
+    }
+    assert_true(flow->memory.refused);
+    assert_in_range(budget.used, 1, 20000);
+    assert_in_range(flow->message->owed.count, 100, 900);
+    give_up(flow);
+    assert_int_equal(budget.used, 0);
+    close(peer);
+}
+
 static void test_round_trip_times(void **state)
 {
     (void)state;
@@ -264,6 +286,36 @@ static void test_round_trip_times(void **state)
     assert_int_equal(flow->iat.interval.count, 0);
     give_up(flow);
     close(peer);
+}
+
+/* A response that is none to the oldest request ends the flow: its times would be wrong ones. */
+static void test_responses_to_another_request(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t sequence, size, echoed; /* more than they ought to be */
+    } cases[] = {{1, 0, 0}, {-1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0, 0, -1}};
+    ends[SOURCE].request_size = dist_constant(64);
+    ends[SOURCE].response_size = dist_constant(50);
+    ends[SOURCE].rate = 512; /* one a second */
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int peer;
+        now_is = START;
+        struct flow *flow = flow_and_peer(SOURCE, &peer);
+        turn_send(flow);
+        struct block request = hear_block(peer);
+        say_block(peer, &(struct block){
+                            .type = BLOCK_RESPONSE,
+                            .size = (uint32_t)(50 + cases[i].size),
+                            .sequence = (uint32_t)(request.sequence + cases[i].sequence),
+                            .echoed = request.sent + cases[i].echoed,
+                        });
+        receive_until_failed(flow);
+        assert_string_equal(flow->error, "received a response that was not requested");
+        assert_int_equal(flow->rtt.interval.count, 0);
+        give_up(flow);
+        close(peer);
+    }
 }
 
 /* With -N nothing is answered after the time is over; what was begun is ended. */
@@ -390,7 +442,9 @@ int main(void)
         DRIVEN(test_end_within_a_block),
         DRIVEN(test_responses_as_they_travel),
         DRIVEN(test_responses_stay_in_order),
+        DRIVEN(test_responses_find_no_room),
         DRIVEN(test_round_trip_times),
+        DRIVEN(test_responses_to_another_request),
         DRIVEN(test_shutdown_leaves_responses_owed),
         DRIVEN(test_the_end_is_said_once),
         DRIVEN(test_the_end_is_heard),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/framing_message.c: what a sender sends, whatever the socket takes of it. */
+/* Tests daemon/flow/framing_message.c: what a sender sends, whatever the socket takes of it. */
 #include "framing_message.h"
 
 static void test_requests_as_they_travel(void **state)
@@ -238,9 +238,57 @@ static void test_a_peer_that_is_gone(void **state)
     for (int i = 0; i < 1000 && flow->state != FLOW_DONE; i++)
         turn_send(flow);
     assert_int_equal(flow->state, FLOW_DONE);
-    assert_string_equal(flow->error,
-                        "the destination closed the connection before the end of the flow");
+    assert_string_equal(flow->error, "the connection was reset before the end of the flow, by the "
+                                     "destination or by a firewall on "
+                                     "the path");
     give_up(flow);
+}
+
+static struct flow *asking_flow(int *peer)
+{
+    ends[SOURCE].request_size = dist_constant(40);
+    ends[SOURCE].response_size = dist_constant(40);
+    ends[SOURCE].pushy = 1;
+    sending.takes = PRETEND;
+    return flow_and_peer(SOURCE, peer);
+}
+
+/* A peer that takes all requests and answers none. */
+static void test_requests_without_a_response(void **state)
+{
+    (void)state;
+    int peer;
+    struct budget budget = {.limit = INT64_C(1) << 40};
+    struct flow *flow = asking_flow(&peer);
+    flow->memory.budget = &budget;
+    while (flow->state != FLOW_DONE)
+        turn_send(flow);
+    assert_in_range(flow->message->asked.count, WAITING_MAX, WAITING_MAX + 64);
+    assert_in_range(budget.used, WAITING_MAX * sizeof(struct asked),
+                    2 * WAITING_MAX * sizeof(struct asked));
+    assert_string_equal(flow->error, "1048576 requests are outstanding: the peer does not respond");
+    give_up(flow);
+    assert_int_equal(budget.used, 0);
+    close(peer);
+}
+
+/* What they need is refused before it is allocated. */
+static void test_requests_find_no_room(void **state)
+{
+    (void)state;
+    int peer;
+    struct budget budget = {.limit = 100000};
+    struct flow *flow = asking_flow(&peer);
+    flow->memory.budget = &budget;
+    while (!flow->memory.refused)
+        turn_send(flow);
+    assert_in_range(budget.used, 49152, 100000);
+    assert_in_range(flow->message->asked.capacity * sizeof(struct asked), 1, 100000);
+    flow_no_memory(flow);
+    assert_memory_equal(flow->error, "there is no memory left for queues and histograms", 49);
+    give_up(flow);
+    assert_int_equal(budget.used, 0);
+    close(peer);
 }
 
 int main(void)
@@ -255,6 +303,8 @@ int main(void)
         DRIVEN(test_what_was_begun_is_ended),
         DRIVEN(test_a_socket_that_takes_all),
         DRIVEN(test_a_peer_that_is_gone),
+        DRIVEN(test_requests_without_a_response),
+        DRIVEN(test_requests_find_no_room),
     };
     seed_random();
     alarm(60); /* a test that hangs fails */

@@ -340,7 +340,7 @@ static void refused(const void *bytes, size_t length)
     struct histogram *histogram = histogram_decode(exact, length, &fail);
     if (histogram)
         fail_msg("%zu bytes were taken", length);
-    assert_true(strncmp(fail.text, "a histogram is ", 15) == 0);
+    assert_non_null(strstr(fail.text, " histogram in a report"));
     free(exact);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/listener.c: who shares a listener, and where it listens. */
+/* Tests daemon/net/listener.c: who shares a listener, and where it listens. */
 #include "visited.h"
+#include "net/kernel.h"
+#include "net/socket.h"
 
 static bool is_listening(uint16_t port)
 {
@@ -55,6 +57,24 @@ static void test_other_options_have_another(void **state)
         listeners_release(here.listeners, listeners[i]);
 }
 
+/* A dump is of a listener's port: it must not have the packets of others in it. */
+static void test_a_dump_has_its_own(void **state)
+{
+    (void)state;
+    struct listener *plain = acquire(&here.loopback);
+    here.settings.dump = 1;
+    struct listener *dumped = acquire(&here.loopback), *again = acquire(&here.loopback);
+    assert_ptr_not_equal(plain, dumped);
+    assert_int_not_equal(listener_port(plain), listener_port(dumped));
+    assert_ptr_equal(dumped, again);
+    here.settings.dump = 0;
+    assert_ptr_equal(acquire(&here.loopback), plain);
+    for (int i = 0; i < 2; i++) {
+        listeners_release(here.listeners, plain);
+        listeners_release(here.listeners, dumped);
+    }
+}
+
 /* Options are on the connection as soon as it is there. */
 static void test_options_are_those_of_the_connection(void **state)
 {
@@ -69,9 +89,9 @@ static void test_options_are_those_of_the_connection(void **state)
     preamble_of(flow, bytes);
     say(fd, bytes, PREAMBLE_SIZE);
     int at = wait_adopted();
-    sock_congestion_control(adopted[at].fd, name);
+    kernel_congestion_control(adopted[at].fd, name);
     assert_string_equal(name, "reno");
-    assert_int_equal(sock_buffer(adopted[at].fd, SO_RCVBUF), 100000); /* socket(7): doubled */
+    assert_int_equal(kernel_buffer(adopted[at].fd, SO_RCVBUF), 100000); /* socket(7): doubled */
     close(fd);
     listeners_release(here.listeners, listener);
     free(flow);
@@ -83,9 +103,10 @@ static void test_refused_options_have_a_sentence(void **state)
     struct fail fail = {0};
     strcpy(here.settings.congestion_control, "nonsense");
     assert_null(
-        listeners_acquire(here.listeners, &transport_tcp, &here.loopback, &here.settings, &fail));
+        listeners_acquire(here.listeners, &nobody, &transport_tcp, &here.loopback, &here.settings, &fail));
     assert_int_equal(fail.code, FAULT_CONGESTION);
-    assert_memory_equal(fail.text, "there is no congestion control 'nonsense' there; it has: ", 57);
+    assert_memory_equal(
+        fail.text, "congestion control 'nonsense' is not available on this host (available: ", 72);
 }
 
 static void check_address(const struct addresses *own, const char *expected)
@@ -127,7 +148,7 @@ static int listen_ipv4_only(const struct address *address, const struct endpoint
                             struct fail *fail)
 {
     if (address->any.sa_family != AF_INET6)
-        return sock_listen(address, settings, fail);
+        return socket_listen(IPPROTO_TCP, address, settings, fail);
     errno = EAFNOSUPPORT;
     return -1;
 }
@@ -141,14 +162,14 @@ static void test_without_ipv6(void **state)
     char text[ADDRESS_TEXT_MAX];
     transport.listen = listen_ipv4_only;
     struct listener *listener =
-        listeners_acquire(here.listeners, &transport, &none, &here.settings, &fail);
+        listeners_acquire(here.listeners, &nobody, &transport, &none, &here.settings, &fail);
     assert_non_null(listener);
     address_format(&listener->address, text);
     assert_string_equal(text, "0.0.0.0");
     assert_true(is_listening(listener_port(listener)));
     /* Another transport has its own. */
     struct listener *other =
-        listeners_acquire(here.listeners, &transport_tcp, &none, &here.settings, &fail);
+        listeners_acquire(here.listeners, &nobody, &transport_tcp, &none, &here.settings, &fail);
     assert_non_null(other);
     assert_ptr_not_equal(listener, other);
     listeners_release(here.listeners, listener);
@@ -160,9 +181,9 @@ static int take_port(uint16_t *port)
 {
     struct fail fail;
     struct address address = here.loopback.list[0];
-    int fd = sock_listen(&address, NULL, &fail);
+    int fd = socket_listen(IPPROTO_TCP, &address, NULL, &fail);
     assert_true(fd >= 0);
-    sock_local(fd, &address);
+    address_local(fd, &address);
     *port = address_port(&address);
     return fd;
 }
@@ -182,10 +203,10 @@ static void test_ports_of_a_range(void **state)
     char expected[FAIL_TEXT_MAX];
     set_up_with_ports(port, port);
     assert_null(
-        listeners_acquire(here.listeners, &transport_tcp, &here.loopback, &here.settings, &fail));
+        listeners_acquire(here.listeners, &nobody, &transport_tcp, &here.loopback, &here.settings, &fail));
     assert_int_equal(fail.code, FAULT_PORTS);
-    snprintf(expected, sizeof expected, "the data ports %u to %u are used up there (--data-ports)",
-             port, port);
+    snprintf(expected, sizeof expected,
+             "all data ports from %u to %u are in use there (--data-ports)", port, port);
     assert_string_equal(fail.text, expected);
     close(fd);
     here.descriptors--;
@@ -194,7 +215,7 @@ static void test_ports_of_a_range(void **state)
     /* Another one would need another port. */
     here.settings.nodelay = 1;
     assert_null(
-        listeners_acquire(here.listeners, &transport_tcp, &here.loopback, &here.settings, &fail));
+        listeners_acquire(here.listeners, &nobody, &transport_tcp, &here.loopback, &here.settings, &fail));
     assert_int_equal(fail.code, FAULT_PORTS);
     listeners_release(here.listeners, listener);
     let_workers_work();
@@ -239,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORKERS(test_equal_options_share_a_listener),
         WITH_WORKERS(test_other_options_have_another),
+        WITH_WORKERS(test_a_dump_has_its_own),
         WITH_WORKERS(test_options_are_those_of_the_connection),
         WITH_WORKERS(test_refused_options_have_a_sentence),
         WITH_WORKERS(test_where_it_listens),

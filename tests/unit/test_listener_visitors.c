@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/listener.c with workers and sockets: who shows a secret is handed over, all others
- * are sent away. */
+/* Tests daemon/net/listener.c with workers and sockets: who shows a secret is handed over, all
+ * others are sent away. */
 #include "visited.h"
 
 static void test_a_secret_opens(void **state)
@@ -89,7 +89,7 @@ static void test_garbage_is_sent_away(void **state)
         check_sent_away(fd);
     }
     int fd = visit(listener);
-    say(fd, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35);
+    say(fd, "GET / HTTP/1.1\r\nHost: localhost:5999\r\n\r\n", 40);
     check_sent_away(fd);
     assert_int_equal(adopted_count, 0);
     listeners_release(here.listeners, listener);
@@ -167,7 +167,7 @@ static void test_speaking_as_the_time_is_over(void **state)
     for (int i = 0; i < 20; i++)
         check_sent_away(fds[i]);
     assert_int_equal(adopted_count, 0);
-    assert_int_equal(here.listeners->visitors, 0);
+    assert_int_equal(here.pending->count, 0);
     listeners_release(here.listeners, listener);
     free(flow);
 }
@@ -209,6 +209,7 @@ static void test_many_visitors(void **state)
     hold_workers();
     for (int i = 0; i < MANY; i++) {
         memcpy(flows[i].secret, &i, sizeof i);
+        preamble_token(flows[i].secret, flows[i].token);
         rendezvous_add(here.rendezvous, &flows[i]);
         fds[i] = visit(listener);
     }
@@ -239,9 +240,9 @@ static void test_so_many_may_wait(void **state)
     struct listener *listener = acquire(&here.loopback);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
-    assert_true(here.listeners->visitors_max <= VISITORS_MAX &&
-                (rlim_t)here.listeners->visitors_max <= files.rlim_cur / VISITORS_OF_FILES);
-    here.listeners->visitors_max = 2;
+    assert_true(here.pending->max <= PENDING_MAX &&
+                (rlim_t)here.pending->max <= files.rlim_cur / PENDING_OF_FILES);
+    here.pending->max = 2;
     int first = visit(listener);
     let_workers_work();
     int second = visit(listener);
@@ -251,7 +252,7 @@ static void test_so_many_may_wait(void **state)
     check_sent_away(first); /* it has waited for longest */
     check_open(second);
     check_open(third);
-    assert_int_equal(here.listeners->visitors, 2);
+    assert_int_equal(here.pending->count, 2);
     /* Who leaves makes room. */
     close(second);
     let_workers_work();
@@ -264,13 +265,13 @@ static void test_so_many_may_wait(void **state)
     close(fourth);
     let_workers_work();
     let_workers_work();
-    assert_int_equal(here.listeners->visitors, 0);
+    assert_int_equal(here.pending->count, 0);
     /* Those who wait elsewhere are not this worker's to send away. */
-    here.listeners->visitors = 2;
+    here.pending->count = 2;
     int fifth = visit(listener);
     check_sent_away(fifth);
-    assert_int_equal(here.listeners->visitors, 2);
-    here.listeners->visitors = 0;
+    assert_int_equal(here.pending->count, 2);
+    here.pending->count = 0;
     listeners_release(here.listeners, listener);
 }
 

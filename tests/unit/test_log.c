@@ -125,6 +125,28 @@ static void long_messages_are_cut(void **state)
     assert_int_equal(said[length - 1], '\n');
 }
 
+/* What a peer or a file holds is quoted in messages: it commands no terminal, and begins no line.
+ */
+static void messages_are_printable(void **state)
+{
+    char said[SAID_MAX];
+    FILE *file = tmpfile();
+    (void)state;
+    log_open("flowtest", false);
+    fflush(stderr);
+    int before = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    log_write(LOG_LEVEL_ERROR, "run '%s'",
+              "\x1b]0;x\x07\n\xc2\x9b"
+              "2Jflowtest: all is well\xe2\x80\xae");
+    dup2(before, STDERR_FILENO);
+    close(before);
+    rewind(file);
+    said[fread(said, 1, sizeof said - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(said, "flowtest: run '?]0;x???2Jflowtest: all is well?'\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +156,7 @@ int main(void)
         cmocka_unit_test(only_enabled_messages_are_written),
         cmocka_unit_test(errors_are_plain_and_details_have_a_time),
         cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(messages_are_printable),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/log_replay.c: what a log says of a run is what its rows said. */
-#include "controller/log_replay.c"
+/* Tests controller/output/flowlog_replay.c: what a log says of a run is what its rows said. */
+#include "controller/output/flowlog_replay.c"
 
 #include <unistd.h>
 
@@ -63,6 +63,10 @@ static void test_rows_are_summed_up(void **state)
     assert_int_equal(source->before[METRIC_tx_bytes], 1000);
     assert_int_equal(source->before[METRIC_busy_time], 1255);
     assert_int_equal(source->before[METRIC_rx_bytes], 3);
+    /* 1.5 Mbit/s is rounded: nothing can be summed up from it. */
+    for (int i = 0; i < METRICS; i++)
+        if (i != METRIC_tx_bytes && i != METRIC_busy_time && i != METRIC_rx_bytes)
+            assert_int_equal(source->before[i], 0);
     assert_int_equal(source->intervals, 2);
     assert_int_equal(source->next_number, 3);
     assert_int_equal(source->logged_end, 200001000);
@@ -107,6 +111,13 @@ static void test_where_it_ends(void **state)
         assert_int_equal(log.length, strlen(HEAD) + strlen(last));
         results_free(results);
     }
+    /* Whoever wrote it, the words are shown again. */
+    assert_true(replay(HEAD "# final S 0 0.000000 0.100000 cc=\x1b[31m\n# failed S 0 \xc2\x9b"
+                            "2J\n",
+                       &results, &log, NULL));
+    assert_string_equal(results->flows[0].ends[SOURCE].info, "cc=?[31m\n");
+    assert_string_equal(results->flows[0].ends[SOURCE].error, "?2J");
+    results_free(results);
     /* A line in between stays. */
     assert_true(replay(HEAD "# error: flowd is lost\n# final S 0 0.000000 0.100000\n", &results,
                        &log, NULL));
@@ -115,6 +126,9 @@ static void test_where_it_ends(void **state)
     results_free(results);
     assert_true(replay("# flowlog 1\n# run abc version=1\n# colu", &results, &log, NULL));
     assert_false(log.has_head);
+    assert_int_equal(log.length, 0);
+    results_free(results);
+    assert_true(replay("# flowlo", &results, &log, NULL));
     assert_int_equal(log.length, 0);
     results_free(results);
     unlink(path);
@@ -130,7 +144,9 @@ static void test_what_is_refused(void **state)
     static const struct {
         const char *text, *why;
     } cases[] = {
-        {"hello\n", "is no flow log"},
+        {"hello\n", "is not a flow log"},
+        {"one line without its end: a key", "is not a flow log"},
+        {"# flowlog 12", "is not a flow log"},
         {"# flowlog 1\n# run abd x\n", "line 2: it is the log of another run"},
         {HEAD "S 2 0.000000 0.100000 1.5 1 0.000 0\n", "line 5: the line does not fit the run"},
         {HEAD "S 0 0.000000 0.100000 1.5 1 0.000\n", "line 5: the line does not fit the run"},

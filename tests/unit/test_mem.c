@@ -6,9 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 50000, THREADS = 4, CHARGES = 1000000 };
 
@@ -145,7 +144,7 @@ static void a_copy_fits_with_its_nul_or_is_not_made(void **state)
 
 static void a_budget_has_its_limit(void **state)
 {
-    struct budget budget = {.what = "test memory", .limit = 100};
+    struct budget budget = {.limit = 100};
     (void)state;
     assert_true(budget_take(&budget, 60));
     assert_false(budget_take(&budget, 41));
@@ -354,6 +353,45 @@ static void random_pieces_make_the_whole(void **state)
     }
 }
 
+/* As much as is left: half for one alone, a third each for two. */
+static void who_shares_leaves_room_for_one_more(void **state)
+{
+    struct budget all = {.limit = 1200}, one = {.limit = INT64_MAX, .parent = &all, .shares = true},
+                  two = one, three = one;
+    (void)state;
+    assert_true(budget_take(&one, 600));
+    assert_false(budget_take(&one, 1));
+    assert_ptr_equal(budget_short(&one, 1), &one);
+    assert_true(budget_take(&two, 300));
+    assert_false(budget_take(&two, 1));
+    assert_true(budget_take(&three, 150));
+    budget_give(&one, 600);
+    assert_true(budget_take(&two, 200));
+    assert_false(budget_take(&one, 300));
+    assert_true(budget_take(&one, 275));
+    assert_int_equal(all.used, 500 + 150 + 275);
+}
+
+static void an_account_knows_what_it_took(void **state)
+{
+    struct budget budget = {.limit = 100};
+    struct account account = {.budget = &budget}, free_one = {0};
+    (void)state;
+    assert_true(account_take(NULL, INT64_MAX));
+    assert_true(account_take(&free_one, INT64_MAX));
+    assert_true(account_take(&account, 60));
+    assert_true(account_take(&account, 0));
+    assert_false(account.refused);
+    assert_false(account_take(&account, 41));
+    assert_true(account.refused);
+    assert_true(account_take(&account, 40));
+    assert_int_equal(budget.used, 100);
+    account_close(&account);
+    assert_int_equal(budget.used, 0);
+    account_close(&account);
+    assert_int_equal(budget.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +408,8 @@ int main(void)
         cmocka_unit_test(a_parent_is_charged_as_well),
         cmocka_unit_test(a_refusal_of_a_grandparent_undoes_all),
         cmocka_unit_test(threads_share_a_budget),
+        cmocka_unit_test(who_shares_leaves_room_for_one_more),
+        cmocka_unit_test(an_account_knows_what_it_took),
         cmocka_unit_test(a_buffer_grows),
         cmocka_unit_test(nothing_added_changes_nothing),
         cmocka_unit_test(reserved_room_is_not_content),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/mtucache.c: it asks once for each address and time. */
-#include "daemon/mtucache.c"
+/* Tests daemon/net/mtucache.c: it asks once for each address and time. */
+#include "daemon/net/mtucache.c"
+#include "daemon/net/socket.h"
 
 #include <unistd.h>
 
@@ -13,14 +14,14 @@ static int bound_to(const char *text)
 {
     struct address address;
     assert_true(address_parse(text, 0, &address));
-    int fd = sock_listen(&address, NULL, NULL);
+    int fd = socket_listen(IPPROTO_TCP, &address, NULL, NULL);
     assert_true(fd >= 0);
     return fd;
 }
 
 static int64_t loopback_mtu(void)
 {
-    return sock_sysctl("/sys/class/net/lo/mtu", -1);
+    return kernel_sysctl("/sys/class/net/lo/mtu", -1);
 }
 
 static void an_answer_is_kept_for_a_while(void **state)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/netlist.c: which networks are read, and which addresses lie in them. */
-#include "daemon/netlist.c"
+/* Tests daemon/session/netlist.c: which networks are read, and which addresses lie in them. */
+#include "daemon/session/netlist.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool has(const char *networks, const char *text)
 {
@@ -63,24 +62,26 @@ static void addresses(void **state)
 static void what_is_refused(void **state)
 {
     static const char *const cases[][2] = {
-        {"", "'' is no network such as 10.0.0.0/8: '' is no address of IPv4 or IPv6"},
-        {"10.0.0.0/8,", "'' is no network such as 10.0.0.0/8: '' is no address of IPv4 or IPv6"},
-        {"host", "'host' is no network such as 10.0.0.0/8: 'host' is no address of IPv4 or IPv6"},
-        {"10.0.0.0/33", "'10.0.0.0/33' is no network such as 10.0.0.0/8: a prefix of 33 bits is "
+        {"", "'' is not a network (e.g. 10.0.0.0/8): '' is not an IPv4 or IPv6 address"},
+        {"10.0.0.0/8,", "'' is not a network (e.g. 10.0.0.0/8): '' is not an IPv4 or IPv6 address"},
+        {"host",
+         "'host' is not a network (e.g. 10.0.0.0/8): 'host' is not an IPv4 or IPv6 address"},
+        {"10.0.0.0/33", "'10.0.0.0/33' is not a network (e.g. 10.0.0.0/8): a prefix of 33 bits is "
                         "not within 0 to 32"},
-        {"fd00::/129", "'fd00::/129' is no network such as 10.0.0.0/8: a prefix of 129 bits is not "
-                       "within 0 to 128"},
-        {"10.0.0.0/-1", "'10.0.0.0/-1' is no network such as 10.0.0.0/8: a prefix of -1 bits is "
+        {"fd00::/129",
+         "'fd00::/129' is not a network (e.g. 10.0.0.0/8): a prefix of 129 bits is not "
+         "within 0 to 128"},
+        {"10.0.0.0/-1", "'10.0.0.0/-1' is not a network (e.g. 10.0.0.0/8): a prefix of -1 bits is "
                         "not within 0 to 32"},
-        {"10.0.0.0/8x", "'10.0.0.0/8x' is no network such as 10.0.0.0/8: '8x' is not a whole "
+        {"10.0.0.0/8x", "'10.0.0.0/8x' is not a network (e.g. 10.0.0.0/8): '8x' is not a whole "
                         "number"},
-        {"10.0.0.1/8", "'10.0.0.1/8' is no network such as 10.0.0.0/8: the address has bits behind "
-                       "its prefix of 8"},
-        {"::ffff:0.0.0.0/95", "'::ffff:0.0.0.0/95' is no network such as 10.0.0.0/8: write a "
-                              "network of IPv4 addresses as one of IPv4"},
-        {"fe80::1%lo", "'fe80::1%lo' is no network such as 10.0.0.0/8: 'fe80::1%lo' is no address "
-                       "of IPv4 or IPv6"},
-        {"10.0.0.0/8 ", "'10.0.0.0/8 ' is no network such as 10.0.0.0/8: '8 ' is not a whole "
+        {"10.0.0.1/8", "'10.0.0.1/8' is not a network (e.g. 10.0.0.0/8): the address has bits set "
+                       "beyond its prefix length of 8"},
+        {"::ffff:0.0.0.0/95", "'::ffff:0.0.0.0/95' is not a network (e.g. 10.0.0.0/8): write a "
+                              "network of IPv4-mapped addresses as an IPv4 network"},
+        {"fe80::1%lo", "'fe80::1%lo' is not a network (e.g. 10.0.0.0/8): 'fe80::1%lo' is not an "
+                       "IPv4 or IPv6 address"},
+        {"10.0.0.0/8 ", "'10.0.0.0/8 ' is not a network (e.g. 10.0.0.0/8): '8 ' is not a whole "
                         "number"},
     };
     (void)state;
@@ -101,7 +102,7 @@ static void so_many(void **state)
     for (int i = 0; i < NETWORKS_MAX; i++)
         assert_true(netlist_add(&list, "10.0.0.1", &fail));
     assert_false(netlist_add(&list, "10.0.0.1", &fail));
-    assert_string_equal(fail.text, "more than 128 networks are not taken");
+    assert_string_equal(fail.text, "more than 128 networks");
 }
 
 /* Against a comparison of numbers. */

@@ -85,7 +85,7 @@ static void ranges(void **state)
         {"1-99", 1, 99, NULL},
         {"7-7", 7, 7, NULL},
         {"007-8", 7, 8, NULL},
-        {"8-7", 0, 0, "'8-7' ends before it begins"},
+        {"8-7", 0, 0, "'8-7': the end is below the start"},
         {"0", 0, 0, "'0' is not within 1 to 99"},
         {"0-5", 0, 0, "'0-5' is not within 1 to 99"},
         {"99-100", 0, 0, "'99-100' is not within 1 to 99"},
@@ -93,7 +93,7 @@ static void ranges(void **state)
         {"-", 0, 0, "'' is not a whole number"},
         {"-5", 0, 0, "'' is not a whole number"},
         {"5-", 0, 0, "'' is not a whole number"},
-        {"5--6", 0, 0, "'5--6' ends before it begins"},
+        {"5--6", 0, 0, "'5--6': the end is below the start"},
         {"1-2-3", 0, 0, "'2-3' is not a whole number"},
         {"1 -2", 0, 0, "'1 ' is not a whole number"},
         {"1-99999999999999999999", 0, 0, "'99999999999999999999' is too large"},
@@ -179,6 +179,15 @@ static void bytes(void **state)
         {"5.", 5},
         {"1G", INT64_C(1) << 30},
         {"2T", INT64_C(2) << 40},
+        {"8192B", 8192},
+        {"64KiB", 65536},
+        {"64kB", 64000},
+        {"1.5MiB", 1572864},
+        {"1.5MB", 1500000},
+        {"1GiB", INT64_C(1) << 30},
+        {"1GB", 1000000000},
+        {"2TiB", INT64_C(2) << 40},
+        {"2TB", 2000000000000},
         {"0.0009765625k", 1},
         {"999999999999999999", 999999999999999999},
         {"8388607T", INT64_MAX - (INT64_C(1) << 40) + 1},
@@ -200,14 +209,24 @@ static void bytes_that_are_none(void **state)
         {".k", "not a number"},
         {"+1", "not a number"},
         {" 1", "not a number"},
-        {"1K", "unknown unit 'K'; use bytes, or k, M, G, T for powers of 1024"},
+        {"1K", "unknown unit 'K'; use k, M, G or T (powers of 1024; KiB is the same as k), or kB, "
+               "MB, GB or "
+               "TB (powers of 1000)"},
+        {"1KB", "unknown unit 'KB'"},
+        {"1kiB", "unknown unit 'kiB'"},
+        {"1b", "unknown unit 'b'"},
+        {"0.5B", "is not a whole number of bytes"},
+        {"1.0001kB", "is not a whole number of bytes"},
         {"1m", "unknown unit 'm'"},
         {"1kk", "unknown unit 'kk'"},
         {"1 k", "unknown unit ' k'"},
         {"1.2.3", "unknown unit '.3'"},
         {"1,5", "unknown unit ',5'"},
         {"0x10", "unknown unit 'x10'"},
-        {"1e3", "unknown unit 'e3'"},
+        {"1e3", "has an exponent"},
+        {"1e", "unknown unit"},
+        {"1e-", "unknown unit"},
+        {"1E+5", "has an exponent"},
         {"1\xc2\xb5", "unknown unit '\xc2\xb5'"},
         {"-1", "is negative"},
         {"-0", "is negative"},
@@ -293,6 +312,10 @@ static void rates(void **state)
         {"1.5GByte", 12000000000},
         {"1.5Gbyte", 12000000000},
         {"1.5GByte/s", 12000000000},
+        {"10Mbps", 10000000},
+        {"10bps", 10},
+        {"1.5GB/s", 12000000000},
+        {"1kB/s", 8000},
         {"2Tbit", 2000000000000},
         {"1TByte", 8000000000000},
         {"0.5bit", 1},
@@ -603,6 +626,45 @@ static void random_scaling_agrees_with_sign_and_magnitude(void **state)
     }
 }
 
+static void integers_of_doubles(void **state)
+{
+    static const struct {
+        double value;
+        int64_t least, most, result;
+    } cases[] = {
+        {0, 0, 10, 0},
+        {0.4, 0, 10, 0},
+        {0.5, 0, 10, 1},
+        {0.49999999999999994, 0, 10, 0},
+        {-0.5, -10, 10, -1},
+        {-0.4, -10, 10, 0},
+        {9.6, 0, 10, 10},
+        {10.4, 0, 10, 10},
+        {0.4, 1, 10, 1},
+        {-1e300, 1, 10, 1},
+        {1e300, 1, 10, 10},
+        {INFINITY, -3, 10, 10},
+        {-INFINITY, -3, 10, -3},
+        {NAN, -3, 10, -3},
+        {1e300, INT64_MIN, INT64_MAX, INT64_MAX},
+        {-1e300, INT64_MIN, INT64_MAX, INT64_MIN},
+        {0x1p63, INT64_MIN, INT64_MAX, INT64_MAX},
+        {-0x1p63, INT64_MIN, INT64_MAX, INT64_MIN},
+        {0x1.fffffffffffffp62, INT64_MIN, INT64_MAX, INT64_C(0x7ffffffffffffc00)},
+        /* Bounds that no double has. */
+        {0x1p62, 0, (INT64_C(1) << 62) - 1, (INT64_C(1) << 62) - 1},
+        {0x1.fffffffffffffp61, (INT64_C(1) << 62) - 255, (INT64_C(1) << 62),
+         (INT64_C(1) << 62) - 255},
+        {0x1p62, INT64_C(0x40000000000000ff), INT64_MAX, INT64_C(0x40000000000000ff)},
+        {1073741824, 1, 1 << 30, 1 << 30},
+        {1073741825, 1, 1 << 30, 1 << 30},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(number_from_real(cases[i].value, cases[i].least, cases[i].most),
+                         cases[i].result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +687,7 @@ int main(void)
         cmocka_unit_test(fixed_point_agrees_with_printf),
         cmocka_unit_test(seconds_without_trailing_zeros),
         cmocka_unit_test(seconds_come_back),
+        cmocka_unit_test(integers_of_doubles),
         cmocka_unit_test(scaling),
         cmocka_unit_test(random_scaling_agrees_with_sign_and_magnitude),
     };

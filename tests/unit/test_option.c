@@ -5,9 +5,8 @@
 
 #include <stdint.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 20000, WORDS_MAX = 16 };
 
@@ -254,7 +253,7 @@ static void refusals_name_the_option(void **state)
          "unknown option --bogus; --help lists the options"},
         {"a -n --flows b --bogus", "-n=--flows",
          "unknown option --bogus; --help lists the options"},
-        {"--flowsx 5", "", "unknown option --flowsx; --help lists the options"},
+        {"--flowsx 5", "", "unknown option --flowsx; did you mean --flows?"},
         {"-n", "", "option -n needs an argument"},
         {"-Qn", "-Q", "option -n needs an argument"},
         {"-F", "", "option -F needs an argument"},
@@ -433,11 +432,14 @@ static bool take_item(void *context, char *item, struct fail *fail)
 static void items_of_lists_are_handed_over_in_order(void **state)
 {
     static const struct {
+#define COMMA(list) list " has a comma with nothing before or after it"
         const char *list, *seen, *sentence;
     } cases[] = {
         {"a", "<a>", NULL},
         {"a,b,a", "<a><b><a>", NULL},
-        {",a,,b,", "<a><b>", NULL},
+        {",a", "", COMMA("',a'")},
+        {"a,", "", COMMA("'a,'")},
+        {"a,,b", "", COMMA("'a,,b'")},
         {"", "", "nothing given"},
         {",,", "", "nothing given"},
         {"a,bad,b", "<a>", "bad is refused"},
@@ -574,6 +576,20 @@ static void random_text_is_wrapped_tightly(void **state)
     }
 }
 
+static void choices_are_found_whole(void **state)
+{
+    static const char choices[] = "estimate|sync|none";
+    static const char *const none[] = {"", "est", "estimates", "Sync", "sync|none", "|", "nones"};
+    struct fail fail;
+    (void)state;
+    assert_int_equal(option_choice(choices, "estimate", &fail), 0);
+    assert_int_equal(option_choice(choices, "sync", &fail), 1);
+    assert_int_equal(option_choice(choices, "none", &fail), 2);
+    for (size_t i = 0; i < COUNT(none); i++)
+        assert_int_equal(option_choice(choices, none[i], &fail), -1);
+    assert_string_equal(fail.text, "'nones' is not one of estimate, sync, none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +610,7 @@ int main(void)
         cmocka_unit_test(a_line_has_80_columns),
         cmocka_unit_test(wrapping_starts_at_the_cursor),
         cmocka_unit_test(random_text_is_wrapped_tightly),
+        cmocka_unit_test(choices_are_found_whole),
     };
     unsetenv("POSIXLY_CORRECT"); /* getopt would stop at the first operand */
     seed_random();

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/pacer.c: rates are exact in the long run, and only so much lateness is made up for.
+/* Tests daemon/flow/pacer.c: rates are exact in the long run, and only so much lateness is made up
+ * for.
  */
-#include "daemon/pacer.c"
+#include "daemon/flow/pacer.c"
 
+#include "mem.h"
 #include "unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define START        INT64_C(123456789012345) /* some time after boot */
+#define START INT64_C(123456789012345) /* some time after boot */
 
 /* How long `bytes` take at `rate`, to the nearest ns. */
 static int64_t time_of(__int128 bytes, int64_t rate)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/peerclock.c: the newest map is seen, and never half of one. */
-#include "daemon/peerclock.c"
+/* Tests daemon/flow/peerclock.c: the newest map is seen, and never half of one. */
+#include "daemon/flow/peerclock.c"
 
 #include "unit.h"
 

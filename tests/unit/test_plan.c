@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/plan.c: defaults, which daemons a plan has, its checks, and how it is told. */
-#include "controller/plan.c"
+/* Tests controller/plan/plan.c: defaults, which daemons a plan has, its checks, and how it is told.
+ */
+#include "controller/plan/plan.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void put_at(struct plan *plan, size_t flow, enum endpoint end, const char *host,
                    const char *control, uint16_t port)
@@ -212,7 +212,7 @@ static void flows_are_described_with_all_settings(void **state)
     static const char *const known[] = {
         "s.host=localhost s.daemon=localhost:5999 s.duration=10s ",
         " s.delay=0s ",
-        " s.request_size=8192B ",
+        " s.request_size=8192B s.fit_mtu=0 ",
         " s.congestion_control=- ",
         " d.host=localhost d.daemon=localhost:5999 d.duration=0s ",
         " d.rate=0bit/s ",

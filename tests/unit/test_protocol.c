@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests the methods of the control protocol: every schema is sound, and its defaults travel. */
+#include "method_help.c"
 #include "protocol.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
+#include "secret.h"
 #include "wire.h"
 
 enum { SCHEMAS_MAX = 64 };
@@ -68,7 +71,7 @@ static void methods_are_those_of_the_design(void **state)
     static const char *const names[] = {
         "flowd.describe",  "flowd.clock",   "flowd.status",    "flowd.stop_all",   "session.open",
         "session.renew",   "session.close", "session.prepare", "session.prepared", "session.start",
-        "session.reports", "session.stop",  "reports.schema", "dumps.list",       "dumps.read",
+        "session.reports", "session.stop",  "reports.schema",  "dumps.list",       "dumps.read",
     };
     (void)state;
     assert_int_equal(METHODS, COUNT(names));
@@ -130,7 +133,7 @@ static void help_mentions_every_member(void **state)
         assert_mentions_all(text, methods[i].call);
         assert_mentions_all(text, methods[i].reply);
         assert_null(strstr(text, "(null)"));
-        assert_true(strstr(text, "Takes one struct:\n") < strstr(text, "Gives one struct:\n"));
+        assert_true(strstr(text, "Takes one struct:\n") < strstr(text, "Returns one struct:\n"));
         free(text);
     }
 }
@@ -181,7 +184,7 @@ static void fields_have_names_of_their_own(void **state)
         const struct field *fields = schemas[i]->fields;
         for (size_t j = 0; j < schemas[i]->count; j++) {
             assert_true(strlen(fields[j].name) > 0);
-            assert_int_equal(strspn(fields[j].name, "abcdefghijklmnopqrstuvwxyz_"),
+            assert_int_equal(strspn(fields[j].name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
                              strlen(fields[j].name));
             if (!fields[j].help || strlen(fields[j].help) < 5)
                 fail_msg("%s.%s is not explained", schemas[i]->name, fields[j].name);
@@ -211,6 +214,7 @@ static size_t size_of_type(const struct field *field)
     switch (field->type) {
     case FIELD_INT:
     case FIELD_BOOL:
+    case FIELD_CHOICE:
         return sizeof(int64_t);
     case FIELD_DIST:
         return sizeof(struct dist);
@@ -238,6 +242,7 @@ static void fields_have_the_memory_of_their_type(void **state)
             const struct field *field = &schemas[i]->fields[j];
             bool has_sub = field->type == FIELD_STRUCT || field->type == FIELD_LIST;
             assert_int_equal(field->sub != NULL, has_sub);
+            assert_int_equal(field->choices != NULL, field->type == FIELD_CHOICE);
             if (size_of_type(field) ? field->size != size_of_type(field) : field->size < 2)
                 fail_msg("%s.%s has %zu bytes", schemas[i]->name, field->name, field->size);
         }
@@ -285,7 +290,7 @@ static void check_defaults(const struct schema *schema)
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *field = &schema->fields[i];
         const char *one = (char *)object + field->offset, *other = (char *)read + field->offset;
-        if (field->type == FIELD_INT || field->type == FIELD_BOOL)
+        if (field->type == FIELD_INT || field->type == FIELD_BOOL || field->type == FIELD_CHOICE)
             assert_int_equal(*(const int64_t *)one, *(const int64_t *)other);
         else if (field->type == FIELD_TEXT || field->type == FIELD_WORDS)
             assert_string_equal(one, other);

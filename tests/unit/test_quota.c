@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/quota.c: what an endpoint will send, and what is refused. */
-#include "daemon/quota.c"
+/* Tests daemon/session/quota.c: what an endpoint will send, and what is refused. */
+#include "daemon/session/quota.c"
 
 #include <string.h>
 
@@ -41,6 +41,44 @@ static void rates(void **state)
     assert_int_equal(quota_rate(ends, DESTINATION), QUOTA_UNLIMITED);
 }
 
+/* A rate that is a mean is exceeded half of the time: no quota of rates allows it. */
+static void rates_that_vary(void **state)
+{
+    (void)state;
+    struct endpoint_settings ends[ENDPOINTS];
+    set_defaults(ends);
+    ends[SOURCE].rate = 1000;
+    ends[SOURCE].request_size = dist_constant(100);
+    ends[SOURCE].response_size = dist_constant(100);
+    assert_int_equal(quota_rate(ends, SOURCE), 1000);
+    assert_int_equal(quota_rate(ends, DESTINATION), 1000);
+    ends[SOURCE].rate_spread = 10;
+    assert_int_equal(quota_rate(ends, SOURCE), QUOTA_UNLIMITED);
+    assert_int_equal(quota_rate(ends, DESTINATION), QUOTA_UNLIMITED);
+    ends[SOURCE].rate_spread = 0;
+    ends[SOURCE].request_size.kind = DIST_UNIFORM;
+    ends[SOURCE].request_size.b = 200;
+    assert_int_equal(quota_rate(ends, SOURCE), 1000);
+    assert_int_equal(quota_rate(ends, DESTINATION), QUOTA_UNLIMITED);
+}
+
+/* Who does not send asks for no responses, whatever their size would be. */
+static void no_responses_without_requests(void **state)
+{
+    (void)state;
+    struct endpoint_settings ends[ENDPOINTS];
+    set_defaults(ends);
+    ends[DESTINATION].response_size = dist_constant(1000);
+    ends[DESTINATION].rate = 1000;
+    assert_int_equal(quota_rate(ends, SOURCE), QUOTA_UNLIMITED);
+    ends[SOURCE].rate = 500;
+    assert_int_equal(quota_rate(ends, SOURCE), 500);
+    ends[SOURCE].response_size = dist_constant(1000);
+    ends[SOURCE].duration = 0;
+    assert_int_equal(quota_rate(ends, SOURCE), 0);
+    assert_int_equal(quota_rate(ends, DESTINATION), 0);
+}
+
 static void check(const struct quotas *quotas, const struct endpoint_settings *ends,
                   enum endpoint which, const char *sentence)
 {
@@ -63,7 +101,7 @@ static void settings(void **state)
     quotas.flow_rate = 1000;
     check(&quotas, ends, DESTINATION, NULL);
     check(&quotas, ends, SOURCE,
-          "it would send as fast as it can, but the daemon allows 1000 bit/s "
+          "it would send as fast as possible, but the daemon allows 1000 bit/s "
           "(--max-flow-rate): give it a rate (-R)");
     ends[SOURCE].rate = 1000;
     check(&quotas, ends, SOURCE, NULL);
@@ -99,7 +137,7 @@ static void users(void **state)
     assert_int_equal(quota_of_user(&quotas, "alicf")->rate, 0);
     check(&quotas, ends, DESTINATION, NULL);
     check(&quotas, ends, SOURCE,
-          "it would send as fast as it can, but the daemon allows user 'alice' 1000 bit/s "
+          "it would send as fast as possible, but the daemon allows user 'alice' 1000 bit/s "
           "(--user-quota): give it a rate (-R)");
     ends[SOURCE].rate = 1001;
     check(&quotas, ends, SOURCE,
@@ -116,17 +154,17 @@ static void no_quotas(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"", "'' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
-        {"flows", "'flows' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
-        {"flows=1,", "'' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
-        {"memory=1", "'memory' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+        {"", "'' is not a quota: sessions=#, flows=#, rate=#.#, duration=#.#, reports=#, lease=#.#"},
+        {"flows", "'flows' is not a quota: sessions=#, flows=#, rate=#.#, duration=#.#, reports=#, lease=#.#"},
+        {"flows=1,", "'' is not a quota: sessions=#, flows=#, rate=#.#, duration=#.#, reports=#, lease=#.#"},
+        {"memory=1", "'memory' is not a quota: sessions=#, flows=#, rate=#.#, duration=#.#, reports=#, lease=#.#"},
         {"flows=0", "flows: '0' would allow nothing"},
         {"flows=-1", "flows: '-1' would allow nothing"},
         {"flows=x", "flows: 'x' is not a whole number"},
-        {":flows=1", "'' is no name of a user"},
-        {"a b:flows=1", "'a b' is no name of a user"},
+        {":flows=1", "'' is not a user name"},
+        {"a b:flows=1", "'a b' is not a user name"},
         {"a:b:flows=1",
-         "'b:flows' is no quota such as sessions=#, flows=#, rate=#.#, duration=#.#"},
+         "'b:flows' is not a quota: sessions=#, flows=#, rate=#.#, duration=#.#, reports=#, lease=#.#"},
     };
     struct quotas quotas = {0};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -143,7 +181,7 @@ static void no_quotas(void **state)
     }
     assert_true(quota_add_user(&quotas, "user5:flows=2", &fail));
     assert_false(quota_add_user(&quotas, "flows=1", &fail));
-    assert_string_equal(fail.text, "more than 128 quotas of users are not taken");
+    assert_string_equal(fail.text, "more than 128 user quotas");
 }
 
 /* What there is none of is 0, so that it is left out. */
@@ -184,18 +222,18 @@ static void addresses(void **state)
 
     assert_true(netlist_add(&quotas.deny, "fd00::/16", &fail));
     assert_false(quota_check_peer(&quotas, &two, &fail)); /* one of them is enough */
-    assert_string_equal(fail.text, "the daemon makes no tests with fd00::1 (--deny-test)");
+    assert_string_equal(fail.text, "the daemon does not allow tests with fd00::1 (--deny-test)");
     assert_int_equal(fail.code, FAULT_POLICY);
     assert_false(quota_check_own(&quotas, &none, DESTINATION, &fail));
-    assert_non_null(strstr(fail.text, "it would listen at all addresses"));
+    assert_non_null(strstr(fail.text, "it would listen on all addresses"));
     assert_false(quota_check_own(&quotas, &any, DESTINATION, &fail));
     assert_true(quota_check_own(&quotas, &none, SOURCE, &fail));
 
     quotas = (struct quotas){0};
     assert_true(netlist_add(&quotas.allow, "10.0.0.0/8", &fail));
     assert_false(quota_check_own(&quotas, &two, SOURCE, &fail));
-    assert_string_equal(fail.text, "the daemon makes no tests with fd00::1: it is not among those "
-                                   "of --allow-test");
+    assert_string_equal(fail.text, "the daemon does not allow tests with fd00::1: it is not in "
+                                   "--allow-test");
     two.count = 1;
     assert_true(quota_check_own(&quotas, &two, SOURCE, &fail));
     assert_true(netlist_add(&quotas.deny, "10.0.0.1", &fail)); /* goes before */
@@ -205,8 +243,14 @@ static void addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rates),     cmocka_unit_test(settings),  cmocka_unit_test(users),
-        cmocka_unit_test(no_quotas), cmocka_unit_test(described), cmocka_unit_test(addresses),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(rates_that_vary),
+        cmocka_unit_test(no_responses_without_requests),
+        cmocka_unit_test(settings),
+        cmocka_unit_test(users),
+        cmocka_unit_test(no_quotas),
+        cmocka_unit_test(described),
+        cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/rendezvous.c: a connection reaches the flow whose secret it shows, once. */
-#include "daemon/rendezvous.c"
+/* Tests daemon/peer/rendezvous.c: a connection reaches the flow whose token it shows, once. */
+#include "daemon/peer/rendezvous.c"
 
 #include <stdatomic.h>
 #include <unistd.h>
 
 #include "clock.h"
 
+#include "daemon/flow/flow_state.h"
 #include "unit.h"
 
 /* splitmix64 */
@@ -28,7 +29,7 @@ static struct {
 
 static bool counts_by_id; /* for threads: flow->id counts what it was handed */
 
-void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)
+void flow_post_adopt(struct flow *flow, int fd, const struct preamble *preamble)
 {
     if (counts_by_id) {
         flow->id++; /* under the table's lock */
@@ -36,16 +37,25 @@ void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)
     }
     adopted.flow = flow;
     adopted.fd = fd;
-    adopted.header_size = header_size;
+    adopted.header_size = preamble->header_size;
     adopted.count++;
 }
 
-static struct flow *flows_with_random_secrets(size_t count)
+/* rendezvous_meet() for a preamble with this token. */
+static bool show(struct rendezvous *rendezvous, const uint8_t token[SECRET_SIZE], int fd,
+                 uint8_t header_size)
+{
+    struct preamble preamble = {.header_size = header_size};
+    memcpy(preamble.token, token, SECRET_SIZE);
+    return rendezvous_meet(rendezvous, &preamble, fd);
+}
+
+static struct flow *flows_with_random_tokens(size_t count)
 {
     struct flow *flows = calloc(count, sizeof *flows);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < SECRET_SIZE; k++)
-            flows[i].secret[k] = (uint8_t)random_bits();
+            flows[i].token[k] = (uint8_t)random_bits();
     return flows;
 }
 
@@ -53,7 +63,7 @@ static bool meet(struct rendezvous *rendezvous, const struct flow *flow)
 {
     adopted.count = 0;
     adopted.flow = NULL;
-    bool met = rendezvous_meet(rendezvous, flow->secret, 77, 40);
+    bool met = show(rendezvous, flow->token, 77, 40);
     if (met != (adopted.count == 1) ||
         (met && (adopted.flow != flow || adopted.fd != 77 || adopted.header_size != 40)))
         fail();
@@ -64,7 +74,7 @@ static void test_nobody_waits(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flow = flows_with_random_secrets(1);
+    struct flow *flow = flows_with_random_tokens(1);
     assert_false(meet(rendezvous, flow));
     rendezvous_remove(rendezvous, flow);
     assert_false(meet(rendezvous, flow));
@@ -73,11 +83,11 @@ static void test_nobody_waits(void **state)
     free(flow);
 }
 
-static void test_a_secret_is_good_once(void **state)
+static void test_a_token_is_good_once(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flow = flows_with_random_secrets(1);
+    struct flow *flow = flows_with_random_tokens(1);
     rendezvous_add(rendezvous, flow);
     assert_true(meet(rendezvous, flow));
     assert_false(meet(rendezvous, flow));
@@ -90,14 +100,14 @@ static void test_what_is_handed_over(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flows = flows_with_random_secrets(2);
+    struct flow *flows = flows_with_random_tokens(2);
     rendezvous_add(rendezvous, &flows[0]);
     rendezvous_add(rendezvous, &flows[1]);
-    assert_true(rendezvous_meet(rendezvous, flows[1].secret, 5, 0));
+    assert_true(show(rendezvous, flows[1].token, 5, 0));
     assert_ptr_equal(adopted.flow, &flows[1]);
     assert_int_equal(adopted.fd, 5);
     assert_int_equal(adopted.header_size, 0);
-    assert_true(rendezvous_meet(rendezvous, flows[0].secret, 6, 255));
+    assert_true(show(rendezvous, flows[0].token, 6, 255));
     assert_ptr_equal(adopted.flow, &flows[0]);
     assert_int_equal(adopted.fd, 6);
     assert_int_equal(adopted.header_size, 255);
@@ -105,18 +115,18 @@ static void test_what_is_handed_over(void **state)
     free(flows);
 }
 
-/* Any bit that is wrong makes it another secret. */
+/* Any bit that is wrong makes it another token. */
 static void test_every_bit_counts(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flow = flows_with_random_secrets(1);
+    struct flow *flow = flows_with_random_tokens(1);
     rendezvous_add(rendezvous, flow);
     for (int bit = 0; bit < 8 * SECRET_SIZE; bit++) {
         uint8_t guess[SECRET_SIZE];
-        memcpy(guess, flow->secret, SECRET_SIZE);
+        memcpy(guess, flow->token, SECRET_SIZE);
         guess[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_false(rendezvous_meet(rendezvous, guess, 1, 0));
+        assert_false(show(rendezvous, guess, 1, 0));
     }
     assert_true(meet(rendezvous, flow));
     rendezvous_free(rendezvous);
@@ -127,7 +137,7 @@ static void test_removed_is_not_found(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flows = flows_with_random_secrets(3);
+    struct flow *flows = flows_with_random_tokens(3);
     for (int i = 0; i < 3; i++)
         rendezvous_add(rendezvous, &flows[i]);
     rendezvous_remove(rendezvous, &flows[1]);
@@ -142,17 +152,17 @@ static void test_removed_is_not_found(void **state)
     free(flows);
 }
 
-/* Secrets that differ in their last bytes only, or that are all bits or none: no order of adding,
+/* Tokens that differ in their last bytes only, or that are all bits or none: no order of adding,
  * meeting and removing makes one hide another. */
-static void test_secrets_that_are_alike(void **state)
+static void test_tokens_that_are_alike(void **state)
 {
     (void)state;
     enum { ALIKE = 200 };
     struct rendezvous *rendezvous = rendezvous_new();
     struct flow *flows = calloc(ALIKE, sizeof *flows);
     for (int i = 0; i < ALIKE; i++) {
-        memset(flows[i].secret, i % 2 ? 0xff : 0, SECRET_SIZE);
-        flows[i].secret[SECRET_SIZE - 1] = (uint8_t)i;
+        memset(flows[i].token, i % 2 ? 0xff : 0, SECRET_SIZE);
+        flows[i].token[SECRET_SIZE - 1] = (uint8_t)i;
         rendezvous_add(rendezvous, &flows[i]);
     }
     for (int i = 0; i < ALIKE; i += 3)
@@ -170,7 +180,7 @@ static void test_many(void **state)
     (void)state;
     enum { MANY = 5000 };
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flows = flows_with_random_secrets(MANY);
+    struct flow *flows = flows_with_random_tokens(MANY);
     for (int i = 0; i < MANY; i++)
         rendezvous_add(rendezvous, &flows[i]);
     for (int i = 0; i < MANY; i += 2)
@@ -186,11 +196,11 @@ static void test_does_not_grow_without_need(void **state)
 {
     (void)state;
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flows = flows_with_random_secrets(50);
+    struct flow *flows = flows_with_random_tokens(50);
     for (int round = 0; round < 5000; round++) {
         for (int i = 0; i < 50; i++) {
             for (int k = 0; k < 8; k++)
-                flows[i].secret[k] = (uint8_t)random_bits();
+                flows[i].token[k] = (uint8_t)random_bits();
             rendezvous_add(rendezvous, &flows[i]);
         }
         for (int i = 0; i < 50; i++) {
@@ -210,7 +220,7 @@ static void test_random_against_flags(void **state)
     (void)state;
     enum { FLOWS = 700 };
     struct rendezvous *rendezvous = rendezvous_new();
-    struct flow *flows = flows_with_random_secrets(FLOWS);
+    struct flow *flows = flows_with_random_tokens(FLOWS);
     bool waits[FLOWS] = {false};
     for (int step = 0; step < 100000; step++) {
         uint64_t i = random_bits() % FLOWS;
@@ -244,13 +254,12 @@ struct crowd {
     uint64_t random;
 };
 
-static void *show_secrets(void *argument)
+static void *show_tokens(void *argument)
 {
     struct crowd *crowd = argument;
     uint64_t random = crowd->random;
     while (!atomic_load(&crowd->over))
-        rendezvous_meet(crowd->rendezvous, crowd->flows[draw_from(&random) % THREAD_FLOWS].secret,
-                        1, 0);
+        show(crowd->rendezvous, crowd->flows[draw_from(&random) % THREAD_FLOWS].token, 1, 0);
     return NULL;
 }
 
@@ -259,12 +268,12 @@ static void test_threads(void **state)
     (void)state;
     pthread_t threads[2];
     struct crowd crowd = {.rendezvous = rendezvous_new(),
-                          .flows = flows_with_random_secrets(THREAD_FLOWS),
+                          .flows = flows_with_random_tokens(THREAD_FLOWS),
                           .random = random_bits()};
     int64_t handed_over = 0;
     counts_by_id = true;
     for (int i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, show_secrets, &crowd);
+        pthread_create(&threads[i], NULL, show_tokens, &crowd);
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < THREAD_FLOWS; i++) {
             crowd.flows[i].id = 0;
@@ -286,15 +295,36 @@ static void test_threads(void **state)
     free(crowd.flows);
 }
 
+/* The longest timeout of those that wait, until nobody does. */
+static void patience_is_that_of_the_flows(void **state)
+{
+    struct rendezvous *rendezvous = rendezvous_new();
+    struct flow *flows = flows_with_random_tokens(2);
+    (void)state;
+    flows[0].settings.connect_timeout = 7;
+    flows[1].settings.connect_timeout = 3;
+    assert_int_equal(rendezvous_patience(rendezvous), 0);
+    rendezvous_add(rendezvous, &flows[1]);
+    assert_int_equal(rendezvous_patience(rendezvous), 3);
+    rendezvous_add(rendezvous, &flows[0]);
+    assert_int_equal(rendezvous_patience(rendezvous), 7);
+    rendezvous_remove(rendezvous, &flows[0]);
+    assert_true(show(rendezvous, flows[1].token, 5, 0));
+    assert_int_equal(rendezvous_patience(rendezvous), 0);
+    free(flows);
+    rendezvous_free(rendezvous);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patience_is_that_of_the_flows),
         cmocka_unit_test(test_nobody_waits),
-        cmocka_unit_test(test_a_secret_is_good_once),
+        cmocka_unit_test(test_a_token_is_good_once),
         cmocka_unit_test(test_what_is_handed_over),
         cmocka_unit_test(test_every_bit_counts),
         cmocka_unit_test(test_removed_is_not_found),
-        cmocka_unit_test(test_secrets_that_are_alike),
+        cmocka_unit_test(test_tokens_that_are_alike),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_does_not_grow_without_need),
         cmocka_unit_test(test_random_against_flags),

@@ -6,8 +6,6 @@
 
 #include "unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 enum { ROUNDS = 30000, ROW_MAX = 16384 };
 
 static int64_t random_value(void)
@@ -471,7 +469,7 @@ static void short_rows_are_refused(void **state)
         if (length < least)
             snprintf(expected, sizeof expected, "%zu bytes are too few for a report", length);
         else
-            snprintf(expected, sizeof expected, "has %zu bytes, but %zu are there", size, length);
+            snprintf(expected, sizeof expected, "claims %zu bytes, but has %zu", size, length);
         assert_non_null(strstr(fail.text, expected));
     }
     assert_true(unpack_exactly(bytes, size, &layout, &row, NULL));
@@ -492,23 +490,23 @@ static void lengths_that_lie_are_refused(void **state)
         /* 40 bytes: the head, two columns in 16 bytes, one section with 5 of 8 bytes */
         {40, 1, 5, NULL},
         {40, 1, 8, NULL},
-        {40, 1, 9, "a section of a report does not fit into it"},
-        {40, 1, 0xffffffff, "a section of a report does not fit into it"},
-        {40, 1, 0xfffffff9, "a section of a report does not fit into it"},
-        {40, 1, 0x80000000, "a section of a report does not fit into it"},
-        {40, 2, 5, "a section of a report does not fit into it"},
-        {40, 0xffffffff, 5, "a section of a report does not fit into it"},
+        {40, 1, 9, "a section exceeds its report"},
+        {40, 1, 0xffffffff, "a section exceeds its report"},
+        {40, 1, 0xfffffff9, "a section exceeds its report"},
+        {40, 1, 0x80000000, "a section exceeds its report"},
+        {40, 2, 5, "a section exceeds its report"},
+        {40, 0xffffffff, 5, "a section exceeds its report"},
         {40, 2, 0, NULL}, /* the bytes of the section are an empty one */
-        {32, 1, 5, "a section of a report does not fit into it"},
-        {24, 1, 5, "a section of a report does not fit into it"},
+        {32, 1, 5, "a section exceeds its report"},
+        {24, 1, 5, "a section exceeds its report"},
         {24, 0, 5, NULL},
-        {16, 0, 5, "a column of a report does not end within it"},
-        {8, 0, 5, "a report says it has 8 bytes, but 40 are there"},
-        {0, 0, 5, "a report says it has 0 bytes"},
-        {48, 1, 5, "a report says it has 48 bytes, but 40 are there"},
-        {0xffffffff, 1, 5, "a report says it has 4294967295 bytes, but 40 are there"},
-        {39, 1, 5, "a report says it has 39 bytes"},
-        {36, 1, 5, "a report says it has 36 bytes"},
+        {16, 0, 5, "a column exceeds its report"},
+        {8, 0, 5, "a report claims 8 bytes, but has 40"},
+        {0, 0, 5, "a report claims 0 bytes"},
+        {48, 1, 5, "a report claims 48 bytes, but has 40"},
+        {0xffffffff, 1, 5, "a report claims 4294967295 bytes, but has 40"},
+        {39, 1, 5, "a report claims 39 bytes"},
+        {36, 1, 5, "a report claims 36 bytes"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -554,7 +552,7 @@ static void numbers_that_do_not_end_are_refused(void **state)
         bool good = unpack_exactly(bytes, sizeof bytes, &layout, &row, &fail);
         assert_int_equal(good, cases[i].good);
         if (!good)
-            assert_string_equal(fail.text, "a column of a report does not end within it");
+            assert_string_equal(fail.text, "a column exceeds its report");
         else
             assert_int_equal(row.report.key[REPORT_FLOW], i ? 0 : INT64_MIN);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/resolver.c: addresses are known at once, names once they were asked for. */
+/* Tests daemon/session/resolver.c: addresses are known at once, names once they were asked for. */
 #include "clock.h"
 
 #include <errno.h>
@@ -22,11 +22,17 @@ static int test_wait(pthread_cond_t *condition, pthread_mutex_t *lock, const str
     return pthread_cond_wait(condition, lock);
 }
 
+#include "address.h"
+
+static bool test_resolve(const char *host, struct addresses *addresses, struct fail *fail);
+
 #define clock_now              test_clock
 #define pthread_cond_timedwait test_wait
-#include "daemon/resolver.c"
+#define addresses_resolve      test_resolve
+#include "daemon/session/resolver.c"
 #undef clock_now
 #undef pthread_cond_timedwait
+#undef addresses_resolve
 
 #include <semaphore.h>
 #include <setjmp.h>
@@ -36,6 +42,38 @@ static int test_wait(pthread_cond_t *condition, pthread_mutex_t *lock, const str
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* Names that begin with "slow" are answered when the test says so, as those of a name server that
+ * does not answer: each look-up of one waits for a post. */
+static sem_t slow_answers;
+static atomic_int slow_asked;
+
+static bool test_resolve(const char *host, struct addresses *addresses, struct fail *fail)
+{
+    if (strncmp(host, "slow", 4))
+        return addresses_resolve(host, addresses, fail);
+    slow_asked++;
+    while (sem_wait(&slow_answers) && errno == EINTR)
+        continue;
+    fail_set(fail, FAULT_CONNECT, "no answer");
+    return false;
+}
+
+/* Sessions that ask. */
+static const char sessions_of_test[4], user_of_test;
+
+static struct resolver_client client_of(int session)
+{
+    return (struct resolver_client){.session = &sessions_of_test[session],
+                                    .until = test_clock() + 3600 * NS_PER_SEC};
+}
+
+static enum resolver_answer look_up_once(struct resolver *resolver, const char *host,
+                                         struct addresses *addresses, struct fail *fail)
+{
+    struct resolver_client client = client_of(0);
+    return resolver_lookup(resolver, host, &client, addresses, fail);
+}
 
 /* A name that no resolver asks a server for: a label of it is too long (RFC 1035, 2.3.4). */
 #define UNKNOWN "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid"
@@ -66,13 +104,13 @@ static void sleep_until_woken(struct sleeper *sleeper)
 }
 
 /* Asks until the answer is there. */
-static enum resolver_answer look_up(struct resolver *resolver, const char *host,
-                                    struct addresses *addresses, struct fail *fail)
+static enum resolver_answer look_up_name(struct resolver *resolver, const char *host,
+                                         struct addresses *addresses, struct fail *fail)
 {
     for (;;) {
         struct sleeper sleeper;
         sleeper_wait(resolver, &sleeper);
-        enum resolver_answer answer = resolver_lookup(resolver, host, addresses, fail);
+        enum resolver_answer answer = look_up_once(resolver, host, addresses, fail);
         if (answer != RESOLVER_PENDING) {
             waitlist_cancel(resolver_waitlist(resolver), &sleeper.waiter);
             return answer;
@@ -102,7 +140,7 @@ static void test_addresses_are_known_at_once(void **state)
         struct addresses addresses;
         struct fail fail;
         char text[ADDRESS_TEXT_MAX];
-        assert_int_equal(resolver_lookup(resolver, hosts[i][0], &addresses, &fail), RESOLVER_KNOWN);
+        assert_int_equal(look_up_once(resolver, hosts[i][0], &addresses, &fail), RESOLVER_KNOWN);
         assert_int_equal(addresses.count, 1);
         address_format(&addresses.list[0], text);
         assert_string_equal(text, hosts[i][1]);
@@ -119,9 +157,9 @@ static void test_a_name_is_pending_then_known(void **state)
     struct addresses addresses;
     struct fail fail;
     sleeper_wait(resolver, &sleeper);
-    assert_int_equal(resolver_lookup(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
+    assert_int_equal(look_up_once(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
     sleep_until_woken(&sleeper);
-    assert_int_equal(resolver_lookup(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(look_up_once(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
     assert_true(addresses.count >= 1);
     for (size_t i = 0; i < addresses.count; i++)
         assert_true(address_is_loopback(&addresses.list[i]));
@@ -134,13 +172,13 @@ static void test_an_unknown_name_has_a_sentence(void **state)
     struct resolver *resolver = start();
     struct addresses addresses;
     struct fail fail = {0};
-    assert_int_equal(look_up(resolver, UNKNOWN, &addresses, &fail), RESOLVER_UNKNOWN);
+    assert_int_equal(look_up_name(resolver, UNKNOWN, &addresses, &fail), RESOLVER_UNKNOWN);
     assert_int_equal(fail.code, FAULT_CONNECT);
     assert_memory_equal(fail.text, "the host name '" UNKNOWN "' is not known: ",
                         strlen("the host name '" UNKNOWN "' is not known: "));
     /* and it is kept */
     struct fail again = {0};
-    assert_int_equal(resolver_lookup(resolver, UNKNOWN, &addresses, &again), RESOLVER_UNKNOWN);
+    assert_int_equal(look_up_once(resolver, UNKNOWN, &addresses, &again), RESOLVER_UNKNOWN);
     assert_string_equal(again.text, fail.text);
     assert_int_equal(again.code, fail.code);
     resolver_stop(resolver);
@@ -155,14 +193,14 @@ static void test_every_waiter_is_woken(void **state)
     struct fail fail;
     for (int i = 0; i < 5; i++)
         sleeper_wait(resolver, &sleepers[i]);
-    assert_int_equal(resolver_lookup(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
+    assert_int_equal(look_up_once(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
     for (int i = 0; i < 5; i++)
         sleep_until_woken(&sleepers[i]);
     resolver_stop(resolver);
 }
 
 /* A waiter that asks again as soon as it is woken. */
-struct asker {
+struct woken_asker {
     struct sleeper sleeper; /* first */
     struct resolver *resolver;
     enum resolver_answer answer;
@@ -170,22 +208,22 @@ struct asker {
 
 static void on_wake_ask(struct waiter *waiter)
 {
-    struct asker *asker = (struct asker *)waiter;
+    struct woken_asker *asker = (struct woken_asker *)waiter;
     struct addresses addresses;
     struct fail fail;
-    asker->answer = resolver_lookup(asker->resolver, "localhost", &addresses, &fail);
+    asker->answer = look_up_once(asker->resolver, "localhost", &addresses, &fail);
     sem_post(&asker->sleeper.woken);
 }
 
 static void test_asked_by_one_that_is_woken(void **state)
 {
     (void)state;
-    struct asker asker = {.resolver = start()};
+    struct woken_asker asker = {.resolver = start()};
     struct addresses addresses;
     struct fail fail;
     sleeper_wait(asker.resolver, &asker.sleeper);
     asker.sleeper.waiter.wake = on_wake_ask;
-    assert_int_equal(resolver_lookup(asker.resolver, "localhost", &addresses, &fail),
+    assert_int_equal(look_up_once(asker.resolver, "localhost", &addresses, &fail),
                      RESOLVER_PENDING);
     sleep_until_woken(&asker.sleeper);
     assert_int_equal(asker.answer, RESOLVER_KNOWN);
@@ -201,9 +239,9 @@ static void test_several_names(void **state)
         struct fail fail;
         char host[200];
         snprintf(host, sizeof host, "n%d." UNKNOWN, i);
-        assert_int_equal(look_up(resolver, host, &addresses, &fail), RESOLVER_UNKNOWN);
+        assert_int_equal(look_up_name(resolver, host, &addresses, &fail), RESOLVER_UNKNOWN);
         assert_non_null(strstr(fail.text, host));
-        assert_int_equal(look_up(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+        assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
     }
     resolver_stop(resolver);
 }
@@ -214,12 +252,12 @@ static void test_an_answer_is_kept_for_a_while(void **state)
     struct resolver *resolver = start();
     struct addresses addresses;
     struct fail fail;
-    assert_int_equal(look_up(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
     put_forward = 5 * NS_PER_SEC;
-    assert_int_equal(resolver_lookup(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(look_up_once(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
     put_forward = 60 * NS_PER_SEC;
-    assert_int_equal(resolver_lookup(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
-    assert_int_equal(look_up(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(look_up_once(resolver, "localhost", &addresses, &fail), RESOLVER_PENDING);
+    assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
     resolver_stop(resolver);
 }
 
@@ -232,35 +270,139 @@ static void test_a_name_that_is_too_long(void **state)
     char host[PROTOCOL_HOST_MAX + 1];
     memset(host, 'a', sizeof host);
     host[PROTOCOL_HOST_MAX] = '\0';
-    assert_int_equal(resolver_lookup(resolver, host, &addresses, &fail), RESOLVER_UNKNOWN);
+    assert_int_equal(look_up_once(resolver, host, &addresses, &fail), RESOLVER_UNKNOWN);
     assert_string_equal(fail.text, "a host name is too long");
     assert_int_equal(fail.code, FAULT_BAD_CALL);
     resolver_stop(resolver);
 }
 
-/* What is asked for takes so much memory and no more; room comes back with time. */
-static void test_too_many_names(void **state)
+static void ask_slowly(struct resolver *resolver, int session, int first, int count)
+{
+    struct addresses addresses;
+    struct resolver_client client = client_of(session);
+    for (int i = first; i < first + count; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "slow%d.%d", session, i);
+        assert_int_equal(resolver_lookup(resolver, host, &client, &addresses, NULL),
+                         RESOLVER_PENDING);
+    }
+}
+
+static void wait_for_asked(int count)
+{
+    while (slow_asked < count)
+        usleep(1000);
+}
+
+static void answer_slowly(int count)
+{
+    for (int i = 0; i < count; i++)
+        sem_post(&slow_answers);
+}
+
+static void start_slow(void)
+{
+    sem_init(&slow_answers, 0, 0);
+    slow_asked = 0;
+}
+
+/* Sessions that ask for names that no server answers for keep others waiting for one turn only. */
+static void test_sessions_take_turns(void **state)
 {
     (void)state;
+    start_slow();
     struct resolver *resolver = start();
     struct addresses addresses;
-    struct fail fail = {0};
-    char host[200];
-    int taken = 0;
-    enum resolver_answer answer;
-    do {
-        snprintf(host, sizeof host, "n%d." UNKNOWN, taken);
-        answer = resolver_lookup(resolver, host, &addresses, &fail);
-    } while (answer == RESOLVER_PENDING && taken++ < 100000);
-    assert_in_range(taken, 100, 10000);
-    assert_int_equal(answer, RESOLVER_UNKNOWN);
-    assert_string_equal(fail.text, "too many host names are being looked up; use addresses");
-    assert_int_equal(fail.code, FAULT_TOO_MANY);
-    assert_int_equal(resolver_lookup(resolver, "::1", &addresses, &fail), RESOLVER_KNOWN);
-    snprintf(host, sizeof host, "n%d." UNKNOWN, taken - 1);
-    look_up(resolver, host, &addresses, &fail); /* the last of them */
-    put_forward = 60 * NS_PER_SEC;
-    assert_int_equal(look_up(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    struct fail fail;
+    ask_slowly(resolver, 1, 0, 30);
+    wait_for_asked(LOOKUPS_PER_SESSION);
+    ask_slowly(resolver, 2, 0, 30);
+    ask_slowly(resolver, 3, 0, 30);
+    wait_for_asked(3 * LOOKUPS_PER_SESSION);
+    assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(slow_asked, 3 * LOOKUPS_PER_SESSION);
+    answer_slowly(1000);
+    resolver_stop(resolver);
+}
+
+static void test_a_user_has_some_of_the_threads(void **state)
+{
+    (void)state;
+    start_slow();
+    struct resolver *resolver = start();
+    struct addresses addresses;
+    struct fail fail;
+    for (int session = 1; session < 4; session++) {
+        struct resolver_client client = client_of(session);
+        client.user = &user_of_test;
+        for (int i = 0; i < 10; i++) {
+            char host[32];
+            snprintf(host, sizeof host, "slow%d.%d", session, i);
+            resolver_lookup(resolver, host, &client, &addresses, NULL);
+        }
+    }
+    wait_for_asked(LOOKUPS_PER_USER);
+    assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    assert_int_equal(slow_asked, LOOKUPS_PER_USER);
+    answer_slowly(1000);
+    resolver_stop(resolver);
+}
+
+/* What a session has asked for goes with it, but for what is looked up just now. */
+static void test_names_go_with_their_session(void **state)
+{
+    (void)state;
+    start_slow();
+    struct resolver *resolver = start();
+    ask_slowly(resolver, 1, 0, 30);
+    wait_for_asked(LOOKUPS_PER_SESSION);
+    resolver_forget(resolver, &sessions_of_test[1]);
+    assert_int_equal(resolver->count, LOOKUPS_PER_SESSION);
+    answer_slowly(1000);
+    while (look_up_once(resolver, "slow1.0", &(struct addresses){0}, NULL) == RESOLVER_PENDING)
+        usleep(1000);
+    assert_in_range(slow_asked, LOOKUPS_PER_SESSION, LOOKUPS_PER_SESSION + 1);
+    resolver_stop(resolver);
+}
+
+/* A call waits for so long and no longer. */
+static void test_nobody_waits_any_more(void **state)
+{
+    (void)state;
+    start_slow();
+    struct resolver *resolver = start();
+    struct addresses addresses;
+    struct fail fail;
+    ask_slowly(resolver, 1, 0, 30);
+    wait_for_asked(LOOKUPS_PER_SESSION);
+    put_forward = 7200 * NS_PER_SEC;
+    answer_slowly(1000);
+    assert_int_equal(look_up_name(resolver, "localhost", &addresses, &fail), RESOLVER_KNOWN);
+    while (resolver_lookup(resolver, "slow1.1", &(struct resolver_client){0}, &addresses, NULL) ==
+           RESOLVER_PENDING)
+        usleep(1000);
+    assert_int_equal(slow_asked, LOOKUPS_PER_SESSION);
+    resolver_stop(resolver);
+}
+
+/* A session has so many names pending and no more; the rest follows as these are answered. */
+static void test_many_names_of_a_session(void **state)
+{
+    (void)state;
+    start_slow();
+    struct resolver *resolver = start();
+    ask_slowly(resolver, 1, 0, 1000);
+    assert_int_equal(resolver->count, PENDING_PER_SESSION);
+    answer_slowly(2000);
+    for (int i = 0; i < 1000; i++) {
+        char host[32];
+        struct addresses addresses;
+        struct fail fail;
+        snprintf(host, sizeof host, "slow1.%d", i);
+        assert_int_equal(look_up_name(resolver, host, &addresses, &fail), RESOLVER_UNKNOWN);
+        assert_string_equal(fail.text, "no answer");
+    }
+    assert_in_range(resolver->count, 1, NAMES_MAX);
     resolver_stop(resolver);
 }
 
@@ -274,7 +416,7 @@ static void test_stop_while_names_are_pending(void **state)
         for (int k = 0; k < i; k++) {
             char host[200];
             snprintf(host, sizeof host, "n%d." UNKNOWN, k);
-            resolver_lookup(resolver, host, &addresses, &fail);
+            look_up_once(resolver, host, &addresses, &fail);
         }
         resolver_stop(resolver);
     }
@@ -292,7 +434,11 @@ int main(void)
         cmocka_unit_test(test_several_names),
         cmocka_unit_test(test_an_answer_is_kept_for_a_while),
         cmocka_unit_test(test_a_name_that_is_too_long),
-        cmocka_unit_test(test_too_many_names),
+        cmocka_unit_test(test_sessions_take_turns),
+        cmocka_unit_test(test_a_user_has_some_of_the_threads),
+        cmocka_unit_test(test_names_go_with_their_session),
+        cmocka_unit_test(test_nobody_waits_any_more),
+        cmocka_unit_test(test_many_names_of_a_session),
         cmocka_unit_test(test_stop_while_names_are_pending),
     };
     alarm(60); /* a test that hangs fails */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/results.c: rows taken in order, and every figure that is computed over flows. */
-#include "controller/results.c"
+/* Tests controller/results/results.c: rows taken in order, and every figure that is computed over
+ * flows. */
+#include "controller/results/results.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 2000 };
 
@@ -54,6 +54,26 @@ static void check_near(double value, double expected)
         fail_msg("%.17g is not %.17g", value, expected);
 }
 
+/* A line break in an error would begin a line of the daemon's making in the log. */
+static void texts_are_printable(void **state)
+{
+    (void)state;
+    int64_t delta[METRICS];
+    char value[32];
+    struct results *results = results_new(1);
+    struct report_row row = row_of(0, SOURCE, REPORT_FINAL, 0);
+    add_section(&row, REPORT_SECTION_INFO,
+                "congestion_control=\x1b[31mcubic\r\nlocal=\xc2\x9b"
+                "1\n");
+    add_section(&row, REPORT_SECTION_ERROR, "boom\nS 0 0.0 1.0 \x1b]0;x\x07");
+    struct endpoint_result *result = take(results, &row, delta);
+    assert_string_equal(result->error, "boom?S 0 0.0 1.0 ?]0;x?");
+    assert_string_equal(result->info, "congestion_control=?[31mcubic?\nlocal=?1\n");
+    results_info(result, "local", value, sizeof value);
+    assert_string_equal(value, "?1");
+    results_free(results);
+}
+
 /* ---- rows */
 
 static void rows_go_to_their_endpoint(void **state)
@@ -64,7 +84,7 @@ static void rows_go_to_their_endpoint(void **state)
     assert_int_equal(results->count, 3);
     for (int i = 0; i < 6; i++) {
         struct report_row row = row_of(i / 2, i % 2, REPORT_START, 0);
-        row.report.key[REPORT_BEGIN] = 100 + i;
+        row.report.key[REPORT_BEGIN] = row.report.key[REPORT_END] = 100 + i;
         assert_ptr_equal(take(results, &row, delta), &results->flows[i / 2].ends[i % 2]);
         for (int k = 0; k < 6; k++)
             assert_int_equal(results->flows[k / 2].ends[k % 2].started, k <= i);
@@ -96,8 +116,8 @@ static void rows_of_nobody_are_refused(void **state)
         char expected[FAIL_TEXT_MAX];
         assert_null(results_take(results, &row, delta, &fail));
         snprintf(expected, sizeof expected,
-                 "a report came for flow %" PRId64 ", endpoint %" PRId64
-                 ", which this run does not have",
+                 "received a report for flow %" PRId64 ", endpoint %" PRId64
+                 ", which is not part of this run",
                  cases[i].flow, cases[i].end);
         assert_string_equal(fail.text, expected);
     }
@@ -110,9 +130,8 @@ static void rows_that_make_no_sense(void **state)
     (void)state;
     static const struct {
         int64_t number, kind;
-    } cases[] = {{4, REPORT_INTERVAL},         {-1, REPORT_INTERVAL},
-                 {INT64_MIN, REPORT_INTERVAL}, {INT64_MAX, REPORT_INTERVAL},
-                 {5, REPORT_KINDS},            {5, -1}};
+    } cases[] = {{4, REPORT_INTERVAL},         {-1, REPORT_INTERVAL}, {INT64_MIN, REPORT_INTERVAL},
+                 {INT64_MAX, REPORT_INTERVAL}, {5, REPORT_KINDS},     {5, -1}};
     int64_t delta[METRICS];
     struct results *results = results_new(1);
     for (int64_t i = 0; i < 5; i++) {
@@ -123,7 +142,7 @@ static void rows_that_make_no_sense(void **state)
         struct report_row row = row_of(0, SOURCE, cases[i].kind, cases[i].number);
         struct fail fail = {0};
         assert_null(results_take(results, &row, delta, &fail));
-        assert_non_null(strstr(fail.text, "a report of flow 0 makes no sense"));
+        assert_non_null(strstr(fail.text, "a report of flow 0 is invalid"));
     }
     assert_int_equal(results->flows[0].ends[SOURCE].missing, 0);
     assert_int_equal(results->flows[0].ends[SOURCE].intervals, 5);
@@ -417,7 +436,9 @@ static void of_nothing_there_is_nothing(void **state)
     results_sum_up(results, plan, &total);
     assert_int_equal(total.directions, 0);
     assert_int_equal(total.bytes, 0);
-    assert_true(total.goodput == 0);
+    assert_true(isnan(total.goodput));
+    assert_true(total.until == METRIC_ABSENT);
+    assert_int_equal(total.unknown, 2);
     assert_true(isnan(total.minimum) && isnan(total.median) && isnan(total.maximum));
     assert_true(isnan(total.fairness));
     assert_true(total.retransmitted == METRIC_ABSENT);
@@ -527,7 +548,7 @@ static void late_connections_count_from_when_they_are_there(void **state)
     struct plan *plan = plan_new(1);
     struct results *results = results_new(1);
     struct report_row row = row_of(0, DESTINATION, REPORT_START, 0);
-    row.report.key[REPORT_BEGIN] = 2300 * NS_PER_MS;
+    row.report.key[REPORT_BEGIN] = row.report.key[REPORT_END] = 2300 * NS_PER_MS;
     plan->flows[0].ends[SOURCE].delay = 2 * NS_PER_SEC;
     plan->flows[0].settings.late_connect = 1;
     take(results, &row, delta);
@@ -551,7 +572,7 @@ static void starts_are_compared(void **state)
     struct results *results = results_new(3);
     for (int i = 0; i < 4; i++) {
         struct report_row row = row_of(i / 2, i % 2, REPORT_START, 0);
-        row.report.key[REPORT_BEGIN] = begin[i];
+        row.report.key[REPORT_BEGIN] = row.report.key[REPORT_END] = begin[i];
         take(results, &row, delta);
         results_sum_up(results, plan, &total);
         assert_int_equal(total.started, i + 1);
@@ -686,6 +707,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_to_their_endpoint),
+        cmocka_unit_test(texts_are_printable),
         cmocka_unit_test(rows_of_nobody_are_refused),
         cmocka_unit_test(counters_become_differences),
         cmocka_unit_test(every_metric_is_taken_by_its_kind),

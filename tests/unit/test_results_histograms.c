@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests how the controller takes histograms of final reports, and adds them up over flows. */
-#include "controller/results.c"
+#include "controller/results/results.c"
 
 #include "unit.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/ring.c: entries of any length arrive whole and in order, rows are held to a limit.
+/* Tests daemon/engine/ring.c: entries of any length arrive whole and in order, rows are held to a
+ * limit.
  */
-#include "daemon/ring.c"
+#include "daemon/engine/ring.c"
 
 #include <pthread.h>
 #include <sched.h>

@@ -4,9 +4,8 @@
 
 #include <string.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ROUNDS = 20000 };
 
@@ -22,10 +21,12 @@ static void marks_have_to_agree(void **state)
         {-1, 252, NULL},
         {0, 0, NULL},
         {46, 184, NULL},
-        {46, 40, "the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is asked for"},
-        {0, 4, "the source's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is asked for"},
-        {-1, 1, "the source's IP_TOS=1 sets bits of ECN"},
-        {46, 187, "the source's IP_TOS=187 sets bits of ECN"},
+        {46, 40, "the source's DSCP 46 (-D) is IP_TOS=184, but IP_TOS=40 is requested"},
+        {0, 4, "the source's DSCP 0 (-D) is IP_TOS=0, but IP_TOS=4 is requested"},
+        {-1, 1, "the source's IP_TOS=1 sets ECN bits"},
+        {-1, 2, "the source's IP_TOS=2 sets ECN bits"},
+        {-1, 3, "the source's IP_TOS=3 sets ECN bits"},
+        {46, 187, "the source's IP_TOS=187 sets ECN bits"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -122,20 +123,20 @@ static void flows_that_are_refused(void **state)
         {{.duration = {10, 0}, .rate = {1, 0}, .framing = FRAMING_STREAM},
          "stream framing carries no headers"},
         {{.duration = {10, 0}, .request = {39, 0}, .rate = {1, 0}},
-         "the source's blocks (-S) have 39 bytes, but each carries a header of 40 bytes"},
+         "the source's blocks (-S) have 39 bytes, but each needs a header of 40 bytes"},
         {{.duration = {10, 10}, .request = {0, 7}, .framing = FRAMING_MESSAGE},
          "the destination's blocks (-S) have 7 bytes"},
         /* One end that needs headers makes the other's blocks carry them. */
         {{.duration = {10, 10}, .request = {0, 39}, .response = {40, 0}},
          "the destination's blocks (-S) have 39 bytes"},
         {{.duration = {10, 0}, .response = {39, 0}},
-         "the source asks for responses of 39 bytes, but each carries a header of 40 bytes"},
+         "the source requests responses of 39 bytes, but each needs a header of 40 bytes"},
         {{.duration = {0, 10}, .response = {0, 1}},
-         "the destination asks for responses of 1 bytes"},
+         "the destination requests responses of 1 bytes"},
         {{.duration = {10, 0}, .request = {9001, 0}, .cap = {9000, 0}},
-         "the source asks for blocks of 9001 bytes, above its cap of 9000 (-U)"},
+         "the source requests blocks of 9001 bytes, above its cap of 9000 (-U)"},
         {{.duration = {10, 10}, .response = {0, 9001}, .cap = {0, 9000}},
-         "the destination asks for blocks of 9001 bytes, above its cap of 9000 (-U)"},
+         "the destination requests blocks of 9001 bytes, above its cap of 9000 (-U)"},
         {{.duration = {10, 0}, .request = {10000, 0}, .response = {12000, 0}, .cap = {9000, 0}},
          "blocks of 12000 bytes, above"},
     };
@@ -148,6 +149,90 @@ static void flows_that_are_refused(void **state)
         if (settings_check(ends, &flow, &fail) || !strstr(fail.text, cases[i].sentence))
             fail_msg("flow %zu: %s", i, fail.text);
         assert_false(settings_check(ends, &flow, NULL));
+    }
+}
+
+static void kernels_pace_what_they_can(void **state)
+{
+    (void)state;
+    for (int transport = 0; transport < TRANSPORTS; transport++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            struct endpoint_settings ends[ENDPOINTS];
+            struct flow_settings flow;
+            struct fail fail = {0};
+            struct sketch sketch = {0};
+            sketch.duration[end] = 10;
+            sketch.rate[end] = 1000;
+            draw(&sketch, ends, &flow);
+            flow.transport = transport;
+            assert_true(settings_check(ends, &flow, &fail));
+            ends[end].kernel_pacing = 1;
+            assert_int_equal(settings_check(ends, &flow, &fail), transport == TRANSPORT_TCP);
+            if (transport == TRANSPORT_TCP)
+                continue;
+            assert_memory_equal(fail.text + 4, endpoint_name(end), strlen(endpoint_name(end)));
+            if (transport == TRANSPORT_UDP) {
+                assert_non_null(strstr(fail.text, "'s --pacing does not apply to UDP"));
+                continue;
+            }
+            assert_non_null(strstr(
+                fail.text, "'s rate can't be paced by the kernel (--pacing): Linux does not pace "
+                           "Multipath TCP connections; omit --pacing"));
+        }
+    }
+}
+
+/* Whether an end sends or not: its sizes are checked. */
+static void sizes_of_both_ends_are_checked(void **state)
+{
+    static const struct {
+        struct dist request, response;
+        const char *sentence; /* NULL: they are taken */
+    } cases[] = {
+        {{DIST_CONSTANT, 1, 0}, {DIST_CONSTANT, 0, 0}, NULL},
+        {{DIST_EXPONENTIAL, 0.5, 0}, {DIST_EMPIRICAL, 0, 0}, NULL},
+        {{DIST_UNIFORM, 0, 1 << 30}, {DIST_NORMAL, 0, 0}, NULL},
+        {{DIST_CONSTANT, 99.5, 0}, {DIST_CONSTANT, 0, 0}, "sizes are not whole numbers of bytes"},
+        {{DIST_CONSTANT, 99, 0}, {DIST_CONSTANT, 0.5, 0}, "sizes are not whole numbers of bytes"},
+        {{DIST_CONSTANT, (1 << 30) + 1, 0}, {DIST_CONSTANT, 0, 0}, "sizes are above 1073741824"},
+        {{DIST_CONSTANT, 99, 0}, {DIST_UNIFORM, 0, 1e300}, "sizes are above 1073741824 bytes"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (int end = 0; end < ENDPOINTS; end++) {
+            struct endpoint_settings ends[ENDPOINTS];
+            struct flow_settings flow;
+            struct fail fail = {0};
+            draw(&(struct sketch){.duration = {end == SOURCE, end == DESTINATION}}, ends, &flow);
+            for (int other = 0; other < ENDPOINTS; other++) {
+                struct endpoint_settings both[ENDPOINTS] = {ends[SOURCE], ends[DESTINATION]};
+                both[other].request_size = cases[i].request;
+                both[other].response_size = cases[i].response;
+                if (settings_check(both, &flow, &fail) != !cases[i].sentence)
+                    fail_msg("sizes %zu of the %s: %s", i, endpoint_name(other), fail.text);
+                if (cases[i].sentence)
+                    assert_non_null(strstr(fail.text, cases[i].sentence));
+            }
+        }
+    }
+}
+
+/* A size may be divided by, and is cast, whatever the settings are. */
+static void sizes_stay_within_their_bounds(void **state)
+{
+    static const double values[] = {NAN,    -INFINITY, -1e300, -1,    0,
+                                    1e-320, 0.4,       1e10,   1e300, INFINITY};
+    (void)state;
+    for (int kind = DIST_CONSTANT; kind <= DIST_EMPIRICAL; kind++) {
+        for (size_t i = 0; i < COUNT(values); i++) {
+            struct endpoint_settings end;
+            schema_defaults(&endpoint_settings_schema, &end);
+            end.request_size = end.response_size = (struct dist){kind, values[i], values[i]};
+            int64_t most = kind == DIST_CONSTANT && values[i] >= 1e10 ? SETTINGS_SIZE_LIMIT : 0;
+            assert_int_equal(settings_block_size(&end), most ? most : 1);
+            assert_int_equal(settings_response_size(&end), most);
+            assert_in_range(settings_block_cap(&end), DEFAULT_CAP, SETTINGS_SIZE_LIMIT);
+        }
     }
 }
 
@@ -191,6 +276,31 @@ static void varying_sizes_need_headers(void **state)
     assert_true(settings_ask_responses(&ends[SOURCE]));
     assert_false(settings_ask_responses(&ends[DESTINATION]));
     assert_true(settings_need_messages(ends, &flow));
+}
+
+/* Only what flowd itself sends by the clock is due at an instant. */
+static void what_is_paced(void **state)
+{
+    static const struct {
+        int64_t duration, rate, kernel_pacing;
+        double gap;
+        bool paced;
+    } cases[] = {
+        {10, 0, 0, 0, false},  {10, 1000, 0, 0, true},   {10, 1000, 1, 0, false},
+        {10, 0, 0, 0.5, true}, {10, 1000, 1, 0.5, true}, {0, 1000, 0, 0, false},
+        {0, 0, 0, 0.5, false}, {10, 0, 1, 0, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint_settings end;
+        schema_defaults(&endpoint_settings_schema, &end);
+        end.duration = cases[i].duration * NS_PER_SEC;
+        end.rate = cases[i].rate;
+        end.kernel_pacing = cases[i].kernel_pacing;
+        end.gap = dist_constant(cases[i].gap);
+        if (settings_are_paced(&end) != cases[i].paced)
+            fail_msg("case %zu", i);
+    }
 }
 
 /* ---- the schedule, in s */
@@ -281,8 +391,12 @@ int main(void)
         cmocka_unit_test(marks_have_to_agree),
         cmocka_unit_test(flows_that_are_good),
         cmocka_unit_test(flows_that_are_refused),
+        cmocka_unit_test(kernels_pace_what_they_can),
+        cmocka_unit_test(sizes_of_both_ends_are_checked),
+        cmocka_unit_test(sizes_stay_within_their_bounds),
         cmocka_unit_test(what_needs_headers),
         cmocka_unit_test(varying_sizes_need_headers),
+        cmocka_unit_test(what_is_paced),
         cmocka_unit_test(schedules),
         cmocka_unit_test(random_schedules_cover_what_is_sent),
     };

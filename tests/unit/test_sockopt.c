@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests the table of socket options on connections over loopback: what is asked for is what both
  * ends have, and what is refused says why. */
-#include "sockopt.c"
+#include "daemon/net/sockopt.c"
+#include "net/socket.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -25,7 +26,7 @@ static bool has_ipv6(void)
 {
     struct address address;
     address_parse("::1", 0, &address);
-    int fd = sock_listen(&address, NULL, NULL);
+    int fd = socket_listen(IPPROTO_TCP, &address, NULL, NULL);
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -45,12 +46,12 @@ static struct connection connect_with(const char *at, const char *to,
     struct address address, target;
     struct fail fail = {0};
     assert_true(address_parse(at, 0, &address) && address_parse(to, 0, &target));
-    connection.listener = sock_listen(&address, settings, &fail);
+    connection.listener = socket_listen(IPPROTO_TCP, &address, settings, &fail);
     must(connection.listener >= 0, &fail);
-    sock_local(connection.listener, &address);
+    address_local(connection.listener, &address);
     address_set_port(&target, address_port(&address));
     int family = target.any.sa_family;
-    connection.client = sock_create(family, settings, &fail);
+    connection.client = socket_create(IPPROTO_TCP, family, settings, &fail);
     must(connection.client >= 0, &fail);
     must(sockopt_set(connection.client, family, SOCKOPT_CONNECTING, settings, &fail), &fail);
     fcntl(connection.client, F_SETFL, 0);
@@ -151,6 +152,31 @@ static void both_ends_have_what_was_asked_for(void **state)
     check_plain("::", "127.0.0.1"); /* IPv4 through a socket of IPv6 */
 }
 
+/* TCP sets the lower two bits itself, so they are none of the value. UDP lets a test set them. */
+static void bits_of_ecn_are_not_read_back(void **state)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    int tos = 187, found = 0;
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        int fd = socket(families[k], SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool v6 = families[k] == AF_INET6;
+        if (fd < 0)
+            continue;
+        assert_int_equal(setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS,
+                                    &tos, sizeof tos),
+                         0);
+        for (int i = 0; i < ROWS; i++) {
+            if (strcmp(rows[i].field, "tos") && strcmp(rows[i].field, "dscp"))
+                continue;
+            assert_int_equal(get_int(fd, v6, &rows[i]), rows[i].field[0] == 't' ? 184 : 46);
+            found++;
+        }
+        close(fd);
+    }
+    assert_true(found >= 2);
+}
+
 /* Nothing is said of what was not asked for. */
 static void what_is_not_asked_for_is_not_described(void **state)
 {
@@ -200,8 +226,8 @@ static void interfaces_are_bound(void **state)
     char text[64];
     (void)state;
     strcpy(settings.bind_device, "no-such-if");
-    assert_int_equal(sock_create(AF_INET, &settings, &fail), -1);
-    assert_string_equal(fail.text, "SO_BINDTODEVICE: there is no interface 'no-such-if' there");
+    assert_int_equal(socket_create(IPPROTO_TCP, AF_INET, &settings, &fail), -1);
+    assert_string_equal(fail.text, "SO_BINDTODEVICE: no interface 'no-such-if' on this host");
     strcpy(settings.bind_device, "lo");
     struct connection connection = connect_with("127.0.0.1", "127.0.0.1", &settings);
     described(connection.client, &settings, "bind_device", text);
@@ -218,18 +244,17 @@ static void ipv6_records_no_route(void **state)
     (void)state;
     settings.route_record = 1;
     assert_false(sockopt_set(-1, AF_INET6, SOCKOPT_CONNECTING, &settings, &fail));
-    assert_string_equal(fail.text,
-                        "ROUTE_RECORD is an option of IPv4, but the connection is one of IPv6");
+    assert_string_equal(fail.text, "ROUTE_RECORD is an IPv4 option, but the connection uses IPv6");
 }
 
 static void fast_open_wants_its_sysctl(void **state)
 {
-    int64_t allowed = sock_sysctl("/proc/sys/net/ipv4/tcp_fastopen", 0);
+    int64_t allowed = kernel_sysctl("/proc/sys/net/ipv4/tcp_fastopen", 0);
     (void)state;
     for (int listens = 0; listens < 2; listens++) {
         struct endpoint_settings settings = default_settings();
         struct fail fail = {0};
-        int fd = sock_create(AF_INET, NULL, NULL);
+        int fd = socket_create(IPPROTO_TCP, AF_INET, NULL, NULL);
         settings.fastopen = 1;
         bool good = sockopt_set(fd, AF_INET, listens ? SOCKOPT_LISTENING : SOCKOPT_CONNECTING,
                                 &settings, &fail);
@@ -259,11 +284,11 @@ static const struct {
     const char *field, *sentence;
 } privileged[] = {
     {offsetof(struct endpoint_settings, mark), UINT32_MAX, "mark",
-     "SO_MARK=4294967295 needs the capability CAP_NET_ADMIN there, which flowd has not got"},
+     "SO_MARK=4294967295 needs the capability CAP_NET_ADMIN, which flowd lacks there"},
     {offsetof(struct endpoint_settings, debug), 1, "debug",
-     "SO_DEBUG=1 needs the capability CAP_NET_ADMIN there, which flowd has not got"},
+     "SO_DEBUG=1 needs the capability CAP_NET_ADMIN, which flowd lacks there"},
     {offsetof(struct endpoint_settings, priority), 7, "priority",
-     "SO_PRIORITY=7 needs the capability CAP_NET_ADMIN there, which flowd has not got"},
+     "SO_PRIORITY=7 needs the capability CAP_NET_ADMIN, which flowd lacks there"},
 };
 
 enum { PRIVILEGED = sizeof privileged / sizeof privileged[0] };
@@ -276,7 +301,7 @@ static void a_missing_capability_is_named(void **state)
         struct endpoint_settings settings = default_settings();
         struct fail fail = {0};
         set_field(&settings, privileged[i].offset, privileged[i].value);
-        int fd = sock_create(AF_INET, &settings, &fail);
+        int fd = socket_create(IPPROTO_TCP, AF_INET, &settings, &fail);
         if (had && fd >= 0)
             set_privileges(true);
         assert_int_equal(fd, -1);
@@ -360,6 +385,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ends_have_what_was_asked_for),
+        cmocka_unit_test(bits_of_ecn_are_not_read_back),
         cmocka_unit_test(what_is_not_asked_for_is_not_described),
         cmocka_unit_test(segments_are_as_large_as_allowed),
         cmocka_unit_test(the_window_is_clamped),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/splitter.c and packet.c: each packet goes to the dumps of its connection, those that
- * came before the claim included, whatever the link's header looks like. */
-#include "daemon/splitter.c"
+/* Tests daemon/capture/splitter.c and packet.c: each packet goes to the dumps of its connection,
+ * those that came before the claim included, whatever the link's header looks like. */
+#include "daemon/capture/splitter.c"
 
 #include <stdio.h>
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/startat.c: every way to write an instant, in a zone with summer time, and every
- * sentence that refuses one. */
-#include "controller/startat.c"
+/* Tests controller/plan/startat.c: every way to write an instant, in a zone with summer time, and
+ * every sentence that refuses one. */
+#include "controller/plan/startat.c"
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* 2026-11-22 14:00:00 UTC, 15:00 in the zone of the tests. */
 #define NOW (INT64_C(1795356000) * NS_PER_SEC)
@@ -83,13 +82,38 @@ static void summer_time_begins_and_ends(void **state)
     assert_int_equal(at, instant("2026-03-29T00:59:00Z"));
     assert_true(startat_parse("03:00", evening, &at, NULL));
     assert_int_equal(at, instant("2026-03-29T01:00:00Z"));
-    assert_refused("02:30", evening, "'02:30': there is no such date and time here");
+    assert_refused("02:30", evening, "'02:30': this local time does not exist");
     assert_refused("2026-03-29T02:30", evening,
-                   "'2026-03-29T02:30': there is no such date and time here");
+                   "'2026-03-29T02:30': this local time does not exist");
     /* That day has 25 hours: 21:00 comes 24 hours after 22:00 of the day before. */
     int64_t autumn = instant("2026-10-24T20:00:00Z"); /* 22:00 */
     assert_true(startat_parse("21:00", autumn, &at, NULL));
     assert_int_equal(at, instant("2026-10-25T20:00:00Z"));
+}
+
+/* Tomorrow is tomorrow's date, also where its noon is 23 or 25 hours from today's. */
+static void tomorrow_over_a_clock_change(void **state)
+{
+    static const struct {
+        const char *now, *text, *at;
+    } cases[] = {
+        {"2026-10-24T21:50:00Z", "23:45", "2026-10-25T22:45:00Z"}, /* 23:50: 25 hours long */
+        {"2026-10-24T12:00:00Z", "13:30", "2026-10-25T12:30:00Z"},
+        {"2026-10-25T00:30:00Z", "01:00", "2026-10-26T00:00:00Z"}, /* 02:30, the first of two */
+        {"2026-03-28T22:50:00Z", "23:45", "2026-03-29T21:45:00Z"}, /* 23 hours */
+        {"2026-03-28T12:00:00Z", "12:30", "2026-03-29T10:30:00Z"},
+        {"2026-12-31T23:30:00Z", "00:15", "2027-01-01T23:15:00Z"}, /* 00:30 of the new year */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fail fail = {0};
+        int64_t at;
+        if (!read_today(cases[i].text, instant(cases[i].now), &at, &fail))
+            fail_msg("%s", fail.text);
+        if (at != instant(cases[i].at))
+            fail_msg("'%s' at %s is off by %" PRId64 " s", cases[i].text, cases[i].now,
+                     (at - instant(cases[i].at)) / NS_PER_SEC);
+    }
 }
 
 static void what_is_past_or_far_is_refused(void **state)
@@ -140,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instants_as_people_write_them),
         cmocka_unit_test(summer_time_begins_and_ends),
+        cmocka_unit_test(tomorrow_over_a_clock_change),
         cmocka_unit_test(what_is_past_or_far_is_refused),
         cmocka_unit_test(broken_texts_are_refused),
     };

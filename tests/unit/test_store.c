@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/store.c: rows keep their numbers, are read in parts, and go when acknowledged. */
-#include "daemon/store.c"
+/* Tests daemon/session/store.c: rows keep their numbers, are read in parts, and go when
+ * acknowledged. */
+#include "daemon/session/store.c"
 
 #include "clock.h"
 
@@ -220,7 +221,7 @@ static void test_acknowledged_beforehand(void **state)
 static void test_memory_is_charged_and_given_back(void **state)
 {
     (void)state;
-    struct budget budget = {.what = "test", .limit = INT64_MAX};
+    struct budget budget = {.limit = INT64_MAX};
     struct store store;
     store_init(&store, &budget);
     for (int64_t i = 1; i <= 3000; i++)
@@ -245,7 +246,7 @@ static void test_budget_refuses(void **state)
 {
     (void)state;
     enum { LIMIT = 1 << 20 };
-    struct budget budget = {.what = "test", .limit = LIMIT};
+    struct budget budget = {.limit = LIMIT};
     struct store store;
     store_init(&store, &budget);
     int64_t count = 0;
@@ -270,7 +271,7 @@ static void test_budget_refuses(void **state)
 static void test_a_budget_of_nothing(void **state)
 {
     (void)state;
-    struct budget budget = {.what = "test", .limit = 100};
+    struct budget budget = {.limit = 100};
     struct store store;
     store_init(&store, &budget);
     assert_false(add(&store, 1, 200));
@@ -343,7 +344,7 @@ static void test_random_against_array(void **state)
 {
     (void)state;
     static struct model model;
-    model = (struct model){.budget = {.what = "test", .limit = 1 << 20}};
+    model = (struct model){.budget = {.limit = 1 << 20}};
     store_init(&model.store, &model.budget);
     for (int i = 0; i < 12000; i++) {
         uint64_t what = random_bits() % 16;

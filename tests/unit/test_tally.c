@@ -162,6 +162,33 @@ static void percentiles_of_a_known_series(void **state)
     series_free(&series);
 }
 
+/* Values of every size, as a peer may pretend: what they need is charged before it is allocated. */
+static void test_what_a_series_needs_is_charged(void **state)
+{
+    (void)state;
+    enum { LIMIT = 20000 };
+    struct budget budget = {.limit = LIMIT};
+    struct account account = {.budget = &budget};
+    struct series series = {.account = &account};
+    for (int round = 0; round < 1000; round++) {
+        series_add(&series, (int64_t)random_bits() >> random_below(63));
+        if (round % 10 == 9)
+            series_turn(&series);
+        int64_t held = (int64_t)(histogram_memory(series.interval_spread) +
+                                 histogram_memory(series.total_spread));
+        assert_in_range(held, 0, budget.used + 1000);
+    }
+    assert_true(account.refused);
+    assert_in_range(budget.used, LIMIT - 2000, LIMIT);
+    /* Tally and histogram are of the same values. */
+    series_turn(&series);
+    assert_int_equal(series.total.count, histogram_count(series.total_spread));
+    assert_in_range(series.total.count, 1, 999);
+    series_free(&series);
+    account_close(&account);
+    assert_int_equal(budget.used, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +199,7 @@ int main(void)
         cmocka_unit_test(an_empty_series_allocates_nothing),
         cmocka_unit_test(intervals_add_up),
         cmocka_unit_test(percentiles_are_in_order_and_within_the_extremes),
+        cmocka_unit_test(test_what_a_series_needs_is_charged),
         cmocka_unit_test(percentiles_of_a_known_series),
     };
     seed_random();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/tcpinfo_linux.c: every field of TCP_INFO, of older and newer kernels, and counters
- * that wrap; by a kernel made up here, and by a real connection. */
+/* Tests daemon/net/tcpinfo_linux.c: every field of TCP_INFO, of older and newer kernels, and
+ * counters that wrap; by a kernel made up here, and by a real connection. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "mem.h"
 #include "pair.h"
 #include "unit.h"
 
@@ -48,15 +49,13 @@ static int test_uname(struct utsname *system)
 
 #define getsockopt test_getsockopt
 #define uname      test_uname
-#include "daemon/tcpinfo_linux.c"
+#include "daemon/net/tcpinfo_linux.c"
 #undef getsockopt
 #undef uname
 
 #include "clock.h"
 #include "report.h"
-#include "sock.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#include "daemon/net/kernel.h"
 
 enum { LINUX_6_18 = 280 };
 
@@ -438,6 +437,30 @@ static void test_counters_wrap(void **state)
     }
 }
 
+/* The kernel counts a recovery under way, and takes some of it back when that ends: the counter
+ * stands still until it is beyond its highest value. */
+static void test_time_in_recovery_never_falls(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t raw;
+        int64_t counted;
+    } turns[] = {{1000, 0},   {1300, 300}, {1296, 300}, {1299, 300},
+                 {1310, 310}, {900, 310},  {1311, 311}};
+    int64_t values[METRICS];
+    struct tcpinfo info;
+    pretend("6.18.0", LINUX_6_18);
+    for (size_t i = 0; i < COUNT(turns); i++) {
+        put_metric(METRIC_total_rto_time, turns[i].raw);
+        if (!i)
+            assert_true(tcpinfo_baseline(3, &info, values));
+        else
+            assert_true(tcpinfo_read(3, &info, values));
+        if (i)
+            assert_int_equal(values[METRIC_total_rto_time], turns[i].counted);
+    }
+}
+
 /* Each counter grows at random, by less than its width at a time, and wraps many times. */
 static void test_counters_grow_at_random(void **state)
 {
@@ -455,6 +478,8 @@ static void test_counters_grow_at_random(void **state)
                                                                    : 20);
             if (random_bits() % 4 == 0)
                 by = 0;
+            if (fields[i].metric == METRIC_total_rto_time)
+                by >>= 1; /* what grows by more has fallen */
             put(fields[i].at, fields[i].width, get(fields[i].at, fields[i].width) + by);
             grown[i] += (int64_t)by;
         }
@@ -622,7 +647,7 @@ static void test_a_real_connection(void **state)
     assert_int_equal(values[0][METRIC_tcp_state], TCP_ESTABLISHED);
     assert_int_equal(values[0][METRIC_unacked], 0);
     assert_int_equal(values[0][METRIC_notsent], 0);
-    assert_int_equal(values[0][METRIC_pmtu_cookie], sock_path_mtu(fds[0]));
+    assert_int_equal(values[0][METRIC_pmtu_cookie], kernel_path_mtu(fds[0]));
     assert_int_equal(values[0][METRIC_snd_wscale], values[1][METRIC_rcv_wscale]);
     assert_int_equal(values[0][METRIC_rcv_wscale], values[1][METRIC_snd_wscale]);
     assert_int_equal(tcpinfo_state(fds[0]), TCP_ESTABLISHED);
@@ -646,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_accurate_ecn_of_each_kernel),
         cmocka_unit_test(test_counters_count_from_the_baseline),
         cmocka_unit_test(test_counters_wrap),
+        cmocka_unit_test(test_time_in_recovery_never_falls),
         cmocka_unit_test(test_counters_grow_at_random),
         cmocka_unit_test(test_other_metrics_are_left_alone),
         cmocka_unit_test(test_no_connection),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/timer.c: deadlines come out in order, whatever was set, moved and cancelled before.
+/* Tests daemon/engine/timer.c: deadlines come out in order, whatever was set, moved and cancelled
+ * before.
  */
-#include "daemon/timer.c"
+#include "daemon/engine/timer.c"
 
 #include <stdbool.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void test_empty(void **state)
 {

@@ -2,12 +2,12 @@
 /* Tests common/token.c: what a token file may hold, who may read it, and what is made. */
 #include "token.c"
 
+#include "mem.h"
 #include "unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define KEY_A        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define KEY_B        "sha256//BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB="
-#define SECRET       "0123456789abcdef"
+#define KEY_A  "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KEY_B  "sha256//BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB="
+#define SECRET "0123456789abcdef"
 
 static void users_and_keys(void **state)
 {
@@ -46,22 +46,22 @@ static void what_is_refused(void **state)
     static const struct {
         const char *text, *sentence;
     } cases[] = {
-        {"", "there is no user in it"},
-        {"key " KEY_A, "there is no user in it"},
+        {"", "it contains no user"},
+        {"key " KEY_A, "it contains no user"},
         {"a", "line 1: is neither USER:SECRET nor a key"},
         {":" SECRET, "line 1: is neither"},
         {"a b:" SECRET, "line 1: is neither"},
         {"a\"b:" SECRET, "line 1: is neither"},
-        {"\n\na:0123456789abcde", "line 3: the secret of user 'a' has 15 characters; it has to "
+        {"\n\na:0123456789abcde", "line 3: the secret of user 'a' has 15 characters; it must "
                                   "have 16 to 127"},
-        {"a:" SECRET "\nb:" SECRET "\na:" SECRET, "line 3: user 'a' is there already"},
+        {"a:" SECRET "\nb:" SECRET "\na:" SECRET, "line 3: user 'a' is listed twice"},
         {"a:0123456789 abcdef", "line 1: the secret of user 'a' has a space"},
         {"a:0123456789abcdef\xc3\xa4", "line 1: the secret of user 'a' has a space, or a"},
-        {"key", "line 1: behind 'key' there is no fingerprint"},
-        {"key sha256//AAAA= h", "line 1: behind 'key' there is no fingerprint"},
-        {"key  ", "line 1: behind 'key' there is no fingerprint"},
+        {"key", "line 1: 'key' needs a fingerprint"},
+        {"key sha256//AAAA= h", "line 1: 'key' needs a fingerprint"},
+        {"key  ", "line 1: 'key' needs a fingerprint"},
         {"key " KEY_A " host:0x", "line 1: "},
-        {"key md5//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= h", "line 1: behind 'key'"},
+        {"key md5//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= h", "line 1: 'key' needs"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -135,7 +135,7 @@ static void files(void **state)
     token_file_free(&file);
 
     assert_false(token_file_make(path, &key, &fail)); /* what is there stays */
-    assert_non_null(strstr(fail.text, "can't be made: File exists"));
+    assert_non_null(strstr(fail.text, "can't be created: File exists"));
     char *other = mem_printf("%s/other", directory);
     assert_true(token_file_make(other, &key, &fail));
     assert_true(token_file_read(other, &file, &fail));
@@ -146,7 +146,7 @@ static void files(void **state)
         char expected[64];
         assert_int_equal(chmod(path, (mode_t)(0600 | bit)), 0);
         assert_false(token_file_read(path, &file, &fail));
-        snprintf(expected, sizeof expected, "is open to others (mode %04o)", 0600 | bit);
+        snprintf(expected, sizeof expected, "is accessible to others (mode %04o)", 0600 | bit);
         assert_non_null(strstr(fail.text, expected));
     }
     assert_int_equal(chmod(path, 0400), 0);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/traffic.c: that what is drawn has the distribution that the manual names. The
+/* Tests daemon/flow/traffic.c: that what is drawn has the distribution that the manual names. The
  * distribution functions here are written with the C library alone, from their definitions. */
-#include "daemon/traffic.c"
+#include "daemon/flow/traffic.c"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "mem.h"
 #include "unit.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { DRAWS = 10000, CLASSES_MAX = 4096 };
 
@@ -505,7 +504,7 @@ static void tables_must_be_there(void **state)
             *all[k] = (struct dist){DIST_EMPIRICAL, numbers[i], 0};
             assert_false(traffic_check(&settings, 2, &fail));
 #if HAVE_GSL
-            assert_non_null(strstr(fail.text, "names a table, but 2 were given"));
+            assert_non_null(strstr(fail.text, "refers to a table, but only 2 were given"));
             assert_int_equal(fail.code, FAULT_BAD_CALL);
 #endif
             *all[k] = dist_constant(100);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests daemon/waitlist.c: each waiter is woken once, or cancelled, but never both. */
-#include "daemon/waitlist.c"
+/* Tests daemon/engine/waitlist.c: each waiter is woken once, or cancelled, but never both. */
+#include "daemon/engine/waitlist.c"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -23,11 +23,23 @@ static void refusals_name_the_member(void **state)
         {MEMBER("must", "<nil/>"), "must: an integer"},
         {MUST MEMBER("flag", "<int>1</int>"), "flag: a boolean is expected"},
         {MUST MEMBER("flag", "true"), "flag: a boolean is expected"},
+        {MUST MEMBER("choice", "yellow"), "choice: 'yellow' is not one of red, green, blue"},
+        {MUST MEMBER("choice", ""), "choice: '' is not one of red, green, blue"},
+        {MUST MEMBER("choice", "<int>0</int>"), "choice: a string is expected"},
         {MUST MEMBER("text", "<int>1</int>"), "text: a string is expected"},
         {MUST MEMBER("text", "<base64>YQ==</base64>"), "text: a string is expected"},
         {MUST MEMBER("text", "1234567890123456"), "text: the string is longer than 15 bytes"},
         {MUST MEMBER("text", "1234567890123\xe2\x82\xac"), "text: the string is longer than 15"},
-        {MUST MEMBER("size", "<string>D:1</string>"), "size: 'D:1' names no distribution"},
+        {MUST MEMBER("words", ARRAY(ITEM("1234567890123456"))),
+         "words: the string is longer than 15 bytes"},
+        {MUST MEMBER("words", ARRAY(ITEM("12345678901234") ITEM("x"))),
+         "words: the strings are longer than 15 bytes"},
+        {MUST MEMBER("words", ARRAY(ITEM("123456789012345") ITEM("x"))),
+         "words: the strings are longer than 15 bytes"},
+        {MUST MEMBER("words", ARRAY(ITEM("1234567890123") ITEM("xy"))), "words: the string"},
+        {MUST MEMBER("words", ARRAY(ITEM("a b"))), "words: 'a b' is not one word"},
+        {MUST MEMBER("words", ARRAY(ITEM("a") ITEM(""))), "words: '' is not one word"},
+        {MUST MEMBER("size", "<string>D:1</string>"), "size: 'D:1' is not a distribution"},
         {MUST MEMBER("size", "<string>C:nan</string>"), "size: 'nan' is not a number"},
         {MUST MEMBER("size", "<int>100</int>"), "size: a string is expected"},
         {MUST MEMBER("bytes", "<string>AA==</string>"), "bytes: base64 is expected"},
@@ -48,6 +60,31 @@ static void refusals_name_the_member(void **state)
     }
 }
 
+/* What a reply says is for people; what a call says is taken as it is, or refused. */
+static void texts_of_replies_are_printable(void **state)
+{
+    (void)state;
+    static const char raw[] = "a\nb\xc2\x9b"
+                              "31m";
+    struct every every;
+    struct fail fail = {0};
+    assert_true(decode_members(MUST MEMBER("text", "a\nb\xc2\x9b"
+                                                   "31m"),
+                               true, &every, &fail));
+    assert_string_equal(every.text, "a?b?31m");
+    schema_free(&every_schema, &every);
+    assert_true(decode_members(MUST MEMBER("text", "a\nb\xc2\x9b"
+                                                   "31m"),
+                               false, &every, &fail));
+    assert_string_equal(every.text, raw);
+    schema_free(&every_schema, &every);
+    assert_true(decode_members(MUST MEMBER("words", ARRAY("<value>\xc2\x9b"
+                                                          "c</value><value>d</value>")),
+                               true, &every, &fail));
+    assert_string_equal(every.words, "?c d");
+    schema_free(&every_schema, &every);
+}
+
 static void refusals_deeper_down_name_the_path(void **state)
 {
     static const struct {
@@ -62,9 +99,9 @@ static void refusals_deeper_down_name_the_path(void **state)
         {MUST MEMBER("list", "<struct></struct>"), "list: an array is expected"},
         {MUST MEMBER("list", ARRAY(ITEM("<struct/>") ITEM("<struct/>") ITEM("<struct/>")
                                        ITEM("<struct/>"))),
-         "list: has 4 items, at most 3 are taken"},
+         "list: has 4 items, at most 3 are allowed"},
         {MUST MEMBER("ints", ARRAY(I("1") I("2") I("3") I("4") I("5"))),
-         "ints: has 5 items, at most 4 are taken"},
+         "ints: has 5 items, at most 4 are allowed"},
         {MUST MEMBER("ints", ARRAY(I("1") ITEM("x"))), "ints: item 1: 'x' is not a whole number"},
         {MUST MEMBER("ints", ARRAY(I("1") ITEM("<nil/>"))), "ints: item 1: an integer"},
         {MUST MEMBER("ints", "<int>1</int>"), "ints: an array is expected"},
@@ -120,8 +157,8 @@ static void unknown_members_are_named(void **state)
     struct fail fail = {0};
     (void)state;
     assert_false(decode_members(members, false, &every, &fail));
-    assert_string_equal(fail.text, "unknown member 'numbr'; there are number, flag, text, words, "
-                                   "size, bytes, inner, list, ints, value, must");
+    assert_string_equal(fail.text, "unknown member 'numbr'; there are number, flag, choice, text, "
+                                   "words, size, bytes, inner, list, ints, value, must");
     assert_true(decode_members(members, true, &every, &fail));
     assert_int_equal(every.must, 1);
     assert_int_equal(every.number, 7);
@@ -155,7 +192,7 @@ static void unknown_members_of_an_empty_schema(void **state)
     (void)state;
     xmlrpc_value *value = parse(xml, sizeof xml - 1);
     assert_false(wire_decode(value, &empty, &object, false, &fail));
-    assert_string_equal(fail.text, "unknown member 'a'; none is taken");
+    assert_string_equal(fail.text, "unknown member 'a'; none is allowed");
     assert_true(wire_decode(value, &empty, &object, true, &fail));
     xmlrpc_DECREF(value);
 }
@@ -278,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_name_the_member),
+        cmocka_unit_test(texts_of_replies_are_printable),
         cmocka_unit_test(refusals_deeper_down_name_the_path),
         cmocka_unit_test(distributions_have_a_range),
         cmocka_unit_test(unknown_members_are_named),

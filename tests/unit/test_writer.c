@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tests controller/writer.c: nothing is lost or moved, nobody waits for a slow reader, and errors
- * are told. */
-#include "controller/writer.c"
+/* Tests controller/output/writer.c: nothing is lost or moved, nobody waits for a slow reader, and
+ * errors are told. */
+#include "controller/output/writer.c"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What tests of daemon/listener.c share: workers, whose clock can be put forward and whose kernel
- * can refuse connections, and visitors. */
+/* What tests of daemon/net/listener.c share: workers, whose clock can be put forward and whose
+ * kernel can refuse connections, and visitors. */
 #ifndef FLOWRIG_UNIT_VISITED_H
 #define FLOWRIG_UNIT_VISITED_H
 
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* The workers' clock can be put forward. */
@@ -33,8 +34,10 @@ static inline int test_accept(int fd, struct sockaddr *address, socklen_t *lengt
 
 #define clock_now test_clock
 #define accept4   test_accept
-#include "daemon/worker.c"
-#include "daemon/listener.c"
+#include "daemon/engine/worker.c"
+#include "daemon/net/transport_stream.c"
+#include "daemon/net/listener.c"
+#include "daemon/peer/pending.c"
 #undef clock_now
 #undef accept4
 
@@ -49,7 +52,7 @@ static inline int test_accept(int fd, struct sockaddr *address, socklen_t *lengt
 
 #include <cmocka.h>
 
-#include "daemon/flow.h"
+#include "daemon/flow/flow_state.h"
 
 enum { WORKERS = 2, ADOPTED_MAX = 1000 };
 
@@ -57,6 +60,7 @@ static struct {
     struct collector *collector;
     struct worker *workers[WORKERS];
     struct rendezvous *rendezvous;
+    struct pending_connections *pending;
     struct listeners *listeners;
     struct endpoint_settings settings;
     struct addresses loopback;
@@ -64,6 +68,8 @@ static struct {
     int client_count;
     int descriptors; /* before */
 } here;
+
+static const struct holder nobody;
 
 /* What the flows were handed: in place of flow.c. */
 static struct {
@@ -74,12 +80,12 @@ static struct {
 static atomic_int adopted_count;
 static sem_t adopted_one;
 
-void flow_post_adopt(struct flow *flow, int fd, uint8_t header_size)
+void flow_post_adopt(struct flow *flow, int fd, const struct preamble *preamble)
 {
     int at = atomic_fetch_add(&adopted_count, 1);
     adopted[at].flow = flow;
     adopted[at].fd = fd;
-    adopted[at].header_size = header_size;
+    adopted[at].header_size = preamble->header_size;
     sem_post(&adopted_one);
 }
 
@@ -95,9 +101,9 @@ static inline int count_descriptors(void)
     return count;
 }
 
-static inline void take_nothing(void *context, const struct ring_entry *entry)
+static inline void take_nothing(void *context, const struct ring_entry *entry, int64_t now)
 {
-    (void)context, (void)entry;
+    (void)context, (void)entry, (void)now;
 }
 
 static inline int64_t never(void *context, int64_t now)
@@ -110,7 +116,6 @@ static inline int64_t never(void *context, int64_t now)
 static inline void set_up_with_ports(uint16_t low, uint16_t high)
 {
     struct fail fail;
-    pthread_once(&zeros.once, make_zeros); /* stays open */
     here.descriptors = count_descriptors();
     put_forward = 0;
     here.client_count = 0;
@@ -126,7 +131,8 @@ static inline void set_up_with_ports(uint16_t low, uint16_t high)
         assert_non_null(here.workers[i]);
     }
     here.rendezvous = rendezvous_new();
-    here.listeners = listeners_new(low, high, here.workers, WORKERS, here.rendezvous);
+    here.pending = pending_new(here.workers, WORKERS, here.rendezvous);
+    here.listeners = listeners_new(low, high, here.workers, WORKERS, pending_accept, here.pending);
 }
 
 static inline int set_up(void **state)
@@ -142,6 +148,7 @@ static inline int tear_down(void **state)
     for (int i = 0; i < WORKERS; i++)
         worker_stop(here.workers[i]);
     listeners_free(here.listeners);
+    pending_free(here.pending);
     for (int i = 0; i < WORKERS; i++)
         worker_free(here.workers[i]);
     rendezvous_free(here.rendezvous);
@@ -159,7 +166,7 @@ static inline struct listener *acquire(const struct addresses *own)
 {
     struct fail fail = {0};
     struct listener *listener =
-        listeners_acquire(here.listeners, &transport_tcp, own, &here.settings, &fail);
+        listeners_acquire(here.listeners, &nobody, &transport_tcp, own, &here.settings, &fail);
     if (!listener)
         fail_msg("%s", fail.text);
     return listener;
@@ -275,6 +282,7 @@ static inline struct flow *waiting_flow(uint8_t number)
     struct flow *flow = calloc(1, sizeof *flow);
     memset(flow->secret, number, SECRET_SIZE);
     flow->secret[0] = (uint8_t)(number + 1);
+    preamble_token(flow->secret, flow->token);
     rendezvous_add(here.rendezvous, flow);
     return flow;
 }
@@ -282,7 +290,8 @@ static inline struct flow *waiting_flow(uint8_t number)
 static inline void preamble_of(const struct flow *flow, uint8_t bytes[PREAMBLE_SIZE])
 {
     struct preamble preamble = {.header_size = 40};
-    memcpy(preamble.secret, flow->secret, SECRET_SIZE);
+    memcpy(preamble.token, flow->token, SECRET_SIZE);
+    preamble_make_nonce(preamble.nonce);
     preamble_encode(&preamble, bytes);
 }
 

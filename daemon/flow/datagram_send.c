@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Datagrams go out at absolute deadlines: what a stall has made due is sent up to a burst of
+ * DATAGRAM_DEPTH, and the rest is counted as not offered. A datagram that the host's own queue
+ * drops was never sent: the next one has its number. */
+#include <errno.h>
+#include <string.h>
+
+#include "flow/datagram.h"
+#include "flow/flow_state.h"
+#include "number.h"
+
+#define END_FIRST (50 * NS_PER_MS)
+#define END_LAST  (500 * NS_PER_MS)
+
+/* A nonce in the data is renewed so often, and so is the proof that has to show it. */
+#define NONCE_TIME NS_PER_SEC
+
+/* Datagrams of one stall that are counted one by one. */
+enum { SKIPPED_MAX = 4096 };
+
+/* What one call sends. */
+struct volley {
+    uint8_t headers[DATAGRAM_TRAIN_MAX][DATAGRAM_HEADER_SIZE];
+    struct iovec parts[2 * DATAGRAM_TRAIN_MAX];
+    size_t count, size;
+};
+
+static bool is_paced(const struct flow *flow)
+{
+    return settings_are_paced(flow_own(flow));
+}
+
+static uint64_t random_nonce(void)
+{
+    uint8_t bytes[SECRET_SIZE];
+    secret_make(bytes);
+    return get_be64(bytes) | 1; /* never 0 */
+}
+
+size_t datagram_fitting_size(const struct flow *flow)
+{
+    enum { ETHERNET_MTU = 1500 };
+    int64_t values[METRICS];
+    values[METRIC_path_mtu] = METRIC_ABSENT;
+    flow->transport->sample(flow->connection, flow->fd, false, values);
+    int64_t mtu = values[METRIC_path_mtu];
+    if (mtu == METRIC_ABSENT || mtu > ETHERNET_MTU)
+        mtu = ETHERNET_MTU;
+    return (size_t)mtu - flow->transport->overhead(flow->fd);
+}
+
+void datagram_send_control(struct flow *flow, enum datagram_kind kind,
+                           const uint64_t values[CONTROL_VALUES])
+{
+    uint8_t bytes[CONTROL_SIZE];
+    struct control control = {.kind = kind, .from = flow->endpoint};
+    if (values)
+        memcpy(control.values, values, sizeof control.values);
+    control_encode(&datagram_state_of(flow)->keys, &control, bytes);
+    flow_send(flow, &(struct iovec){bytes, sizeof bytes}, 1);
+}
+
+static void renew_nonce(struct datagram_state *state, int64_t now)
+{
+    if (state->nonce_at && now - state->nonce_at < NONCE_TIME)
+        return;
+    state->nonces[1] = state->nonces[0];
+    state->nonces[0] = random_nonce();
+    state->nonce_at = now;
+}
+
+static void add_datagram(struct flow *flow, struct volley *volley, size_t size, int64_t now)
+{
+    struct datagram_state *state = flow->datagrams;
+    const struct datagram_header header = {state->next + volley->count, now, state->nonces[0]};
+    uint8_t *bytes = volley->headers[volley->count];
+    datagram_header_encode(state->own_tag, &header, bytes);
+    const uint8_t *payload =
+        worker_payload(flow->worker, flow->settings.enumerate, DATAGRAM_HEADER_SIZE);
+    struct iovec *parts = &volley->parts[2 * volley->count++];
+    parts[0] = (struct iovec){bytes, DATAGRAM_HEADER_SIZE};
+    parts[1] = (struct iovec){(void *)payload, size - DATAGRAM_HEADER_SIZE};
+    volley->size = size;
+}
+
+/* The kernel has taken so many of them. */
+static void count_sent(struct flow *flow, size_t count, size_t size)
+{
+    flow->datagrams->next += count;
+    direction_add_bytes(&flow->tx, (int64_t)(count * size));
+    flow->tx.requests += (int64_t)count;
+}
+
+static void too_large(struct flow *flow, size_t size)
+{
+    size_t fits = datagram_fitting_size(flow);
+    flow_fail(flow, FAULT_CONNECT,
+              "datagrams of %zu bytes (-S) exceed the path MTU: %zu bytes fit without "
+              "fragmentation",
+              size, fits);
+}
+
+/* Sends the volley; false where no more can be sent now. A drop in the host's own queue takes the
+ * place of a datagram in time, but not its number. */
+static bool fire(struct flow *flow, const struct volley *volley)
+{
+    struct datagram_state *state = flow->datagrams;
+    ssize_t sent =
+        flow->transport->send_batch(flow->connection, flow->fd, volley->parts, 2, volley->count);
+    int error = sent < 0 ? errno : 0;
+    flow_log(LOG_LEVEL_TRACE, flow, "sent %zd of %zu datagrams", sent, volley->count);
+    if (sent > 0)
+        count_sent(flow, (size_t)sent, volley->size);
+    if (sent == (ssize_t)volley->count)
+        return true;
+    if (error == ENOBUFS)
+        state->queue_dropped += state->trains ? (int64_t)volley->count : 1;
+    else if (error == EMSGSIZE)
+        too_large(flow, volley->size);
+    else if (error && error != EAGAIN && error != EINTR)
+        flow_socket_error(flow, error);
+    if (error == EAGAIN)
+        flow->writable = false;
+    return error == ENOBUFS || (sent >= 0 && volley->count > 1);
+}
+
+/* Without a rate: as much as the socket takes. */
+static bool send_freely(struct flow *flow)
+{
+    struct datagram_state *state = flow->datagrams;
+    struct volley volley;
+    size_t most = DATAGRAM_TRAIN_BYTES / state->size, bytes = 0;
+    most = most < 1 ? 1 : most < DATAGRAM_TRAIN_MAX ? most : DATAGRAM_TRAIN_MAX;
+    while (bytes < DATAGRAM_TURN) {
+        volley.count = 0;
+        worker_update_now(flow->worker);
+        renew_nonce(state, flow->worker->now);
+        while (volley.count < most)
+            add_datagram(flow, &volley, state->size, flow->worker->now);
+        if (!fire(flow, &volley))
+            return false;
+        bytes += most * state->size;
+    }
+    return true;
+}
+
+static size_t size_of(const struct flow *flow, const struct traffic_block *block)
+{
+    size_t size = flow_own(flow)->fit_mtu ? flow->datagrams->size : block->request_size;
+    return size < DATAGRAM_HEADER_SIZE ? DATAGRAM_HEADER_SIZE : size;
+}
+
+/* The next datagram, which the pacer and the traffic are past now. */
+struct taken {
+    size_t size;
+    int64_t due;
+    double length; /* ns until the one after it */
+};
+
+static struct taken take_next(struct flow *flow)
+{
+    struct traffic_block block = traffic_peek(&flow->traffic, 0);
+    size_t size = size_of(flow, &block);
+    struct taken taken = {size, pacer_due(&flow->pacer), (double)block.gap};
+    if (flow->pacer.rate)
+        taken.length += 8e9 * (double)size / (double)flow->pacer.rate;
+    pacer_take(&flow->pacer, (int64_t)size, block.gap, taken.due);
+    traffic_drop(&flow->traffic);
+    return taken;
+}
+
+/* What is not offered of one stall. */
+struct skipped {
+    int64_t count;
+    double time; /* ns */
+};
+
+/* Counts the datagram as not offered, and of more than SKIPPED_MAX that are due before `until`,
+ * which a rate beyond all machines makes due faster than they can be counted, the others by their
+ * mean. */
+static void skip(struct flow *flow, const struct taken *taken, struct skipped *skipped,
+                 int64_t until)
+{
+    struct datagram_state *state = flow->datagrams;
+    int64_t left = until - pacer_due(&flow->pacer);
+    skipped->count++;
+    skipped->time += taken->length;
+    state->not_offered++;
+    state->unreported = true;
+    if (skipped->count < SKIPPED_MAX || left <= 0)
+        return;
+    double others = (double)left * (double)skipped->count / skipped->time;
+    state->not_offered += number_from_real(others, 0, INT64_MAX / 2 - state->not_offered);
+    pacer_skip(&flow->pacer, left);
+}
+
+/* At a rate or with gaps: what is due now, each by itself, so that each drop is known. What becomes
+ * due meanwhile has another turn. */
+static bool send_due(struct flow *flow)
+{
+    struct datagram_state *state = flow->datagrams;
+    struct volley volley;
+    struct skipped skipped = {0};
+    int64_t rate, burst = 0, turn = flow->worker->now;
+    if (traffic_new_rate(&flow->traffic, turn, &rate))
+        pacer_change(&flow->pacer, rate, turn);
+    while (burst < DATAGRAM_TRAIN_MAX && pacer_due(&flow->pacer) <= turn) {
+        struct taken taken = take_next(flow);
+        /* The next one is due as well, and the two would lie in one burst too long. */
+        if (turn - taken.due > DATAGRAM_DEPTH && pacer_due(&flow->pacer) <= turn) {
+            skip(flow, &taken, &skipped, turn - DATAGRAM_DEPTH);
+            continue;
+        }
+        volley.count = 0;
+        renew_nonce(state, flow->worker->now);
+        add_datagram(flow, &volley, taken.size, flow->worker->now);
+        series_add(&flow->lateness, flow->worker->now - taken.due);
+        burst++;
+        if (!fire(flow, &volley)) {
+            flow->tx.refused += !flow->writable;
+            break;
+        }
+        worker_update_now(flow->worker);
+    }
+    if (burst > state->longest_burst)
+        state->longest_burst = burst;
+    return flow->state != FLOW_DONE && flow->writable &&
+           pacer_due(&flow->pacer) <= flow->worker->now;
+}
+
+bool datagram_send(struct flow *flow)
+{
+    struct datagram_state *state = datagram_state_of(flow);
+    worker_update_now(flow->worker);
+    if (!flow_sending(flow))
+        return false;
+    if (!state->consent_until)
+        state->consent_until = flow->worker->now + CONSENT_TIME;
+    if (flow->worker->now >= state->consent_until)
+        return false; /* the timer says so */
+    return is_paced(flow) ? send_due(flow) : send_freely(flow);
+}
+
+int64_t datagram_next_send(const struct flow *flow)
+{
+    if (!is_paced(flow))
+        return CLOCK_NEVER;
+    int64_t due = pacer_due(&flow->pacer);
+    bool varies = flow_own(flow)->rate_spread && flow->traffic.next_rate < due;
+    return varies ? flow->traffic.next_rate : due;
+}
+
+void datagram_take_keep(struct flow *flow, const struct control *keep)
+{
+    struct datagram_state *state = flow->datagrams;
+    uint64_t counter = keep->values[0], nonce = keep->values[1];
+    bool fresh = nonce && (nonce == state->nonces[0] || nonce == state->nonces[1]);
+    if (counter <= state->keeps_seen || !fresh)
+        return;
+    state->keeps_seen = counter;
+    state->consent_until = flow->worker->now + CONSENT_TIME;
+}
+
+static bool tells_end(const struct flow *flow)
+{
+    return flow->tx.active && flow->tx.stopped && !flow->datagrams->end_known;
+}
+
+/* What was due before the end, and this process did not come to. */
+static void count_rest(struct flow *flow)
+{
+    struct skipped skipped = {0};
+    while (is_paced(flow) && pacer_due(&flow->pacer) < flow->tx.stop) {
+        struct taken taken = take_next(flow);
+        skip(flow, &taken, &skipped, flow->tx.stop);
+    }
+}
+
+static void tell_end(struct flow *flow)
+{
+    struct datagram_state *state = flow->datagrams;
+    if (!state->end_nonce) {
+        state->end_nonce = random_nonce();
+        state->end_wait = END_FIRST;
+        if (!flow->stop_asked)
+            count_rest(flow);
+    }
+    datagram_send_control(flow, DATAGRAM_END,
+                          (uint64_t[CONTROL_VALUES]){state->next, state->end_nonce});
+    state->end_due = flow->worker->now + state->end_wait;
+    state->end_wait = 2 * state->end_wait < END_LAST ? 2 * state->end_wait : END_LAST;
+}
+
+static bool is_unproven(const struct flow *flow)
+{
+    int64_t until = flow->datagrams->consent_until;
+    return flow_sending(flow) && until && flow->worker->now >= until;
+}
+
+void datagram_send_wake(struct flow *flow)
+{
+    struct datagram_state *state = flow->datagrams;
+    /* This process may have stood still, and the proofs lie in the socket. */
+    if (is_unproven(flow))
+        datagram_receive(flow);
+    if (is_unproven(flow))
+        flow_fail(
+            flow, FAULT_CONNECT, "the %s has not confirmed its consent for %lld s: stopped sending",
+            endpoint_name(endpoint_other(flow->endpoint)), (long long)(CONSENT_TIME / NS_PER_SEC));
+    else if (tells_end(flow) && flow->worker->now >= state->end_due)
+        tell_end(flow);
+}
+
+int64_t datagram_send_wakes(const struct flow *flow)
+{
+    const struct datagram_state *state = flow->datagrams;
+    if (flow_sending(flow) && state->consent_until)
+        return state->consent_until;
+    return tells_end(flow) ? state->end_due : CLOCK_NEVER;
+}
