@@ -59,6 +59,7 @@ enum fault {
     FAULT_PORTS = 3002,      /* no data port is free */
     FAULT_FILES = 3003,      /* too many open files */
     FAULT_CONNECT = 3004,    /* the data connection could not be made */
+    FAULT_PEER = 3005,       /* the peer closed the connection: it may know the cause */
     FAULT_GONE = 4000,       /* no such session (any more) */
 };
 

@@ -78,7 +78,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/run/run_gather.c \
 	controller/run/run_journal.c \
 	controller/run/run_lost.c \
-	controller/run/run_prepare.c \
+	controller/run/run_prepare.c controller/run/run_prepared.c \
 	controller/run/run_start.c \
 	controller/run/run_state.c controller/run/run_state.h \
 	controller/run/run_verdict.c

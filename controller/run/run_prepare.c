@@ -13,7 +13,6 @@
 
 enum {
     PREPARE_TIMEOUT_MS = 60000, /* names are looked up, a thousand sockets are made */
-    PREPARED_WAIT_MS = 5000,
     CHUNK = 200, /* endpoints in one call, so that both ends are prepared at the same time */
     SPARE_FILES = 64,
     OPENED_TIME_MS = 1000,
@@ -33,7 +32,7 @@ static const char *unnamed_ends(const struct plan *plan, size_t daemon)
     return NULL;
 }
 
-static void fail_call(struct run *run, const struct fleet_result *result)
+void run_fail_contact(struct run *run, const struct fleet_result *result)
 {
     if (result->outcome != FLEET_NOT_REACHED) {
         run_fail_call(run, result);
@@ -81,7 +80,7 @@ static void on_described(void *owner, const struct fleet_result *result)
     if (result->outcome == FLEET_ANSWERED)
         run_take_description(owner, result);
     else
-        fail_call(owner, result);
+        run_fail_contact(owner, result);
 }
 
 static void on_schema(void *owner, const struct fleet_result *result)
@@ -89,7 +88,7 @@ static void on_schema(void *owner, const struct fleet_result *result)
     if (result->outcome == FLEET_ANSWERED)
         run_take_schema(owner, result);
     else
-        fail_call(owner, result);
+        run_fail_contact(owner, result);
 }
 
 static void on_opened(void *owner, const struct fleet_result *result)
@@ -99,7 +98,7 @@ static void on_opened(void *owner, const struct fleet_result *result)
     if (result->outcome == FLEET_ANSWERED)
         memcpy(run->daemons[result->daemon].session, reply->session, sizeof reply->session);
     else
-        fail_call(run, result);
+        run_fail_contact(run, result);
 }
 
 /* Who knows the key of session.open gets the session for it: so it is not the number of the run,
@@ -360,7 +359,7 @@ static void on_destinations(void *owner, const struct fleet_result *result)
     const struct prepare_reply *reply = result->reply;
     int64_t took = result->received - result->sent;
     if (result->outcome != FLEET_ANSWERED) {
-        fail_call(run, result);
+        run_fail_contact(run, result);
         return;
     }
     if (!run->quickest_call || took < run->quickest_call)
@@ -373,38 +372,6 @@ static void on_destinations(void *owner, const struct fleet_result *result)
         }
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         prepare_waiting(run, i, SOURCE, run->linked == run->plan->count);
-}
-
-static void on_prepared(void *owner, const struct fleet_result *result);
-
-static void ask_prepared(struct run *run, size_t daemon)
-{
-    struct prepared_call call = {.wait_ms = PREPARED_WAIT_MS};
-    memcpy(call.session, run->daemons[daemon].session, sizeof call.session);
-    fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARED, &call,
-               PREPARED_WAIT_MS + RUN_CALL_TIMEOUT_MS, on_prepared);
-}
-
-static void on_prepared(void *owner, const struct fleet_result *result)
-{
-    struct run *run = owner;
-    const struct prepared_reply *reply = result->reply;
-    const struct prepared_failure *first = reply->failures.items;
-    if (result->outcome != FLEET_ANSWERED) {
-        fail_call(run, result);
-    } else if (reply->failed && reply->failures.count) {
-        const struct failure failure = {.flow = first->flow,
-                                        .endpoint = (enum endpoint)first->endpoint,
-                                        .code = (int)first->code,
-                                        .sentence = first->reason};
-        if (!run_fail_flow(run, result->daemon, &failure))
-            run_fail(run, EXIT_PARTIAL, "flowd at %s: an endpoint that is not its own failed: %s",
-                     run_daemon_name(run, result->daemon), first->reason);
-    } else if (reply->ready == reply->total) {
-        run->daemons[result->daemon].prepared = true;
-    } else {
-        ask_prepared(run, result->daemon);
-    }
 }
 
 bool run_prepare(struct run *run)
@@ -420,9 +387,8 @@ bool run_prepare(struct run *run)
     }
     if (!prepare_ends(run))
         return false;
-    for (size_t i = 0; i < run->plan->daemon_count; i++)
-        ask_prepared(run, i);
+    run_ask_prepared(run);
     if (run->quickest_call >= RUN_LONG_TIME)
         run_read_clocks_early(run);
-    return run_wait(run);
+    return run_await_prepared(run);
 }

@@ -51,6 +51,15 @@ struct run_link {
     char secret[PROTOCOL_ID_MAX], proof[PROTOCOL_ID_MAX];
 };
 
+/* A failure of the preparation whose cause the flow's other end may know. */
+struct run_consequence {
+    bool held; /* it was not said yet */
+    size_t daemon;
+    struct failure failure;
+    char sentence[FAIL_TEXT_MAX]; /* of the failure */
+    int64_t asked, until; /* when the other end was last asked, and is no longer waited for */
+};
+
 struct run {
     struct run_options *options;
     struct plan *plan;
@@ -74,9 +83,10 @@ struct run {
     int64_t quickest_call; /* of those that prepare endpoints, ns; 0 before the first */
     size_t early_clocks;   /* daemons whose clocks were read while flows connected */
     int64_t slowest;       /* of the calls that read clocks before the start, ns */
-    bool failed;           /* the run can't go on: its sentence was printed */
-    int status;            /* the exit status that failure has */
-    bool address_said;     /* that a test address is none of its host */
+    struct run_consequence consequence;
+    bool failed;       /* the run can't go on: its sentence was printed */
+    int status;        /* the exit status that failure has */
+    bool address_said; /* that a test address is none of its host */
     bool later_clocks; /* they have begun: an exchange of times that fails is no failure any more */
     int64_t progress_at; /* when the status line was last written */
     char *stopping;      /* why all flows were told to stop; NULL: they were not */
@@ -105,6 +115,15 @@ void run_failure_text(const struct run *run, const struct failure *failure,
 
 /* The run can't go on without the answer of a call that failed. */
 void run_fail_call(struct run *run, const struct fleet_result *result);
+
+/* Likewise, while the daemons are not known to be there yet. */
+void run_fail_contact(struct run *run, const struct fleet_result *result);
+
+/* run_prepared.c. Asks all daemons whether their endpoints are ready. */
+void run_ask_prepared(struct run *run);
+/* Waits for the answers; where the failure of one endpoint may have its cause at the other end,
+ * that end is heard first, for a while. Returns false if the run failed or was interrupted. */
+bool run_await_prepared(struct run *run);
 
 /* The stages. Each gives false if the run can't go on. */
 bool run_contact(struct run *run);

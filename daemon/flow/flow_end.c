@@ -66,12 +66,13 @@ void flow_fail(struct flow *flow, int code, const char *format, ...)
     if (flow->run_start)
         sampler_final(flow, flow->worker->now, text);
     flow_detach(flow);
+    /* Before the peer can see the end of the connection, so that its own failure comes second. */
+    if (!flow->run_start)
+        flow_tell(flow, RING_FAILED, code, text, strlen(text) + 1);
     flow_close_socket(flow);
     flow->final_code = code;
     if (flow->run_start)
         flow_finish(flow, code);
-    else
-        flow_tell(flow, RING_FAILED, code, text, strlen(text) + 1);
 }
 
 void flow_no_memory(struct flow *flow)

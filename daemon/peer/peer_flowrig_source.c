@@ -224,6 +224,12 @@ static void source_timeout(struct flow *flow)
     fail_connecting(flow, &fail);
 }
 
+/* Whether an error says that the peer closed a connection that it had accepted. */
+static bool was_closed(int error)
+{
+    return error == ECONNRESET || error == EPIPE;
+}
+
 /* connect() has come to an end. */
 static void end_connect(struct flow *flow)
 {
@@ -234,7 +240,8 @@ static void end_connect(struct flow *flow)
     int error = flow_transport(flow)->take_error(flow_fd(flow));
     if (error) {
         peer_text(flow, text);
-        fail_set(&fail, FAULT_CONNECT, "can't connect to %s: %s", text, fail_errno(error));
+        fail_set(&fail, was_closed(error) ? FAULT_PEER : FAULT_CONNECT, "can't connect to %s: %s",
+                 text, fail_errno(error));
         flow_close_socket(flow);
         try_address(flow, &fail);
         return;
@@ -253,7 +260,8 @@ static void end_connect(struct flow *flow)
         flow_set_connect_time(flow, source->handshake = worker->now - source->began);
     if (flow_transport(flow)->send(flow_connection(flow), flow_fd(flow),
                                    &(struct iovec){bytes, sizeof bytes}, 1) != sizeof bytes) {
-        fail_set(&fail, FAULT_CONNECT, "can't send the preamble: %s", fail_errno(errno));
+        fail_set(&fail, was_closed(errno) ? FAULT_PEER : FAULT_CONNECT,
+                 "can't send the preamble: %s", fail_errno(errno));
         fail_connecting(flow, &fail);
         return;
     }
@@ -294,7 +302,7 @@ static void read_answer(struct flow *flow)
                 fail_set(&fail, FAULT_CONNECT,
                          "%s accepted the connection and closed it, and " PATH_LOSES_DATA, text);
             else
-                fail_set(&fail, FAULT_CONNECT,
+                fail_set(&fail, FAULT_PEER,
                          "%s closed the connection instead of agreeing to the flow", text);
             fail_connecting(flow, &fail);
             return;

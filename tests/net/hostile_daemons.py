@@ -11,9 +11,10 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import xmlrpc.client
 
-from flowrig_api import columns_of, unpack
+from flowrig_api import FAULT_PEER, FAULT_SYSTEM, columns_of, unpack
 from flowrig_test import (FLOWCTL, LONG, SANITIZED, Daemon, FlowLog, at_end, case, expect, flowctl, main, note,
                           temp_dir)
 
@@ -168,6 +169,44 @@ def replies_are_made_printable():
         if seen:
             assert "?31mC1?0m?S 0 0.000 1.000 forged?and ?bidi" in (text if seen == "log" else result.err), \
                 result.err + text
+
+
+@case
+def cause_before_consequence():
+    """an end that failed because the other one did: the other end's cause is said, however late it comes"""
+    closed = {"flow": 0, "endpoint": "s", "code": FAULT_PEER, "reason": "the peer closed the connection"}
+    cause = {"flow": 0, "endpoint": "d", "code": FAULT_SYSTEM, "reason": "the system refused it"}
+
+    def failing(*failures, after=0.0):
+        began = []
+
+        def twist(method, reply):
+            if method != "session.prepared":
+                return
+            began.append(time.monotonic())
+            if after and len(failures) == 1:
+                time.sleep(after)
+            told = failures[:1] if time.monotonic() < began[0] + after else failures
+            reply.update(ready=0, failed=len(told), failures=list(told))
+        return twist
+
+    def said(source, target):
+        result = expect(flowctl("-H", f"s=127.0.0.1/{source.control},d=127.0.0.1/{target.control}", "-T", "s=0.2"), 2)
+        assert result.err.count("\n") == 1, result.err
+        return result.err.strip()
+
+    daemon = Daemon()
+    # Each end at a daemon of its own, the one with the cause slower by far; and both at one daemon,
+    # which comes to know the cause later.
+    wanted = r"flowctl: flow 0, destination 127\.0\.0\.1 \(flowd at .*\): the system refused it"
+    slow = said(Liar(daemon, failing(closed)), Liar(daemon, failing(cause, after=0.5)))
+    assert re.fullmatch(wanted, slow), slow
+    both = Liar(daemon, failing(closed, cause, after=0.3))
+    assert re.fullmatch(wanted, said(both, both))
+    # Nobody knows more: what was heard is said.
+    alone = Liar(daemon, failing(closed))
+    text = said(alone, alone)
+    assert re.fullmatch(r"flowctl: flow 0, source 127\.0\.0\.1 \(.*\): the peer closed the connection", text), text
 
 
 @case

@@ -14,7 +14,7 @@ import threading
 import time
 import xmlrpc.client
 
-from flowrig_api import (FAULT_BAD_CALL, FAULT_BAD_XML, FAULT_CONNECT, FAULT_GONE,
+from flowrig_api import (FAULT_BAD_CALL, FAULT_BAD_XML, FAULT_CONNECT, FAULT_GONE, FAULT_PEER,
                          FAULT_NO_MEMORY, PREAMBLE_SIZE, Session, agreement, block, destination, fault,
                          is_preamble, preamble, prepare_flows, seconds, source)
 from flowrig_test import (SANITIZED, Daemon, at_end, case, expect, flowctl, hosts, main, note,
@@ -1295,7 +1295,8 @@ def consent():
     for flow, (name, (_, form)) in enumerate(VICTIMS.items()):
         expected = form.format(f"127.0.0.1:{victims[name].port}")
         assert reasons[flow]["reason"] == expected, (name, reasons[flow])
-        assert reasons[flow]["code"] == FAULT_CONNECT and reasons[flow]["endpoint"] == "s"
+        code = FAULT_PEER if name == "one that closes" else FAULT_CONNECT
+        assert reasons[flow]["code"] == code and reasons[flow]["endpoint"] == "s"
     fault(session.start)
     for name, victim in victims.items():
         wait_for(lambda: victim.ended == 1, 10, f"the end of the connection to {name}")
