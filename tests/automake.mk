@@ -133,6 +133,7 @@ UNIT_TESTS = \
 	tests/unit/test_results \
 	tests/unit/test_results_histograms \
 	tests/unit/test_ring \
+	tests/unit/test_run_prepare \
 	tests/unit/test_sampler \
 	tests/unit/test_sender_time \
 	tests/unit/test_seqtrack \
@@ -168,6 +169,8 @@ UNIT_TESTS = \
 	tests/unit/test_worker \
 	tests/unit/test_writer \
 	tests/unit/test_xmlguard
+# Its time is played.
+tests_unit_test_run_prepare_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_now,--wrap=clock_wall
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)

@@ -334,8 +334,8 @@ static bool prepare_ends(struct run *run)
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         prepare_waiting(run, i, DESTINATION, true);
     if (run_wait(run) && run->linked < run->plan->count)
-        run_fail(run, EXIT_PARTIAL, "the destinations of %zu flows were not prepared",
-                 run->plan->count - run->linked);
+        run_fail(run, EXIT_PARTIAL, "the destinations of %zu of %zu flows were not prepared",
+                 run->plan->count - run->linked, run->plan->count);
     return !run->failed && !interrupt_asked();
 }
 
