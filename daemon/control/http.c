@@ -55,6 +55,13 @@ static void *reaper_main(void *argument)
     return NULL;
 }
 
+static void wake_reaper(struct http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    pthread_cond_signal(&http->changed);
+    pthread_mutex_unlock(&http->lock);
+}
+
 static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -62,7 +69,11 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         struct address peer = http_peer(mhd);
-        *own = http_connections_add(&http->connections, fd, &peer, clock_now() + REQUEST_TIME);
+        bool held;
+        *own =
+            http_connections_add(&http->connections, fd, &peer, clock_now() + REQUEST_TIME, &held);
+        if (held)
+            wake_reaper(http);
     } else if (*own) {
         http_connections_remove(&http->connections, *own);
         *own = NULL;

@@ -22,12 +22,20 @@ void request_resume(struct request *request)
     MHD_resume_connection(request->connection);
 }
 
+/* Its answer is held back from nobody: as long as it is, the connection stays. */
+static bool is_left(const struct request *request)
+{
+    const struct http_connection *connection = request_connection(request);
+    return request->held_back && connection &&
+           http_connections_is_closing(&request->http->connections, connection);
+}
+
 int64_t http_reap_waiting(struct http *http, int64_t now)
 {
     int64_t next = CLOCK_NEVER;
     list_for_each_safe (link, &http->waiting) {
         struct request *request = list_item(link, struct request, link);
-        if (now >= request->wait.deadline) {
+        if (now >= request->wait.deadline || is_left(request)) {
             /* Where it can't be taken out, it is being woken already. */
             if (request->held_back || waitlist_cancel(request->wait.waitlist, &request->waiter))
                 request_resume(request);

@@ -90,7 +90,8 @@ static struct http_connection *choose_victim(const struct http_connections *all,
 /* ---- without it ---- */
 
 struct http_connection *http_connections_add(struct http_connections *all, int fd,
-                                             const struct address *peer, int64_t deadline)
+                                             const struct address *peer, int64_t deadline,
+                                             bool *held)
 {
     struct http_connection *connection = mem_new(1, sizeof *connection);
     connection->fd = fd;
@@ -102,6 +103,7 @@ struct http_connection *http_connections_add(struct http_connections *all, int f
     all->count++;
     all->unknown++;
     struct http_connection *victim = choose_victim(all, connection->peer);
+    *held = victim && victim->held;
     if (victim)
         shut_down(all, victim);
     pthread_mutex_unlock(&all->lock);
@@ -134,11 +136,28 @@ void http_connections_know(struct http_connections *all, struct http_connection 
     pthread_mutex_unlock(&all->lock);
 }
 
+void http_connections_hold(struct http_connections *all, struct http_connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    connection->held = true;
+    pthread_mutex_unlock(&all->lock);
+}
+
+bool http_connections_is_closing(struct http_connections *all,
+                                 const struct http_connection *connection)
+{
+    pthread_mutex_lock(&all->lock);
+    bool closing = connection->closing;
+    pthread_mutex_unlock(&all->lock);
+    return closing;
+}
+
 static void set_idle(struct http_connections *all, struct http_connection *connection, bool idle,
                      int64_t deadline)
 {
     pthread_mutex_lock(&all->lock);
     connection->idle = idle && !connection->unknown;
+    connection->held = false;
     if (!connection->closing)
         connection->deadline = deadline;
     if (connection->idle) {

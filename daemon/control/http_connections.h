@@ -20,6 +20,7 @@ struct http_connection {
     uint8_t peer[AUTH_PREFIX_SIZE]; /* auth_prefix() */
     bool unknown;                   /* it has not had a request that was let in */
     bool idle;                      /* it is known, and waits for its next request */
+    bool held;                      /* the answer to its request is held back */
     bool closing;                   /* it was shut down */
     /* Its own thread's. */
     bool checked; /* the client's certificate was, and is good: */
@@ -42,9 +43,11 @@ void http_connections_destroy(struct http_connections *all);
 
 /* There is a new one, of an unknown user. Where that makes too many, one is shut down: the oldest
  * unknown one of the same peer, the oldest unknown one, or the one that was idle for longest.
- * Whoever means well makes a call at once. */
+ * Whoever means well makes a call at once. `held`: the answer to its request is held back, and has
+ * to be no longer. */
 struct http_connection *http_connections_add(struct http_connections *all, int fd,
-                                             const struct address *peer, int64_t deadline);
+                                             const struct address *peer, int64_t deadline,
+                                             bool *held);
 void http_connections_remove(struct http_connections *all, struct http_connection *connection);
 
 /* Closes the connection at this time of CLOCK_MONOTONIC instead. */
@@ -52,6 +55,11 @@ void http_connections_set_deadline(struct http_connections *all, struct http_con
                                    int64_t deadline);
 /* Its user is known. */
 void http_connections_know(struct http_connections *all, struct http_connection *connection);
+/* The answer to its request is held back. */
+void http_connections_hold(struct http_connections *all, struct http_connection *connection);
+/* Whether it was shut down: nobody waits for an answer. */
+bool http_connections_is_closing(struct http_connections *all,
+                                 const struct http_connection *connection);
 /* A request begins; its last one is over, and it is closed at `deadline` unless another comes. */
 void http_connections_begin(struct http_connections *all, struct http_connection *connection,
                             int64_t deadline);

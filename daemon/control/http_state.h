@@ -95,7 +95,8 @@ void request_execute(struct job *job);
 void request_on_wake(struct waiter *waiter);
 /* With http->lock: lets a request that waits go on. */
 void request_resume(struct request *request);
-/* Likewise those whose deadline is over at `now`, CLOCK_NEVER for all; returns the next one. */
+/* Likewise those whose deadline is over at `now`, CLOCK_NEVER for all, and held back ones whose
+ * connection was shut down; returns the next one. */
 int64_t http_reap_waiting(struct http *http, int64_t now);
 
 #endif

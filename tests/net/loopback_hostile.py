@@ -7,7 +7,6 @@ import os
 import random
 import re
 import resource
-import resource
 import select
 import socket
 import threading
@@ -781,9 +780,13 @@ def crowds_of_strangers():
         thread.start()
     at_end(stop.set)
     wait_for(lambda: resources(daemon)[0] > before + 400, 20, "the crowd")
+    counts = []
     for _ in range(5):
         check_work(daemon)
-    assert resources(daemon)[0] < before + 700, "strangers may have half of all places"
+        counts += [resources(daemon)[0] - before for _ in range(20)]
+    note(f"{min(counts)} to {max(counts)} open files")
+    # Each newcomer displaces one, whose file is open until its thread gets the processor.
+    assert min(counts) < 600, "strangers may have half of all places"
     stop.set()
     for thread in crowds:
         thread.join(20)

@@ -4,6 +4,7 @@
 import base64
 import concurrent.futures
 import http.client
+import itertools
 import os
 import re
 import socket
@@ -246,6 +247,51 @@ def thousand_wrong_secrets():
     assert len(lines) <= 2 + took / 10, daemon.err
     assert re.search(r"\d+ refusals were not logged", daemon.err) or took < 10
     expect(trust.flowctl("status", daemon.control))
+
+
+@case
+def refused_and_displaced():
+    """Answers are held back from those that are there: connections that had to go are gone at once"""
+    trust = Trust()
+    daemon = trust.daemon()
+    before = len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    shown = base64.b64encode(b"flowrig:" + b"wrong" * 8).decode()
+    wrong = (f"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nAuthorization: Basic {shown}"
+             f"\r\nContent-Length: {len(CALL)}\r\n\r\n").encode() + CALL
+    made, stop, context = itertools.count(), threading.Event(), trust.context()
+    made_until_now = 0
+
+    def attack():
+        nonlocal made_until_now
+        held = []
+        while not stop.is_set():
+            try:
+                peer = socket.socket()
+                peer.settimeout(20)
+                peer.bind(("127.0.0.9", 0))
+                peer.connect((daemon.host, daemon.port))
+                held.append(context.wrap_socket(peer))
+                held[-1].sendall(wrong)
+            except OSError:
+                continue
+            made_until_now = next(made)
+            if len(held) > 300:
+                held.pop(0).close()
+
+    threads = [threading.Thread(target=attack, daemon=True) for _ in range(4)]
+    at_end(stop.set)
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: made_until_now > 700, 120, "700 wrong secrets")
+    counts = []
+    for _ in range(10):
+        assert trust.post(daemon, trust.user, trust.secret)[0] == 200
+        counts.append(len(os.listdir(f"/proc/{daemon.pid}/fd")) - before)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    note(f"{made_until_now} wrong secrets, {counts} connections")
+    assert min(counts) < 448 + 60, counts  # one address may have 448
 
 
 @case

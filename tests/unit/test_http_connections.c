@@ -37,11 +37,13 @@ static bool is_shut(int number)
     return recv(fds[number][1], &byte, 1, MSG_DONTWAIT) == 0;
 }
 
+static bool held; /* add() has shut down one whose answer was held back */
+
 static struct http_connection *add(struct http_connections *all, int number, const char *peer)
 {
     struct address address;
     assert_true(address_parse(peer, 0, &address));
-    return http_connections_add(all, fds[number][0], &address, CLOCK_NEVER);
+    return http_connections_add(all, fds[number][0], &address, CLOCK_NEVER, &held);
 }
 
 static void remove_all(struct http_connections *all)
@@ -69,6 +71,30 @@ static void a_peer_displaces_its_own(void **state)
     add(&all, 5, "10.0.0.1");
     assert_true(is_shut(2));
     assert_false(is_shut(0));
+    remove_all(&all);
+}
+
+static void what_is_held_back_from_nobody_is_told(void **state)
+{
+    struct http_connections all;
+    (void)state;
+    http_connections_init(&all, MAX, UNKNOWN, PER_PEER);
+    struct http_connection *first = add(&all, 0, "10.0.0.1"), *second = add(&all, 1, "10.0.0.1");
+    struct http_connection *third = add(&all, 2, "10.0.0.1");
+    http_connections_hold(&all, first);
+    http_connections_hold(&all, third);
+    http_connections_end(&all, third, CLOCK_NEVER); /* it was answered */
+    assert_false(http_connections_is_closing(&all, first));
+    assert_false(held);
+    add(&all, 3, "10.0.0.1");
+    assert_true(held);
+    assert_true(http_connections_is_closing(&all, first));
+    add(&all, 4, "10.0.0.1");
+    assert_true(http_connections_is_closing(&all, second));
+    assert_false(held);
+    add(&all, 5, "10.0.0.1");
+    assert_true(http_connections_is_closing(&all, third));
+    assert_false(held);
     remove_all(&all);
 }
 
@@ -153,7 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_peer_displaces_its_own),           TEST(of_ipv6_a_network_is_one_peer),
         TEST(many_peers_displace_the_oldest),     TEST(the_longest_idle_one_makes_room),
-        TEST(what_is_over_its_time_is_shut_once),
+        TEST(what_is_over_its_time_is_shut_once), TEST(what_is_held_back_from_nobody_is_told),
     };
     return cmocka_run_group_tests_name("http_connections", tests, NULL, NULL);
 }
