@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all sessions of a daemon share: what one takes of it, and what is left for the others."""
+import contextlib
 import http.client
 import os
 import re
@@ -10,8 +11,9 @@ import time
 import xmlrpc.client
 
 from flowrig_api import (FAULT_NO_MEMORY, FAULT_POLICY, FAULT_PORTS, FAULT_SYSTEM, FAULT_TOO_MANY, SECOND,
-                         Session, destination, expect_fault, prepare_flows, source)
-from flowrig_test import (SANITIZED, Daemon, Skip, at_end, case, expect, flowctl, hosts, main,
+                         Session, agreement, block, destination, expect_fault, preamble, prepare_flows,
+                         source)
+from flowrig_test import (SANITIZED, Daemon, Skip, at_end, case, expect, flowctl, hosts, long_case, main,
                           need_root, note, temp_dir, wait_for)
 
 
@@ -92,6 +94,73 @@ def reports_that_nobody_fetches():
     last = greedy.rpc.session.reports({"session": greedy.id})
     assert last["state"] == "failed" and last["lost"] > 1000 and "held most" in last["failure"], last
     assert daemon.running()
+
+
+def agreed(issued):
+    """A source in message mode that the destination has agreed to, with small buffers."""
+    peer = socket.socket()
+    at_end(peer.close)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.settimeout(60)
+    peer.connect(("127.0.0.1", issued["port"]))
+    said = preamble(issued["secret"], 40)
+    peer.sendall(said)
+    assert peer.recv(99) == agreement(issued["proof"], said)
+    return peer
+
+
+def fill_flow_memory(peers, failed):
+    """Each of the sources asks for many responses and reads none, then for half as many, as long as the
+    destination has memory to remember them; gives how many bytes that took."""
+    requests, taken, entry = 1 << 20, 0, 24
+    for peer in peers:
+        if requests < 4096:
+            return taken
+        part = b"".join(block(1, 40, response_size=40, sequence=i) for i in range(requests // 32))
+        try:
+            for _ in range(30):
+                peer.sendall(part)
+            taken += requests * entry
+        except ConnectionError:
+            requests //= 2
+    raise AssertionError(f"{taken} bytes and more: {failed()}")
+
+
+@long_case
+def queues_and_histograms():
+    """What peers can make grow of a session's flows has one bound: responses asked for, times without sense"""
+    daemon = Daemon()
+    count, odd = 50, 10
+    settings = dict(source=600, source_more={"response_size": "C:40", "one_way_delay": True},
+                    destination_more={"send_buffer": 4096},
+                    settings={"summarize_only": True, "framing": "message"})
+    session = Session(daemon, lease_s=300)
+    peers = [agreed(one) for one in
+             session.prepare(*[destination(i, **settings) for i in range(count + odd)])]
+    assert session.prepared()["ready"] == len(peers)
+    session.start(in_ms=0)
+    before, errors = peak_memory(daemon), {}
+
+    def failed():
+        rows = session.reports()
+        session.after += len(rows)
+        errors.update({row.who[0]: row.sections["error"] for row in rows if row.is_final})
+        return errors
+
+    taken = fill_flow_memory(peers[:count], failed)
+    grown = peak_memory(daemon) - before
+    note(f"{taken >> 20} MiB of responses that were asked for, {grown} MiB of memory")
+    assert grown < 900 or SANITIZED, grown  # one session alone may hold 512
+    # Times of all magnitudes take a histogram to pieces in all of its memory.
+    times = b"".join(block(1, 40, sequence=i, sent=sign * (1 << i)) for i in range(62) for sign in (1, -1))
+    for peer in peers[count:]:
+        with contextlib.suppress(ConnectionError):
+            peer.sendall(times)
+    said = r"there is no memory left for queues and histograms of the session's flows, which use \d+ bytes"
+    wait_for(lambda: any(flow >= count and re.fullmatch(said, text) for flow, text in failed().items()), 20,
+             "that a histogram finds no room")
+    assert all(re.fullmatch(said, text) for text in errors.values()), errors
+    expect(flowctl("-H", hosts(daemon), "-T", "s=0.3,d=0.3", "-q", "--framing", "message"))
 
 
 @case
