@@ -72,6 +72,7 @@ static void take_data(struct flow *flow, const struct datagram_header *header,
 {
     struct datagram_state *state = flow->datagrams;
     state->unreported = true;
+    flow->transport->count_marks(flow->connection, datagram);
     if (header->nonce)
         state->nonce_seen = header->nonce;
     if (state->keep_due == CLOCK_NEVER && state->peer_sent < 0)

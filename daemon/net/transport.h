@@ -22,7 +22,8 @@
 struct datagram {
     const uint8_t *data; /* in the room that receive_batch() was given */
     size_t size;
-    int64_t arrived; /* CLOCK_MONOTONIC, as the kernel stamped it */
+    int64_t arrived;  /* CLOCK_MONOTONIC, as the kernel stamped it */
+    int16_t tos, ttl; /* of its packet; -1: unknown */
 };
 
 struct transport {
@@ -59,6 +60,9 @@ struct transport {
     /* Reads datagrams into `room`, of `size` bytes; returns how many, -1 with errno. */
     ssize_t (*receive_batch)(void *state, int fd, uint8_t *room, size_t size, struct datagram *list,
                              size_t max);
+    /* Counts the marks of a datagram for describe(): only its owner knows whether it is the flow's.
+     */
+    void (*count_marks)(void *state, const struct datagram *datagram);
     /* The bytes of headers below a datagram's payload, UDP's and IP's. */
     size_t (*overhead)(int fd);
     /* Datagrams that the socket has dropped for want of room since the baseline of sample(), or

@@ -39,8 +39,9 @@ enum {
 
 struct udp_state {
     bool trains, received_train;
-    int train_error; /* why they were taken back */
-    uint32_t drops;  /* of the socket, when the flow began */
+    int train_error;   /* why they were taken back */
+    uint32_t drops;    /* of the socket, when the flow began */
+    uint32_t overflow; /* of the socket, when the last datagram was queued (SO_RXQ_OVFL) */
     int64_t last_arrival;
     struct udp_seen seen;
 };
@@ -55,6 +56,7 @@ static void set_defaults(int fd, int family, const struct endpoint_settings *set
 {
     int size = RECEIVE_BUFFER;
     set_flag(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    set_flag(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     set_flag(fd, IPPROTO_IP, IP_RECVERR, 1);
     set_flag(fd, IPPROTO_IP, IP_RECVTOS, 1);
     set_flag(fd, IPPROTO_IP, IP_RECVTTL, 1);
@@ -285,10 +287,9 @@ static size_t cut(struct udp_state *state, const struct udp_marks *marks, const 
     state->received_train |= marks->segment < length;
     do {
         size_t size = length - at < marks->segment ? length - at : marks->segment;
-        list[count++] = (struct datagram){data + at, size, arrived};
+        list[count++] = (struct datagram){data + at, size, arrived, marks->tos, marks->ttl};
         at += size;
     } while (at < length && count < max);
-    udp_marks_count(&state->seen, marks, count);
     return count;
 }
 
@@ -315,10 +316,18 @@ static ssize_t udp_receive_batch(void *state_memory, int fd, uint8_t *room, size
     for (int i = 0; i < got; i++) {
         size_t length = messages[i].msg_len;
         struct udp_marks marks = udp_marks_read(&messages[i].msg_hdr, length);
+        if (marks.drops > state->overflow)
+            state->overflow = marks.drops;
         count += cut(state, &marks, slots[i].iov_base, length,
                      arrival_of(state, marks.stamp, wall, now), list + count, max - count);
     }
     return (ssize_t)count;
+}
+
+static void udp_count_marks(void *state_memory, const struct datagram *datagram)
+{
+    struct udp_state *state = state_memory;
+    udp_marks_count(&state->seen, datagram->tos, datagram->ttl);
 }
 
 static size_t udp_overhead(int fd)
@@ -334,7 +343,9 @@ static int64_t udp_dropped(const void *state_memory, int fd)
 {
     const struct udp_state *state = state_memory;
     uint32_t drops;
-    if (!kernel_memory(fd, NULL, &drops) || (drops != state->drops && state->received_train))
+    if (!kernel_memory(fd, NULL, &drops))
+        drops = state->overflow; /* all but those behind the last datagram */
+    if (drops != state->drops && state->received_train)
         return METRIC_ABSENT;
     return (int64_t)(uint32_t)(drops - state->drops);
 }
@@ -402,6 +413,7 @@ const struct transport transport_udp = {
     .allow_trains = udp_allow_trains,
     .send_batch = udp_send_batch,
     .receive_batch = udp_receive_batch,
+    .count_marks = udp_count_marks,
     .overhead = udp_overhead,
     .dropped = udp_dropped,
     .sample = udp_sample,

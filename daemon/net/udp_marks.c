@@ -34,29 +34,31 @@ struct udp_marks udp_marks_read(struct msghdr *message, size_t length)
         if (at->cmsg_len < CMSG_LEN(sizeof number))
             continue;
         memcpy(&number, data, sizeof number);
-        if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO && number > 0)
+        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL)
+            marks.drops = (uint32_t)number;
+        else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO && number > 0)
             marks.segment = (size_t)number;
         else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS)
-            marks.tos = number & 0xff;
+            marks.tos = (int16_t)(number & 0xff);
         else if ((at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_HOPLIMIT) ||
                  (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TTL))
-            marks.ttl = number & 0xff;
+            marks.ttl = (int16_t)(number & 0xff);
     }
     return marks;
 }
 
-void udp_marks_count(struct udp_seen *seen, const struct udp_marks *marks, size_t count)
+void udp_marks_count(struct udp_seen *seen, int tos, int ttl)
 {
-    if (marks->tos >= 0)
-        seen->tos[marks->tos] += (int64_t)count;
-    if (marks->ttl >= 0)
-        seen->ttl[marks->ttl] += (int64_t)count;
+    if (tos >= 0)
+        seen->tos[tos]++;
+    if (ttl >= 0)
+        seen->ttl[ttl]++;
 }
 
 static void add_count(struct buffer *text, const char *name, int64_t count)
 {
     if (count)
-        buffer_printf(text, "%s%s:%" PRId64, text->length ? " " : "", name, count);
+        buffer_printf(text, "%s%s:%" PRId64, text->length ? "," : "", name, count);
 }
 
 static void add_list(struct buffer *lines, enum info_id id, struct buffer *text)

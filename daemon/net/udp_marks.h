@@ -14,7 +14,8 @@
 struct udp_marks {
     int64_t stamp; /* CLOCK_REALTIME, 0: none */
     size_t segment;
-    int tos, ttl; /* -1: unknown */
+    int16_t tos, ttl; /* -1: unknown */
+    uint32_t drops;   /* of the socket so far (SO_RXQ_OVFL) */
 };
 
 /* Datagrams that were received with each value of the TOS byte and of the TTL. */
@@ -24,8 +25,8 @@ struct udp_seen {
 
 /* The marks of a message of `length` bytes. */
 struct udp_marks udp_marks_read(struct msghdr *message, size_t length);
-/* Counts so many datagrams that came with these marks. */
-void udp_marks_count(struct udp_seen *seen, const struct udp_marks *marks, size_t count);
+/* Counts a datagram that came with these marks. */
+void udp_marks_count(struct udp_seen *seen, int tos, int ttl);
 /* Adds the lines of info.def about them. */
 void udp_marks_describe(const struct udp_seen *seen, struct buffer *lines);
 
