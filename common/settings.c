@@ -87,8 +87,8 @@ const struct transport_traits transport_traits[TRANSPORTS] = {
 static const struct field endpoint_fields[] = {
 #define WIRE_IN_FLOW(...)
 #define WIRE_IN_ENDPOINT(...) WIRE_FIELD(endpoint_settings, __VA_ARGS__)
-#define SETTING(scope, field, type, fallback, minimum, maximum, form, letter, name, argument, \
-                help)                                                                         \
+#define SETTING(scope, kind, field, type, fallback, minimum, maximum, form, letter, name, \
+                argument, help)                                                           \
     WIRE_IN_##scope(field, type, fallback, minimum, maximum, form, name)
 #include "settings.def"
 };
@@ -99,8 +99,8 @@ static const struct field endpoint_fields[] = {
 static const struct field flow_fields[] = {
 #define WIRE_IN_FLOW(...) WIRE_FIELD(flow_settings, __VA_ARGS__)
 #define WIRE_IN_ENDPOINT(...)
-#define SETTING(scope, field, type, fallback, minimum, maximum, form, letter, name, argument, \
-                help)                                                                         \
+#define SETTING(scope, kind, field, type, fallback, minimum, maximum, form, letter, name, \
+                argument, help)                                                           \
     WIRE_IN_##scope(field, type, fallback, minimum, maximum, form, name)
 #include "settings.def"
 };
@@ -126,9 +126,10 @@ const struct schema flow_settings_schema = {"flow_settings", sizeof(struct flow_
 #define IS_RUN                SCOPE_FLOW, .run_wide = true
 
 const struct setting settings_list[] = {
-#define SETTING(scope_, field_, type_, fallback_, minimum_, maximum_, form_, letter_, name_, \
-                argument_, help_)                                                            \
+#define SETTING(scope_, kind_, field_, type_, fallback_, minimum_, maximum_, form_, letter_, \
+                name_, argument_, help_)                                                     \
     {.scope = IS_##scope_,                                                                   \
+     .kind = SETTING_OF_##kind_,                                                             \
      .field = #field_,                                                                       \
      .type = SETTING_##type_,                                                                \
      .offset = OFFSET_##scope_(field_),                                                      \

@@ -69,8 +69,8 @@ static inline enum endpoint endpoint_other(enum endpoint endpoint)
 
 struct endpoint_settings {
 #define SETTING_IN_FLOW(type, field)
-#define SETTING_IN_ENDPOINT(type, field) SETTING_C(type, field)
-#define SETTING(scope, field, type, ...) SETTING_IN_##scope(type, field)
+#define SETTING_IN_ENDPOINT(type, field)       SETTING_C(type, field)
+#define SETTING(scope, kind, field, type, ...) SETTING_IN_##scope(type, field)
 #include "settings.def"
 };
 
@@ -80,7 +80,7 @@ struct endpoint_settings {
 struct flow_settings {
 #define SETTING_IN_FLOW(type, field) SETTING_C(type, field)
 #define SETTING_IN_ENDPOINT(type, field)
-#define SETTING(scope, field, type, ...) SETTING_IN_##scope(type, field)
+#define SETTING(scope, kind, field, type, ...) SETTING_IN_##scope(type, field)
 #include "settings.def"
 };
 
@@ -92,6 +92,8 @@ extern const struct schema flow_settings_schema;
 
 /* The scope RUN of settings.def is SCOPE_FLOW with `run_wide`. */
 enum setting_scope { SCOPE_ENDPOINT, SCOPE_FLOW };
+/* The kind of transport that a setting is for. */
+enum setting_kind { SETTING_OF_ANY, SETTING_OF_STREAM, SETTING_OF_DATAGRAM };
 enum setting_type {
     SETTING_SECONDS,
     SETTING_BYTES,
@@ -117,6 +119,7 @@ enum setting_form {
 struct setting {
     enum setting_scope scope;
     bool run_wide; /* SCOPE_FLOW, and the same for all flows of a run */
+    enum setting_kind kind;
     const char *field;
     enum setting_type type;
     size_t offset; /* in the struct of its scope */

@@ -237,33 +237,16 @@ static bool check_volume(const struct endpoint_settings *end, const struct flow_
                     name, transport_traits[flow->transport].name);
 }
 
-/* Settings that only streams have, or only datagrams. */
-static bool is_of_other_kind(const struct setting *setting, bool stream)
-{
-    static const char *const of_streams[] = {
-        "response_size", "kernel_pacing",  "in_flight",  "pushy",    "stop_on_congestion",
-        "nodelay",       "cork",           "maxseg",     "quickack", "notsent_lowat",
-        "user_timeout",  "window_clamp",   "fastopen",   "framing",  "congestion_control",
-        "late_connect",  "shutdown",       "touch_data", "omit",     "volume",
-        "volume_blocks", "connect_timeout"};
-    static const char *const of_datagrams[] = {"fit_mtu", "late"};
-    const char *const *list = stream ? of_datagrams : of_streams;
-    size_t count = stream ? COUNT(of_datagrams) : COUNT(of_streams);
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(setting->field, list[i]))
-            return true;
-    return false;
-}
-
-/* Refuses, by its option's name, what was asked for and the transport has not got. */
+/* Refuses, by its option's name, what was asked for and the transport does not have. */
 static bool check_kind(const void *object, enum setting_scope scope, const char *whose,
                        const struct flow_settings *flow, struct fail *fail)
 {
     const struct transport_traits *traits = &transport_traits[flow->transport];
     bool stream = traits->capabilities & TRANSPORT_STREAM;
+    enum setting_kind other = stream ? SETTING_OF_DATAGRAM : SETTING_OF_STREAM;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings_list[i];
-        if (setting->scope != scope || !is_of_other_kind(setting, stream) ||
+        if (setting->scope != scope || setting->kind != other ||
             setting_is_default(setting, object))
             continue;
         bool option = setting->form != SETTING_FORM_SOCKOPT;

@@ -39,7 +39,7 @@ def default_text(kind, default):
 def defaults(*scopes):
     """{setting: its default} of these scopes, in the order of the plan, from common/settings.def."""
     with open(os.path.join(SOURCE, "common", "settings.def"), encoding="utf-8") as file:
-        rows = re.findall(r"^SETTING\((\w+), (\w+), (\w+), ((?:[^,()]|\([^()]*\))+),", file.read(), re.M)
+        rows = re.findall(r"^SETTING\((\w+), \w+, (\w+), (\w+), ((?:[^,()]|\([^()]*\))+),", file.read(), re.M)
     found = {name: default_text(kind, default.strip())
              for scope, name, kind, default in rows if scope in scopes}
     assert len(found) > 10

@@ -114,7 +114,7 @@ def settings():
     """(field, the option that gives it) of each setting."""
     found = []
     for line in macro_calls(read("common", "settings.def"), "SETTING"):
-        field, form, letter, name = line[1], line[6], line[7].strip("'"), line[8]
+        field, form, letter, name = line[2], line[7], line[8].strip("'"), line[9]
         if form == "SOCKOPT":
             found.append((field, f"-{letter} {name}"))
         else:
@@ -658,7 +658,7 @@ def write_settings():
     rows = list(macro_calls(read("common", "settings.def"), "SETTING"))
     log, sockets, api = [], [], {"ENDPOINT": [], "FLOW": []}
     for (field, option), row in zip(settings(), rows):
-        scope, kind, form, name, argument, sentence = row[0], row[2], row[6], row[8], row[9], row[10]
+        scope, kind, form, name, argument, sentence = row[0], row[3], row[7], row[9], row[10], row[11]
         # "--cpu" is "Fl -cpu", "-T" is "Fl T", and "-O NAME" is "Fl O Cm NAME"
         log.append((f".It Va {field}", [".Fl " + option[1:].replace(" ", " Cm ")]))
         wire = "string" if kind.startswith("CHOICE_") else WIRE_TYPES.get(kind, "integer")

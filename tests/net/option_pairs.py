@@ -49,8 +49,8 @@ class Option:
     """A row of settings.def, as the command line spells it."""
 
     def __init__(self, row):
-        self.scope, self.field, self.type = row[0], row[1], row[2]
-        self.least, self.form, self.name = row[4], row[6], row[8].strip('"')
+        self.scope, self.field, self.type = row[0], row[2], row[3]
+        self.least, self.form, self.name = row[5], row[7], row[9].strip('"')
 
     def value(self):
         if self.field in VALUES:
@@ -86,7 +86,7 @@ def options():
             if not depth:
                 rows.append(arguments_of(text[end + 1:end + found.start()]))
                 break
-    found = {row[1]: Option(row) for row in rows}
+    found = {option.field: option for option in map(Option, rows)}
     for absent in ("transport", "framing"):  # these are the four worlds of each pair
         del found[absent]
     return found
