@@ -106,7 +106,7 @@ static const struct option_spec own_specs[] = {
 static const struct option_spec flow_specs[] = {
     {'F', "flow", OPTION_REQUIRED, "#[-#][,#[-#]]...", FLOW,
      "apply the flow options that follow to these flows only, numbered from 0: 0,2-4; -1 selects "
-     "all. -Q, -i, -e and --snaplen always apply to all flows",
+     "all. -Q, -i, -e, --snaplen and --dump-us always apply to all flows",
      OPT_SELECT},
     {'H', "host", OPTION_REQUIRED, "x=HOST[/CONTROL[:PORT]]", FLOW,
      "run the endpoint on HOST (default: localhost), whose daemon is contacted at CONTROL "

@@ -30,6 +30,7 @@ struct dump_request {
     int64_t flow;
     char endpoint;
     int snaplen;                   /* bytes to keep of a packet */
+    bool microseconds;             /* in the file's stamps; else nanoseconds */
     const char *filter;            /* the transport's packets (pcap-filter(7)); a static string */
     uint16_t port;                 /* data port of the destination */
     const struct addresses *peers; /* what the other end may have; none: any interface */

@@ -195,8 +195,12 @@ static struct dump *open_locked(struct captures *captures, const struct dump_req
     snprintf(dump->user, sizeof dump->user, "%s", request->user);
     dump_name_make(name, request->prefix, request->run, request->flow, request->endpoint,
                    request->host);
-    if (!dump_file_create(&dump->file, captures->dir, name, capture->splitter.link,
-                          capture->snaplen, fail)) {
+    const struct dump_format format = {
+        .link = capture->splitter.link,
+        .snaplen = capture->snaplen,
+        .microseconds = request->microseconds,
+    };
+    if (!dump_file_create(&dump->file, captures->dir, name, &format, fail)) {
         free(dump);
         capture_unref(capture);
         return NULL;

@@ -23,10 +23,11 @@ struct file_header {
 };
 
 struct record_header {
-    uint32_t seconds, nanoseconds, stored, length;
+    uint32_t seconds, fraction, stored, length;
 };
 
-#define MAGIC_NANOSECONDS UINT32_C(0xa1b23c4d)
+#define MAGIC_NANOSECONDS  UINT32_C(0xa1b23c4d)
+#define MAGIC_MICROSECONDS UINT32_C(0xa1b2c3d4)
 
 static bool cannot_create(const char *name, int error, struct fail *fail)
 {
@@ -38,17 +39,17 @@ static bool cannot_create(const char *name, int error, struct fail *fail)
                     fail_errno(error));
 }
 
-bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name, int link,
-                      int snaplen, struct fail *fail)
+bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name,
+                      const struct dump_format *format, struct fail *fail)
 {
     struct file_header header = {
-        .magic = MAGIC_NANOSECONDS,
+        .magic = format->microseconds ? MAGIC_MICROSECONDS : MAGIC_NANOSECONDS,
         .major = 2,
         .minor = 4,
-        .snaplen = (uint32_t)snaplen,
-        .link = (uint32_t)packet_link_in_file(link),
+        .snaplen = (uint32_t)format->snaplen,
+        .link = (uint32_t)packet_link_in_file(format->link),
     };
-    *file = (struct dump_file){.dir = dir, .fd = -1};
+    *file = (struct dump_file){.dir = dir, .fd = -1, .unit = format->microseconds ? NS_PER_US : 1};
     if (!dump_name_check(name) || !mem_copy_text(file->name, sizeof file->name, name))
         return fail_set(fail, FAULT_BAD_CALL, "'%s' is not a valid dump name", name);
     if (!dump_dir_take_file(dir, fail))
@@ -153,7 +154,7 @@ void dump_file_add(struct dump_file *file, const struct captured *packet)
 {
     struct record_header header = {
         .seconds = (uint32_t)(packet->time / NS_PER_SEC),
-        .nanoseconds = (uint32_t)(packet->time % NS_PER_SEC),
+        .fraction = (uint32_t)(packet->time % NS_PER_SEC / file->unit),
         .stored = packet->stored,
         .length = packet->length,
     };

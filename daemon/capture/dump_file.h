@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Files of captured packets, in pcap's format with nanoseconds, and the directory in which they
+/* Files of captured packets, in pcap's format, and the directory in which they
  * lie. Nothing outside of it is ever touched, and no link in it is followed. */
 #ifndef FLOWRIG_DUMP_FILE_H
 #define FLOWRIG_DUMP_FILE_H
@@ -62,12 +62,20 @@ struct captured {
     const uint8_t *data;
 };
 
+/* What a file's header says of its packets. */
+struct dump_format {
+    int link;          /* pcap's DLT_ */
+    int snaplen;       /* bytes kept of a packet */
+    bool microseconds; /* the unit of its stamps; else nanoseconds */
+};
+
 enum { DUMP_NOTE_MAX = 160 };
 
 struct dump_file {
     struct dump_dir *dir;
     int fd; /* -1 once it is closed */
     char name[DUMP_NAME_MAX];
+    int64_t unit;                     /* of its stamps, in ns */
     struct buffer waiting;            /* whole packets that are not written */
     int64_t packets, waiting_packets; /* in the file with those; those */
     int64_t size;                     /* bytes, likewise */
@@ -77,8 +85,8 @@ struct dump_file {
 
 /* Creates the file, which must not be there, and writes its header. No call finds it until it is
  * dump_dir_add()ed. */
-bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name, int link,
-                      int snaplen, struct fail *fail);
+bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name,
+                      const struct dump_format *format, struct fail *fail);
 /* A file that is full, or a full disk, ends the dump with a note. */
 void dump_file_add(struct dump_file *file, const struct captured *packet);
 void dump_file_note(struct dump_file *file, const char *format, ...)

@@ -182,6 +182,7 @@ static bool open_dump(struct session *session, struct request *request, struct f
                       .flow = endpoint->flow,
                       .endpoint = endpoint_letter((enum endpoint)endpoint->endpoint),
                       .snaplen = (int)endpoint->settings.snaplen,
+                      .microseconds = endpoint->settings.dump_us,
                       .filter = transports[endpoint->settings.transport]->capture_filter,
                       .port = source ? (uint16_t)endpoint->port : listener_port(request->listener),
                       .peers = &request->peer,

@@ -73,6 +73,7 @@ FLOWCTL_OPTIONS = """
 -M --dump=x
 -e --dump-prefix=PREFIX
    --snaplen=#
+   --dump-us
    --source-port=x=#
    --freebind=x
 -4 --ipv4

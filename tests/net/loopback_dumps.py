@@ -8,7 +8,9 @@ import re
 import signal
 import socket
 import struct
+import subprocess
 import threading
+import time
 import xmlrpc.client
 
 from flowrig_api import (FAULT_BAD_CALL, FAULT_GONE, Session, destination, expect_fault,
@@ -131,6 +133,28 @@ def snaplen():
             at += 16 + stored
         assert at == len(content), "the file ends within a packet"
         assert longest == kept and largest > 8192, (longest, largest)
+
+
+def stamps(path):
+    """The times of a file's packets as tcpdump prints them."""
+    done = subprocess.run(["tcpdump", "-n", "-tt", "-r", path], capture_output=True, text=True, check=True)
+    return [line.split()[0] for line in done.stdout.splitlines()]
+
+
+@case
+def microseconds():
+    """--dump-us writes the pcap format that every program reads; tcpdump reads the same times in it"""
+    need_program("tcpdump")
+    one, folder = dumping()
+    for options, expected, unit in ((["--dump-us"], 0xA1B2C3D4, 1000), ([], 0xA1B23C4D, 1)):
+        began = time.time()
+        result, _ = run_logged("-H", hosts(one), "-M", "s", "-T", "s=0.2", "-R", "s=10Mbit", *options)
+        path = os.path.join(folder, shown(result, 0, "S")[0])
+        assert magic(path) == expected
+        ours, theirs = [s.time for s in segments(path)], stamps(path)
+        assert [t // 1000 for t in ours] == [int(t.replace(".", "")) for t in theirs]
+        assert all(began * 1e9 <= t < time.time() * 1e9 for t in ours), "the times are not the run's"
+        assert any(t % 1000 for t in ours) == (unit == 1)
 
 
 @case

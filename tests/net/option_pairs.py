@@ -25,7 +25,8 @@ BY_TYPE = {"SECONDS": "0.05", "BYTES": "4000", "SIZE": "1000", "GAP": "0.002"}
 
 # Options without which another has no effect or is refused.
 NEEDS = {"rate_spread": ["rate"], "kernel_pacing": ["rate"], "stop_on_congestion": ["rate"],
-         "in_flight": ["response_size"], "dump_prefix": ["dump"], "snaplen": ["dump"]}
+         "in_flight": ["response_size"], "dump_prefix": ["dump"], "snaplen": ["dump"],
+         "dump_us": ["dump"]}
 
 # A destination that refuses an option of an accepted connection closes it: the source says so.
 CRASHES = re.compile("lost|broke|closed the connection(?! instead of agreeing)|Sanitizer|died|Empty reply|reset by peer")

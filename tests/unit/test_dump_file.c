@@ -39,15 +39,15 @@ static void discard(struct dump_dir *dir, struct dump_file *file)
     dump_dir_close(dir);
 }
 
-static void as_pcap_wants_it(void **state)
+static void check_format(bool microseconds)
 {
     struct dump_dir dir = open_dir(1 << 20, 1 << 20);
     struct dump_file file;
     struct file_header header;
     struct record_header record;
     uint8_t bytes[200];
-    (void)state;
-    assert_true(dump_file_create(&file, &dir, "a.pcap", PACKET_LINK_RAW, 96, NULL));
+    assert_true(dump_file_create(&file, &dir, "a.pcap",
+                                 &(struct dump_format){PACKET_LINK_RAW, 96, microseconds}, NULL));
     add(&file, INT64_C(1700000000123456789), 60, 0xab);
     dump_file_close(&file);
     assert_int_equal(file.packets, 1);
@@ -58,19 +58,26 @@ static void as_pcap_wants_it(void **state)
     close(fd);
     memcpy(&header, bytes, sizeof header);
     memcpy(&record, bytes + 24, sizeof record);
-    assert_int_equal(header.magic, 0xa1b23c4d);
+    assert_int_equal(header.magic, microseconds ? 0xa1b2c3d4 : 0xa1b23c4d);
     assert_int_equal(header.major, 2);
     assert_int_equal(header.minor, 4);
     assert_int_equal(header.snaplen, 96);
     assert_int_equal(header.link, 101);
     assert_int_equal(record.seconds, 1700000000);
-    assert_int_equal(record.nanoseconds, 123456789);
+    assert_int_equal(record.fraction, microseconds ? 123456 : 123456789);
     assert_int_equal(record.stored, 60);
     assert_int_equal(record.length, 5000);
     assert_int_equal(bytes[40], 0xab);
     assert_int_equal(bytes[99], 0xab);
     discard(&dir, &file);
     assert_int_equal(size_of("a.pcap"), -1);
+}
+
+static void as_pcap_wants_it(void **state)
+{
+    (void)state;
+    check_format(false);
+    check_format(true);
 }
 
 /* Whichever limit is reached, the file holds whole packets and says how many it lacks. */
@@ -80,7 +87,8 @@ static void limits(void **state)
     for (int total = 0; total < 2; total++) {
         struct dump_dir dir = open_dir(total ? 100000 : 1 << 20, total ? 1 << 20 : 100000);
         struct dump_file file;
-        assert_true(dump_file_create(&file, &dir, "l.pcap", 1, 2000, NULL));
+        assert_true(
+            dump_file_create(&file, &dir, "l.pcap", &(struct dump_format){1, 2000, false}, NULL));
         for (int i = 0; i < 200; i++)
             add(&file, i, 984, 1);
         assert_int_equal(file.packets, (100000 - 24) / 1000);
@@ -98,7 +106,8 @@ static void full_disk(void **state)
     struct dump_file file;
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     (void)state;
-    assert_true(dump_file_create(&file, &dir, "f.pcap", 1, 2000, NULL));
+    assert_true(
+        dump_file_create(&file, &dir, "f.pcap", &(struct dump_format){1, 2000, false}, NULL));
     assert_int_equal(dup2(full, file.fd), file.fd);
     for (int i = 0; i < 100; i++)
         add(&file, i, 984, 1);
@@ -123,13 +132,15 @@ static void never_elsewhere(void **state)
         struct dumps_read_call call = {.max_bytes = 1};
         struct dumps_read_reply reply = {0};
         snprintf(call.name, sizeof call.name, "%s", bad[i]);
-        assert_false(dump_file_create(&file, &dir, bad[i], 1, 96, &fail));
+        assert_false(
+            dump_file_create(&file, &dir, bad[i], &(struct dump_format){1, 96, false}, &fail));
         assert_false(dump_dir_read(&dir, &call, "", &reply, &fail));
         assert_int_equal(fail.code, FAULT_BAD_CALL);
     }
     snprintf(victim, sizeof victim, "%s/victim", directory);
     assert_int_equal(symlinkat(victim, dir.fd, "link.pcap"), 0);
-    assert_false(dump_file_create(&file, &dir, "link.pcap", 1, 96, &fail));
+    assert_false(
+        dump_file_create(&file, &dir, "link.pcap", &(struct dump_format){1, 96, false}, &fail));
     assert_int_equal(size_of("victim"), -1);
     /* Reading does not follow it either. */
     close(open(victim, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
@@ -143,9 +154,11 @@ static void never_elsewhere(void **state)
     free(found.dumps.items);
     unlinkat(dir.fd, "link.pcap", 0);
     unlink(victim);
-    assert_true(dump_file_create(&file, &dir, "there.pcap", 1, 96, NULL));
+    assert_true(
+        dump_file_create(&file, &dir, "there.pcap", &(struct dump_format){1, 96, false}, NULL));
     struct dump_file second;
-    assert_false(dump_file_create(&second, &dir, "there.pcap", 1, 96, &fail));
+    assert_false(
+        dump_file_create(&second, &dir, "there.pcap", &(struct dump_format){1, 96, false}, &fail));
     assert_non_null(strstr(fail.text, "already exists"));
     discard(&dir, &file);
 }
@@ -195,7 +208,8 @@ static void users_find_their_own_dumps(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct dump_file file;
         const char *user = i < 2 ? "alice" : "bob";
-        assert_true(dump_file_create(&file, &dir, made[i], 1, 96, NULL));
+        assert_true(
+            dump_file_create(&file, &dir, made[i], &(struct dump_format){1, 96, false}, NULL));
         assert_false(may_read(&dir, user, made[i]));
         dump_dir_add(&dir, made[i], user);
         dump_file_close(&file);
@@ -215,7 +229,7 @@ static void users_find_their_own_dumps(void **state)
     struct dump_file file;
     unlinkat(dir.fd, "a.pcap", 0);
     check_list(&dir, "alice", "", "c.pcap,");
-    assert_true(dump_file_create(&file, &dir, "a.pcap", 1, 96, NULL));
+    assert_true(dump_file_create(&file, &dir, "a.pcap", &(struct dump_format){1, 96, false}, NULL));
     assert_false(may_read(&dir, "alice", "a.pcap"));
     dump_dir_add(&dir, "a.pcap", "bob");
     check_list(&dir, "bob", "", "a.pcap,b.pcap,d.pcap,");
@@ -250,7 +264,8 @@ static void files_are_counted(void **state)
     assert_true(dump_dir_open(&dir, directory, &limits, NULL));
     for (int i = 1; i <= FILES; i++) {
         snprintf(name, sizeof name, "x%d.pcap", i);
-        bool good = dump_file_create(&files[i - 1], &dir, name, 1, 96, &fail);
+        bool good =
+            dump_file_create(&files[i - 1], &dir, name, &(struct dump_format){1, 96, false}, &fail);
         assert_int_equal(good, i < FILES); /* with the one that was there */
     }
     assert_int_equal(fail.code, FAULT_TOO_MANY);
@@ -258,10 +273,12 @@ static void files_are_counted(void **state)
     assert_int_equal(size_of("x5.pcap"), -1);
     /* One that is discarded makes room at once, one that was removed after a second. */
     dump_file_discard(&files[0]);
-    assert_true(dump_file_create(&files[0], &dir, "x1.pcap", 1, 96, &fail));
+    assert_true(
+        dump_file_create(&files[0], &dir, "x1.pcap", &(struct dump_format){1, 96, false}, &fail));
     unlinkat(dir.fd, "x0.pcap", 0);
     dir.counted_at = clock_now() - NS_PER_SEC;
-    assert_true(dump_file_create(&files[FILES - 1], &dir, "x5.pcap", 1, 96, &fail));
+    assert_true(dump_file_create(&files[FILES - 1], &dir, "x5.pcap",
+                                 &(struct dump_format){1, 96, false}, &fail));
     for (int i = 0; i < FILES; i++)
         dump_file_discard(&files[i]);
     assert_int_equal(dir.files.used, 0);
