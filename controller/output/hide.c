@@ -99,3 +99,13 @@ char *hide_text(const struct hide *hide, const char *text)
     buffer_add(&out, "", 1);
     return out.data;
 }
+
+char *hide_title(const struct sink_run *run)
+{
+    if (!run->options->title)
+        return NULL;
+    struct hide *hide = hide_new(run);
+    char *title = hide_text(hide, run->options->title);
+    hide_free(hide);
+    return title;
+}

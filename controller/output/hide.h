@@ -13,5 +13,7 @@ struct hide *hide_new(const struct sink_run *run);
 void hide_free(struct hide *hide);
 /* A copy of `text`, to be freed, with each name and address of the run replaced. */
 char *hide_text(const struct hide *hide, const char *text);
+/* The title of the run (--title), to be freed, with what is to be hidden replaced; NULL: none. */
+char *hide_title(const struct sink_run *run);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* CSV (RFC 4180, with LF): one table, the rows of intervals, with the names of the JSON. A cell is
- * empty where there is no value. No cell needs quotes: they are numbers, and words of ours. */
+ * empty where there is no value. No cell but the run's title needs quotes: they are numbers, and
+ * words of ours. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "number.h"
 #include "output/filesink.h"
+#include "output/hide.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
 #include "output/records.h"
@@ -13,6 +15,7 @@
 struct csv {
     struct filesink file;
     const char *run_id;
+    struct buffer title; /* its cell */
     int64_t wall_start;
 };
 
@@ -31,6 +34,19 @@ static struct sink *csv_open(const struct output_options *options, const char *t
     return NULL;
 }
 
+static void put_title(struct buffer *out, const struct sink_run *run)
+{
+    char *title = hide_title(run);
+    if (title)
+        buffer_text(out, "\"");
+    for (const char *at = title; at && *at; at++)
+        buffer_printf(out, "%s%c", *at == '"' ? "\"" : "", *at);
+    if (title)
+        buffer_text(out, "\"");
+    buffer_add(out, "", 1);
+    free(title);
+}
+
 static void csv_start(struct sink *sink, const struct sink_run *run)
 {
     struct csv *csv = of(sink);
@@ -38,8 +54,10 @@ static void csv_start(struct sink *sink, const struct sink_run *run)
     filesink_begin(&csv->file);
     csv->run_id = run->run_id;
     csv->wall_start = run->wall_start;
-    buffer_text(out, "run,flow,endpoint,seq,begin_seconds,end_seconds,time,tx_bits_per_second,"
-                     "rx_bits_per_second");
+    put_title(&csv->title, run);
+    buffer_text(out,
+                "run,title,flow,endpoint,seq,begin_seconds,end_seconds,time,tx_bits_per_second,"
+                "rx_bits_per_second");
     for (int i = 0; i < METRICS; i++)
         buffer_printf(out, ",%s", metric_form((enum metric)i)->name);
     buffer_text(out, "\n");
@@ -70,8 +88,9 @@ static void csv_interval(struct sink *sink, const struct report *report,
     const int64_t *key = report->key;
     char time[RECORD_TIME_MAX];
     record_time(csv->wall_start + key[REPORT_END], time);
-    buffer_printf(out, "%s,%" PRId64 ",%s,%" PRId64, csv->run_id, key[REPORT_FLOW],
-                  endpoint_name((enum endpoint)key[REPORT_ENDPOINT]), key[REPORT_NUMBER]);
+    buffer_printf(out, "%s,%s,%" PRId64 ",%s,%" PRId64, csv->run_id, csv->title.data,
+                  key[REPORT_FLOW], endpoint_name((enum endpoint)key[REPORT_ENDPOINT]),
+                  key[REPORT_NUMBER]);
     put_seconds(out, key[REPORT_BEGIN]);
     put_seconds(out, key[REPORT_END]);
     buffer_printf(out, ",%s", time);
@@ -87,6 +106,7 @@ static void csv_interval(struct sink *sink, const struct report *report,
 
 static bool csv_close(struct sink *sink, bool used)
 {
+    buffer_free(&of(sink)->title);
     return filesink_close(&of(sink)->file, used);
 }
 

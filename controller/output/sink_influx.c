@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* InfluxDB's line protocol, for `influx write` or Telegraf's inputs.file: one point for each row of
  * an interval. Flow and endpoint are tags: points that share measurement, tags and time replace one
- * another. The type of a field never changes. */
+ * another. A title is a tag, too: it belongs to its run, so it makes no more series. The type of a
+ * field never changes. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "output/filesink.h"
+#include "output/hide.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
 
 struct influx {
     struct filesink file;
     const char *run_id;
+    struct buffer title; /* its tag, or nothing */
     int64_t wall_start;
 };
 
@@ -30,9 +34,25 @@ static struct sink *influx_open(const struct output_options *options, const char
     return NULL;
 }
 
+/* A backslash itself can't be escaped in a tag, and would escape what follows the value. */
+static void put_title(struct buffer *out, const struct sink_run *run)
+{
+    char *title = hide_title(run);
+    size_t length = title ? strlen(title) : 0;
+    while (length && title[length - 1] == '\\')
+        length--;
+    if (length)
+        buffer_text(out, ",title=");
+    for (size_t i = 0; i < length; i++)
+        buffer_printf(out, "%s%c", strchr(",= ", title[i]) ? "\\" : "", title[i]);
+    buffer_add(out, "", 1);
+    free(title);
+}
+
 static void influx_start(struct sink *sink, const struct sink_run *run)
 {
     filesink_begin(&of(sink)->file);
+    put_title(&of(sink)->title, run);
     of(sink)->run_id = run->run_id;
     of(sink)->wall_start = run->wall_start;
 }
@@ -51,8 +71,8 @@ static void influx_interval(struct sink *sink, const struct report *report,
 {
     struct influx *influx = of(sink);
     struct buffer *out = &influx->file.out;
-    buffer_printf(out, "flowrig,run=%s,flow=%" PRId64 ",endpoint=%s seq=%" PRId64 "i",
-                  influx->run_id, report->key[REPORT_FLOW],
+    buffer_printf(out, "flowrig,run=%s%s,flow=%" PRId64 ",endpoint=%s seq=%" PRId64 "i",
+                  influx->run_id, influx->title.data, report->key[REPORT_FLOW],
                   endpoint_name((enum endpoint)report->key[REPORT_ENDPOINT]),
                   report->key[REPORT_NUMBER]);
     for (int i = 0; i < METRICS; i++) {
@@ -65,6 +85,7 @@ static void influx_interval(struct sink *sink, const struct report *report,
 
 static bool influx_close(struct sink *sink, bool used)
 {
+    buffer_free(&of(sink)->title);
     return filesink_close(&of(sink)->file, used);
 }
 

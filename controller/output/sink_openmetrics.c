@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "output/filesink.h"
+#include "output/hide.h"
 #include "output/output_options.h"
 #include "output/target.h"
 
@@ -142,12 +143,26 @@ static void put_directions(struct buffer *out, const struct summary *summary, si
     }
 }
 
+/* The label of the run's title, where it has one. */
+static void put_title(struct buffer *out, const struct sink_run *run)
+{
+    char *title = hide_title(run);
+    if (title)
+        buffer_text(out, ",title=\"");
+    for (const char *at = title; at && *at; at++)
+        buffer_printf(out, "%s%c", strchr("\\\"", *at) ? "\\" : "", *at);
+    if (title)
+        buffer_text(out, "\"");
+    free(title);
+}
+
 static void put_run(struct buffer *out, const struct sink_run *run, const struct summary *summary)
 {
     const struct results_total *total = &summary->total;
     put_family(out, "run_info", "", "Run of these figures.");
-    buffer_printf(out, "flowrig_run_info{run=\"%s\",version=\"%s\"} 1\n", run->run_id,
-                  PACKAGE_VERSION);
+    buffer_printf(out, "flowrig_run_info{run=\"%s\",version=\"%s\"", run->run_id, PACKAGE_VERSION);
+    put_title(out, run);
+    buffer_text(out, "} 1\n");
     put_family(out, "run_start_seconds", "seconds", "Start of the flows, since 1970.");
     put_value(out, "run_start_seconds", (double)run->wall_start / NS_PER_SEC);
     put_family(out, "run_complete", "", "1 if nothing failed and nothing is missing.");

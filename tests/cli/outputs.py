@@ -317,6 +317,38 @@ def openmetrics_has_the_totals():
             assert abs(values["flowrig_flow_srtt_seconds" + label] - direction["srtt_seconds"]) < 1e-9
 
 
+def title_in_all(title, *options):
+    """The title as each format has it, read back by the format's own rules."""
+    folder = temp_dir()
+    files = {"json": "a.json", "jsonl": "a.jsonl", "csv": "a.csv", "influx": "a.influx", "openmetrics": "a.prom"}
+    outputs = [word for name, file in files.items() for word in ("--output", f"{name}:{folder}/{file}")]
+    expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "-q", *options, "--title", title, *outputs))
+    text = {name: read(os.path.join(folder, file)) for name, file in files.items()}
+    rows = list(csv.DictReader(text["csv"].splitlines()))
+    assert rows and len({row["title"] for row in rows}) == 1
+    tags = {re.search(r",title=((?:\\.|[^\\ ,=])*)(?:\\*),flow=\d", line)[1] for line in text["influx"].splitlines()}
+    assert len(tags) == 1, tags
+    label = re.search(r'^flowrig_run_info\{run="\w+",version="[^"]+",title="((?:\\.|[^"\\])*)"\} 1$',
+                      text["openmetrics"], re.M)
+    return {"json": parse(text["json"])["run"]["title"], "jsonl": parse(text["jsonl"].splitlines()[0])["title"],
+            "csv": rows[0]["title"], "influx": re.sub(r"\\([ ,=])", r"\1", tags.pop()),
+            "openmetrics": re.sub(r"\\(.)", r"\1", label[1])}
+
+
+@case
+def title_is_in_every_format():
+    """--title is a tag of influx, a label of openmetrics, a column of csv; --hide-addresses works in it"""
+    for title in ("plain", 'two, "quoted" words = 1', "back\\slash inside", "\u00fcber 10.0.0.1"):
+        found = title_in_all(title)
+        assert set(found.values()) == {title}, (title, found)
+    found = title_in_all("ends with \\")
+    assert found.pop("influx") == "ends with " and set(found.values()) == {"ends with \\"}, found
+    found = title_in_all("from 127.0.0.1 on", "--hide-addresses")
+    assert set(found.values()) == {"from host-0 on"}, found
+    expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "-q", f"--csv={temp_dir()}/a.csv"))
+    assert not run_of_all()[4][0]["title"]
+
+
 @case
 def promtool_accepts_it():
     """promtool has no remark on the OpenMetrics file"""
@@ -397,7 +429,7 @@ def standard_output():
     result = expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "--json-stream"))
     assert [parse(line)["type"] for line in result.out.splitlines()][-1] == "end"
     result = expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "--csv"))
-    assert result.out.startswith("run,flow,endpoint,seq,begin_seconds,end_seconds,time,")
+    assert result.out.startswith("run,title,flow,endpoint,seq,begin_seconds,end_seconds,time,")
 
 
 @case
