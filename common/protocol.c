@@ -271,6 +271,8 @@ static const struct field reports_call_fields[] = {
     CHOICE(reports_call, encoding, 0, encodings, "\"packed\" (default) or \"table\""),
     INT(reports_call, acknowledge, 0, -1, INT64_MAX, -1,
         "acknowledge rows only up to this number, at most `after`; -1: all up to `after`"),
+    {BASE(reports_call, release, FIELD_BOOL, 0,
+          "give up the flows and their sockets with the answer that has the last row")},
     LIST(reports_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX,
          "clocks of the peers, as known by now"),
 };

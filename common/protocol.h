@@ -239,6 +239,7 @@ struct reports_call {
     int64_t max_bytes;
     int64_t encoding;          /* enum report_encoding */
     int64_t acknowledge;       /* -1, or only rows up to this number are acknowledged */
+    int64_t release;           /* the flows' sockets go with the answer that says `finished` */
     struct schema_list clocks; /* struct peer_clock: newer ones */
 };
 

@@ -196,6 +196,19 @@ void fleet_call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum m
     start_next(&fleet->remotes[daemon]->lanes[lane]);
 }
 
+bool fleet_is_sent(const struct fleet *fleet, size_t daemon, enum fleet_lane which)
+{
+    const struct lane *lane = &fleet->remotes[daemon]->lanes[which];
+    curl_off_t sent = 0;
+    if (list_empty(&lane->calls))
+        return true;
+    const struct call *call = list_item(lane->calls.next, struct call, link);
+    if (lane->busy)
+        curl_easy_getinfo(lane->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return call->link.next == &lane->calls &&
+           sent == (curl_off_t)XMLRPC_MEMBLOCK_SIZE(char, call->xml);
+}
+
 /* ---- what came back ---- */
 
 /* Hands the end of a lane's first call over. */

@@ -54,6 +54,8 @@ size_t fleet_add(struct fleet *fleet, const char *host, uint16_t port);
 void fleet_call(struct fleet *fleet, size_t daemon, enum fleet_lane lane, enum method_id method,
                 void *call, int64_t timeout_ms, fleet_done *done);
 
+/* Whether the lane's calls are on their way, all of them and whole. */
+bool fleet_is_sent(const struct fleet *fleet, size_t daemon, enum fleet_lane lane);
 /* Calls that have not ended. */
 size_t fleet_pending(const struct fleet *fleet);
 /* Works until something ended or `timeout_ms` is over. */

@@ -69,6 +69,11 @@ void run_read_clocks_early(struct run *run)
     }
 }
 
+bool run_is_long(const struct run *run)
+{
+    return run->quickest_call >= RUN_LONG_TIME;
+}
+
 /* On long paths fewer rounds have to do: no new one begins after RUN_LONG_TIME. */
 bool run_read_clocks(struct run *run, int rounds)
 {
@@ -220,7 +225,7 @@ void run_settle_clocks(struct run *run)
 {
     int64_t deadline = clock_now() + LATER_TIMEOUT_MS * NS_PER_MS;
     /* On a long path the last exchange of the run is hardly older than one that begins now. */
-    bool again = keeps_clocks(run) && run->quickest_call < RUN_LONG_TIME;
+    bool again = keeps_clocks(run) && !run_is_long(run);
     for (size_t i = 0; again && i < run->plan->daemon_count; i++)
         if (!run->daemons[i].lost && !run->daemons[i].asking_clock)
             ask_clock(run, i, LATER_TIMEOUT_MS);

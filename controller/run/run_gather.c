@@ -13,10 +13,11 @@
 #include "run/run_state.h"
 
 enum {
+    POLL_WAIT_LONG_MS = 3000,
     CLOCK_WAIT_MS = 500,
 };
 
-#define SILENT_TIME (4 * NS_PER_SEC)  /* twice as long as a poll may wait */
+#define SILENT_TIME (4 * NS_PER_SEC)  /* longer than a poll takes */
 #define LATEST_END  (30 * NS_PER_SEC) /* after the last flow should have drained */
 
 /* ---- reports ---- */
@@ -244,6 +245,7 @@ static void on_reports(void *owner, const struct fleet_result *result)
     note_lost_rows(run, result->daemon, reply);
     run_stop_other_ends(run);
     daemon->finished = reply->finished;
+    daemon->released = reply->finished && run_is_long(run);
     if (run->attached && reply->state == SESSION_PREPARING)
         run_lose_daemon(run, result->daemon, "its flows were not started");
 }
@@ -254,12 +256,15 @@ static void poll_reports(struct run *run, size_t index, int64_t now)
 {
     struct run_daemon *daemon = &run->daemons[index];
     int64_t timeout = daemon_contact_timeout_ms(&daemon->contact, lease_of(run, index), now);
+    /* Where a new call takes long to get there, it is made less often. */
+    int64_t wait = run_is_long(run) ? POLL_WAIT_LONG_MS : POLL_WAIT_MS;
     note_written(run, daemon);
     struct reports_call call = {
         .after = daemon->after,
-        .wait_ms = timeout / 2 < POLL_WAIT_MS ? timeout / 2 : POLL_WAIT_MS,
+        .wait_ms = timeout / 2 < wait ? timeout / 2 : wait,
         .max_bytes = 4 << 20,
         .acknowledge = daemon->acknowledged,
+        .release = run_is_long(run),
         .clocks = run_peer_clocks(run, index),
     };
     /* What is learned of the clocks goes with the next call. */

@@ -388,7 +388,7 @@ bool run_prepare(struct run *run)
     if (!prepare_ends(run))
         return false;
     run_ask_prepared(run);
-    if (run->quickest_call >= RUN_LONG_TIME)
+    if (run_is_long(run))
         run_read_clocks_early(run);
     return run_await_prepared(run);
 }

@@ -12,7 +12,8 @@ enum { STEP_MS = 100, CALL_TIMEOUT_MS = 5000, START_TIMEOUT_MS = 10000 };
 
 #define START_LEAD (100 * NS_PER_MS) /* besides the round trips */
 
-#define SECOND_MAX (100 * NS_PER_MS)
+/* A round trip that is longer has as much to spare by itself: half of it is enough for the call. */
+#define SPARE_TRIP (200 * NS_PER_MS)
 
 /* What is added for calls that have waited: ten times that, up to this. */
 #define SPARE_MAX (2 * NS_PER_SEC)
@@ -91,15 +92,15 @@ static bool await_start(struct run *run, int64_t lead)
 /* ---- the start ---- */
 
 /* Late enough for the call to reach every daemon and every daemon's flows, which takes half a round
- * trip: two of them, but of long ones the second one in part only, and more where hosts are so busy,
- * or the path so lossy, that some call has waited. How long that was says little of paths that are
- * long. */
+ * trip: two of them, but of long ones the second one in part only or not at all, and more where
+ * hosts are so busy, or the path so lossy, that some call has waited. */
 static int64_t start_lead(int64_t round_trip, int64_t slowest, size_t flows)
 {
     int64_t waited = slowest > round_trip ? slowest - round_trip : 0;
     int64_t spare = waited > SPARE_MAX / 10 ? SPARE_MAX + waited : 10 * waited;
-    int64_t second = round_trip < SECOND_MAX ? round_trip : SECOND_MAX;
-    return START_LEAD + round_trip + second + spare + (int64_t)flows * 20 * NS_PER_US;
+    int64_t second = round_trip < SPARE_TRIP / 2 ? round_trip : SPARE_TRIP - round_trip;
+    return START_LEAD + round_trip + (second > 0 ? second : 0) + spare +
+           (int64_t)flows * 20 * NS_PER_US;
 }
 
 bool run_start(struct run *run)

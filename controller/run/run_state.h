@@ -27,6 +27,7 @@ struct run_daemon {
     int64_t marked;                  /* of one that is on its way to the disk; 0: none is */
     struct sinks_mark mark;
     bool finished;       /* it has no further rows */
+    bool released;       /* nor any socket of the flows */
     bool lost;           /* it does not answer any more */
     bool gone;           /* it has nothing of this run any more */
     bool stop_told;      /* it has told who stopped its flows */
@@ -144,6 +145,8 @@ void run_judge(struct run *run, const struct results_total *total);
 bool run_read_clocks(struct run *run, int rounds);
 /* What takes longer than this, in ns, is on a long path. */
 #define RUN_LONG_TIME (500 * NS_PER_MS)
+/* Whether even the quickest call has taken so long. */
+bool run_is_long(const struct run *run);
 /* Begins the one round of a long path, beside other calls: its error is half a round trip anyway.
  */
 void run_read_clocks_early(struct run *run);

@@ -41,6 +41,8 @@ static void fill_reports(struct session *session, const struct reports_call *cal
     reply->rows = (struct schema_bytes){rows.data, rows.length};
     reply->more = reply->first + reply->count < session->store.next;
     reply->finished = session_is_finished(session) && !reply->more;
+    if (reply->finished && call->release)
+        session_release_members(session);
     reply->lost = session->lost + session->store.unreadable;
     memcpy(reply->stopped, session->stopped, sizeof reply->stopped);
     session->stop_told = session->stopped[0];

@@ -217,6 +217,29 @@ def acknowledgement():
 
 
 @case
+def release():
+    """With `release` the flows go with the answer that has the last row, the reports stay, and others have room"""
+    daemon = Daemon("--max-flows", 2)
+    s, other = Session(daemon), Session(daemon, key="other")
+    prepare_flows(s, s, source=0.3)
+    s.start()
+    flows = lambda: s.rpc.flowd.status({})["flows"]
+    call = {"session": s.id, "wait_ms": 1000, "release": True, "acknowledge": 0}
+    assert not s.rpc.session.reports(call).get("finished") and flows() == 2
+    wait_for(lambda: s.reports(wait_ms=1000, after=0) and s.last.get("finished"), 30, "the end")
+    every = s.reports(after=0)
+    assert flows() == 2, "without `release` they stay"
+    expect_fault(FAULT_TOO_MANY, "~--max-flows", prepare_flows, other, other)
+    for _ in range(2):  # as a controller repeats a call whose answer was lost
+        last = s.rpc.session.reports(call)
+        assert last["finished"] and last["count"] == len(every), last
+        wait_for(lambda: flows() == 0, 10, "the release")
+    assert s.reports(after=0) == every
+    prepare_flows(other, other)
+    assert s.close() == len(every)
+
+
+@case
 def long_poll():
     """A call that waits returns when rows come, and at the end; others are served meanwhile"""
     daemon = Daemon()

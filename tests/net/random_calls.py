@@ -330,7 +330,7 @@ def reports(client, chance, rpc):
     call(rpc, "reports", client.session, after=chance.choice((0, 0, 1, 10, 1000, str(2 ** 40))),
          wait_ms=chance.choice((0, 0, 50, 1000)), max_bytes=chance.choice((1, 1000, 1 << 16, 1 << 20)),
          encoding=chance.choice(("packed", "packed", "table", "", "nonsense")),
-         acknowledge=chance.choice((-1, 0, 5)))
+         acknowledge=chance.choice((-1, 0, 5)), release=chance.random() < .3)
 
 
 def stop(client, chance, rpc):

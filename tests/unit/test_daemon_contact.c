@@ -95,7 +95,9 @@ static void a_run_starts_when_all_daemons_have_heard(void **state)
     /* a call that was faster than the round trip tells nothing */
     assert_int_equal(start_lead(50 * ms, 10 * ms, 0), 200 * ms);
     /* Of a long round trip the half reaches the daemons. */
-    assert_int_equal(start_lead(600 * ms, 600 * ms, 0), 100 * ms + 600 * ms + 100 * ms);
+    assert_int_equal(start_lead(100 * ms, 100 * ms, 0), 100 * ms + 200 * ms);
+    assert_int_equal(start_lead(150 * ms, 150 * ms, 0), 100 * ms + 200 * ms);
+    assert_int_equal(start_lead(600 * ms, 600 * ms, 0), 100 * ms + 600 * ms);
 }
 
 #define CASE(test) cmocka_unit_test_setup(test, set_up)

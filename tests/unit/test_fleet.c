@@ -73,6 +73,10 @@ static void lanes_make_one_call_at_a_time(void **state)
         assert_int_equal(list_item(at, struct call, link)->method, called[i]);
     assert_int_equal(i, 3);
 
+    assert_false(fleet_is_sent(fleet, 0, LANE_COMMAND));
+    assert_false(fleet_is_sent(fleet, 0, LANE_REPORTS));
+    assert_true(fleet_is_sent(fleet, 1, LANE_REPORTS)); /* it has none */
+
     fleet_cancel(fleet, 0); /* those of the others stay */
     assert_int_equal(fleet_pending(fleet), 1);
     assert_false(commands->busy || reports->busy);
