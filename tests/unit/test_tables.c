@@ -48,6 +48,7 @@ static void transports_are_whole(void **state)
         {offsetof(struct transport, allow_trains)},
         {offsetof(struct transport, send_batch)},
         {offsetof(struct transport, receive_batch)},
+        {offsetof(struct transport, count_marks)},
         {offsetof(struct transport, overhead)},
         {offsetof(struct transport, dropped)},
     };
