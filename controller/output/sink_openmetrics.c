@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The result of a run as OpenMetrics text, for node_exporter's textfile collector and the like.
- * It is written when the run is over, under another name first, so that a reader never sees half of
+ * It is written when the run is over, beside its place first, so that a reader never sees half of
  * it. All are gauges: they describe one run that has ended. */
 #include <errno.h>
 #include <math.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "file.h"
 #include "log.h"
 #include "mem.h"
 #include "output/filesink.h"
@@ -16,9 +17,13 @@
 #include "output/output_options.h"
 #include "output/target.h"
 
+enum { FILE_MODE = 0666 }; /* less what the umask takes */
+
 struct openmetrics {
-    struct filesink file; /* of the other name */
-    char *target;         /* NULL: standard output */
+    struct sink sink;
+    struct filesink *file; /* what takes it as it comes; NULL: it goes to the path, whole */
+    char *path;
+    struct buffer out;
     const struct sink_run *run;
     bool whole; /* the summary was written */
 };
@@ -31,29 +36,25 @@ static struct openmetrics *of(struct sink *sink)
 static struct sink *openmetrics_open(const struct output_options *options, const char *target,
                                      struct fail *fail)
 {
-    struct openmetrics *sink = mem_new(1, sizeof *sink);
-    bool named = target && target_is_replaceable(target);
-    char *path = named ? mem_printf("%s.new", target) : mem_strdup(target ? target : "-");
-    /* The name itself is checked as that of any output, and then left alone until the end. */
-    struct filesink *check = named ? mem_new(1, sizeof *check) : NULL;
-    bool good = !named || filesink_open(check, target, options->overwrite, fail);
-    if (good && named)
-        filesink_close(check, false);
-    else
-        free(check);
-    good = good && filesink_open(&sink->file, path, true, fail);
-    free(path);
-    if (good) {
-        sink->target = named ? mem_strdup(target) : NULL;
-        return &sink->file.sink;
+    const char *path = target ? target : "-";
+    struct filesink *file = mem_new(1, sizeof *file);
+    if (!filesink_open(file, path, options->overwrite, fail)) {
+        free(file);
+        return NULL;
     }
-    free(sink);
-    return NULL;
+    struct openmetrics *sink = mem_new(1, sizeof *sink);
+    if (target_is_replaceable(path)) {
+        /* It was checked as any output, and is left alone until the end. */
+        filesink_close(file, false);
+        sink->path = mem_strdup(path);
+    } else {
+        sink->file = file;
+    }
+    return &sink->sink;
 }
 
 static void openmetrics_start(struct sink *sink, const struct sink_run *run)
 {
-    filesink_begin(&of(sink)->file);
     of(sink)->run = run;
 }
 
@@ -181,7 +182,7 @@ static void put_run(struct buffer *out, const struct sink_run *run, const struct
 static void openmetrics_summary(struct sink *sink, const struct summary *summary)
 {
     struct openmetrics *metrics_sink = of(sink);
-    struct buffer *out = &metrics_sink->file.out;
+    struct buffer *out = &metrics_sink->out;
     put_run(out, metrics_sink->run, summary);
     for (size_t i = 0; i < COUNT(families); i++)
         put_directions(out, summary, i);
@@ -189,19 +190,30 @@ static void openmetrics_summary(struct sink *sink, const struct summary *summary
     metrics_sink->whole = true;
 }
 
+/* There is nothing before the end. */
+static void openmetrics_flush(struct sink *sink)
+{
+    (void)sink;
+}
+
 static bool openmetrics_close(struct sink *sink, bool used)
 {
-    char *target = of(sink)->target, *path = mem_strdup(of(sink)->file.path);
-    bool whole = of(sink)->whole;
-    bool good = filesink_close(&of(sink)->file, used);
-    if (target && good && whole && rename(path, target)) {
-        log_warning("%s can't be renamed to %s: %s", path, target, fail_errno(errno));
-        good = false;
-    } else if (target && !(good && whole)) {
-        remove(path);
+    struct openmetrics *metrics_sink = of(sink);
+    struct buffer *out = &metrics_sink->out;
+    struct fail fail;
+    bool good = true;
+    if (metrics_sink->file) {
+        filesink_begin(metrics_sink->file);
+        buffer_add(&metrics_sink->file->out, out->data, out->length);
+        good = filesink_close(metrics_sink->file, used);
+    } else if (metrics_sink->whole) {
+        good = file_put(metrics_sink->path, FILE_MODE, out->data, out->length, false, &fail);
+        if (!good)
+            log_warning("the output file %s", fail.text);
     }
-    free(target);
-    free(path);
+    buffer_free(out);
+    free(metrics_sink->path);
+    free(metrics_sink);
     return good;
 }
 
@@ -211,6 +223,6 @@ const struct sink_ops sink_openmetrics = {
     .start = openmetrics_start,
     .interval = openmetrics_interval,
     .summary = openmetrics_summary,
-    .flush = filesink_flush,
+    .flush = openmetrics_flush,
     .close = openmetrics_close,
 };

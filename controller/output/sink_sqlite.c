@@ -245,8 +245,9 @@ static struct sink *sqlite_open(const struct output_options *options, const char
 {
     struct sqlite *db = mem_new(1, sizeof *db);
     (void)options;
-    db->path = mem_strdup(target);
-    if (sqlite3_open(target, &db->database) != SQLITE_OK) {
+    /* Nothing but a file: ":memory:" and "file:..." mean something else to the library. */
+    db->path = mem_printf("%s%s", strchr("/.", *target) ? "" : "./", target);
+    if (sqlite3_open(db->path, &db->database) != SQLITE_OK) {
         fail_set(fail, 0, "the database %s can't be opened: %s", target,
                  db->database ? sqlite3_errmsg(db->database) : "out of memory");
     } else {
@@ -363,9 +364,11 @@ static void sqlite_event(struct sink *sink, const struct report *report,
     if (report->key[REPORT_KIND] != REPORT_FINAL)
         return;
     insert_report(db, db->final, report, report->value);
-    if (result->error)
-        insert(db, "UPDATE endpoint SET error = ? WHERE id = ?", "ti", result->error,
+    char *error = result->error ? hide_text(db->records.hide, result->error) : NULL;
+    if (error)
+        insert(db, "UPDATE endpoint SET error = ? WHERE id = ?", "ti", error,
                endpoint_of(db, report->key[REPORT_FLOW], report->key[REPORT_ENDPOINT]));
+    free(error);
 }
 
 static void sqlite_note(struct sink *sink, const struct note *note)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 from flowrig_test import (Daemon, FlowLog, Skip, case, expect, flowctl, hosts, main,
-                          need_program, shared, start_flowctl, temp_dir, wait_for)
+                          need_program, need_root, shared, start_flowctl, temp_dir, wait_for)
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
 SCHEMA = os.path.join(SOURCE, "contrib", "schema", "flowrig-1.schema.json")
@@ -421,6 +421,36 @@ def sqlite_appends():
 
 
 @case
+def targets_are_files():
+    """What stands beside an OpenMetrics file is left alone, and SQLite has no names of its own for memory"""
+    folder = temp_dir()
+    victim = os.path.join(folder, "victim")
+    for name in ("victim", "a.prom.new"):
+        with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+            file.write("precious\n")
+    os.symlink(victim, os.path.join(folder, "b.prom.new"))
+    os.symlink(victim, os.path.join(folder, "c.prom"))
+    names = (":memory:", "file:a.db?mode=memory", "b.db")
+    outputs = [word for name in names for word in ("--output", f"sqlite:{name}")]
+    for name in ("a.prom", "b.prom", "c.prom"):
+        outputs += ["--output", f"openmetrics:{name}"]
+    expect(flowctl("--embedded", "-T", "s=0.1", "-i", "0.1", "-q", "-o", *outputs, cwd=folder))
+    for name in ("victim", "a.prom.new"):
+        assert read(os.path.join(folder, name)) == "precious\n", name
+    for name in ("a.prom", "b.prom", "c.prom"):
+        assert read(os.path.join(folder, name)).endswith("\n# EOF\n"), name
+    assert not os.path.islink(os.path.join(folder, "c.prom")), "a link is replaced, not written through"
+    for name in names:
+        base = sqlite3.connect(os.path.join(folder, name))
+        assert base.execute("SELECT sum(complete) FROM run").fetchone() == (1,), name
+        base.close()
+    assert sorted(os.listdir(folder)) == sorted(
+        ["victim", "a.prom.new", "b.prom.new", "a.prom", "b.prom", "c.prom", *names]), os.listdir(folder)
+    result = flowctl("--embedded", "-T", "s=0.1", "--output", "openmetrics:a.prom", cwd=folder)
+    assert result.status == 1 and "a.prom exists; -o overwrites it" in result.err, result.err
+
+
+@case
 def standard_output():
     """Without a file, JSON goes to standard output, and nothing else does"""
     for arguments in (["--json"], ["--json=-"], ["--output", "json"], ["--output", "json:-"]):
@@ -525,6 +555,26 @@ def hidden_addresses():
     assert whole["flows"][0]["source"]["address"].startswith("host-")
     assert "local" not in whole["finals"][0]["info"]
     validator().validate(whole)
+
+
+@case
+def hidden_in_errors():
+    """--hide-addresses: nor in the sentence of a flow that failed"""
+    need_root()
+    daemon, folder = Daemon(), temp_dir()
+    subprocess.run(["ip", "addr", "add", "10.99.99.1/32", "dev", "lo"], check=True)
+    process = start_flowctl("-H", hosts(daemon, destination_host="10.99.99.1"), "-L", "-Y", "s=3", "-T", "s=1",
+                            "--hide-addresses", "-q", f"--json-stream={folder}/a.jsonl", "--output",
+                            f"sqlite:{folder}/a.db")
+    wait_for(lambda: any(s["state"] == "started" for s in daemon.rpc().flowd.status({})["sessions"]), 30, "the start")
+    subprocess.run(["ip", "addr", "del", "10.99.99.1/32", "dev", "lo"], check=True)
+    assert process.wait(60) == 2
+    base = sqlite3.connect(f"{folder}/a.db")
+    errors = [error for error, in base.execute("SELECT error FROM endpoint WHERE side = 'source'")]
+    base.close()
+    final = [r for r in of_type(read_lines(f"{folder}/a.jsonl"), "final") if r["endpoint"] == "source"][0]
+    assert errors == [final["error"]], (errors, final)
+    assert re.search(r"can't connect to host-\d:\d+: ", errors[0]), errors
 
 
 main()
