@@ -34,6 +34,9 @@ tests_lab_labwire_SOURCES = \
 	tests/lab/tap.c tests/lab/tap.h \
 	tests/lab/watch.h
 tests_lab_labwire_LDADD = -lm
+check_PROGRAMS += tests/lab/knock
+tests_lab_knock_SOURCES = tests/lab/knock.c
+tests_lab_knock_LDADD =
 # Preloaded into programs under test, sanitized ones as well: it is never instrumented itself.
 check_PROGRAMS += tests/lab/clockstep.so
 tests_lab_clockstep_so_SOURCES = tests/lab/clockstep.c
