@@ -9,6 +9,7 @@ common_libcommon_a_SOURCES = \
 	common/dscp.c common/dscp.h \
 	common/dumpname.c common/dumpname.h \
 	common/fail.c common/fail.h \
+	common/exposition.c common/exposition.h \
 	common/failure.c common/failure.h \
 	common/fifo.c common/fifo.h \
 	common/file.c common/file.h \
@@ -19,6 +20,8 @@ common_libcommon_a_SOURCES = \
 	common/mem.c common/mem.h \
 	common/method_help.c \
 	common/info.c common/info.h common/info.def \
+	common/metric_unit.c common/metric_unit.h \
+	common/exposed.c common/exposed.h common/exposed.def \
 	common/metrics.c common/metrics.h common/metrics.def \
 	common/nearest.c common/nearest.h \
 	common/number.c common/number.h \

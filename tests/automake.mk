@@ -82,6 +82,7 @@ UNIT_TESTS = \
 	tests/unit/test_dump_file \
 	tests/unit/test_dumpname \
 	tests/unit/test_executors \
+	tests/unit/test_exposition \
 	tests/unit/test_fail \
 	tests/unit/test_failure \
 	tests/unit/test_fifo \
@@ -261,6 +262,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_trust.py \
 	tests/net/loopback_udp.py \
 	tests/net/loopback_volumes.py \
+	tests/net/loopback_metrics.py \
 	tests/net/loopback_web.py \
 	tests/net/nothing_lost.py \
 	tests/net/option_pairs.py \

@@ -6,30 +6,11 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "metric_unit.h"
 #include "number.h"
 
 /* The largest integer up to which a double holds every one. */
 #define EXACT_MAX (INT64_C(1) << 53)
-
-/* Units of metrics.def, and what values in files have instead. */
-static const struct unit {
-    const char *from, *to;
-    unsigned places;
-    int64_t multiplier;
-} units[] = {
-    {"ns", "seconds", 9, 1},          {"us", "seconds", 6, 1},
-    {"ms", "seconds", 3, 1},          {"B", "bytes", 0, 1},
-    {"B/s", "bits_per_second", 0, 8}, {"ppm", "ratio", 6, 1},
-    {"seg", "segments", 0, 1},        {"1", "", 0, 1},
-};
-
-static const struct unit *find_unit(const char *name)
-{
-    for (size_t i = 0; i < COUNT(units); i++)
-        if (!strcmp(units[i].from, name))
-            return &units[i];
-    return &units[COUNT(units) - 1];
-}
 
 /* The column that shows the metric in words, or NULL. */
 static const struct column *find_words(enum metric metric)
@@ -44,7 +25,7 @@ static const struct column *find_words(enum metric metric)
 
 static void fill(struct metric_form *form, enum metric metric)
 {
-    const struct unit *unit = find_unit(metrics[metric].unit);
+    const struct metric_unit *unit = metric_unit(metric);
     bool said = !*unit->to || strstr(metrics[metric].field, unit->to);
     snprintf(form->name, sizeof form->name, "%s%s%s", metrics[metric].field, said ? "" : "_",
              said ? "" : unit->to);

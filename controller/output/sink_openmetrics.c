@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "exposition.h"
 #include "file.h"
 #include "log.h"
 #include "mem.h"
@@ -64,20 +65,6 @@ static void openmetrics_interval(struct sink *sink, const struct report *report,
     (void)sink, (void)report, (void)delta; /* the result alone is written */
 }
 
-static void put_family(struct buffer *out, const char *name, const char *unit, const char *help)
-{
-    buffer_printf(out, "# TYPE flowrig_%s gauge\n", name);
-    if (*unit)
-        buffer_printf(out, "# UNIT flowrig_%s %s\n", name, unit);
-    buffer_printf(out, "# HELP flowrig_%s %s\n", name, help);
-}
-
-static void put_value(struct buffer *out, const char *name, double value)
-{
-    if (isfinite(value))
-        buffer_printf(out, "flowrig_%s %.15g\n", name, value);
-}
-
 static double number(int64_t value)
 {
     return value == METRIC_ABSENT ? NAN : (double)value;
@@ -130,63 +117,66 @@ static const struct {
      min_rtt},
 };
 
-static void put_directions(struct buffer *out, const struct summary *summary, size_t family)
+static void put_directions(struct exposition *page, const struct summary *summary, size_t family)
 {
-    put_family(out, families[family].name, families[family].unit, families[family].help);
+    exposition_family(page, EXPOSITION_GAUGE, families[family].name, families[family].unit,
+                      families[family].help);
     for (size_t i = 0; i < ENDPOINTS * summary->count; i++) {
         const struct summary_direction *direction =
             &summary->flows[i / ENDPOINTS].directions[i % ENDPOINTS];
-        double value = families[family].value(direction);
-        if (direction->exists && isfinite(value))
-            buffer_printf(out, "flowrig_%s{flow=\"%zu\",sender=\"%s\"} %.15g\n",
-                          families[family].name, i / ENDPOINTS,
-                          endpoint_name((enum endpoint)(i % ENDPOINTS)), value);
+        struct buffer labels = {0};
+        if (!direction->exists)
+            continue;
+        exposition_label_number(&labels, "flow", (int64_t)(i / ENDPOINTS));
+        exposition_label(&labels, "sender", endpoint_name((enum endpoint)(i % ENDPOINTS)));
+        exposition_real(page, labels.data, families[family].value(direction));
+        buffer_free(&labels);
     }
 }
 
-/* The label of the run's title, where it has one. */
-static void put_title(struct buffer *out, const struct sink_run *run)
+/* A family of one sample. */
+static void put_value(struct exposition *page, const char *name, const char *unit, const char *help,
+                      double value)
 {
-    char *title = hide_title(run);
-    if (title)
-        buffer_text(out, ",title=\"");
-    for (const char *at = title; at && *at; at++)
-        buffer_printf(out, "%s%c", strchr("\\\"", *at) ? "\\" : "", *at);
-    if (title)
-        buffer_text(out, "\"");
-    free(title);
+    exposition_family(page, EXPOSITION_GAUGE, name, unit, help);
+    exposition_real(page, "", value);
 }
 
-static void put_run(struct buffer *out, const struct sink_run *run, const struct summary *summary)
+static void put_run(struct exposition *page, const struct sink_run *run,
+                    const struct summary *summary)
 {
     const struct results_total *total = &summary->total;
-    put_family(out, "run_info", "", "Run of these figures.");
-    buffer_printf(out, "flowrig_run_info{run=\"%s\",version=\"%s\"", run->run_id, PACKAGE_VERSION);
-    put_title(out, run);
-    buffer_text(out, "} 1\n");
-    put_family(out, "run_start_seconds", "seconds", "Start of the flows, since 1970.");
-    put_value(out, "run_start_seconds", (double)run->wall_start / NS_PER_SEC);
-    put_family(out, "run_complete", "", "1 if nothing failed and nothing is missing.");
-    put_value(out, "run_complete", !summary->status);
-    put_family(out, "run_flows", "", "Flows of the run.");
-    put_value(out, "run_flows", (double)summary->count);
-    put_family(out, "run_failed_flows", "", "Flows that failed or lack reports.");
-    put_value(out, "run_failed_flows", (double)total->failed);
-    put_family(out, "run_goodput_bytes_per_second", "bytes_per_second",
-               "Total goodput of all flows.");
-    put_value(out, "run_goodput_bytes_per_second", total->directions ? total->goodput / 8 : NAN);
-    put_family(out, "run_retransmitted_bytes", "bytes", "Bytes retransmitted by all flows.");
-    put_value(out, "run_retransmitted_bytes", number(total->retransmitted));
+    struct buffer labels = {0};
+    char *title = hide_title(run);
+    exposition_label(&labels, "run", run->run_id);
+    exposition_label(&labels, "version", PACKAGE_VERSION);
+    if (title)
+        exposition_label(&labels, "title", title);
+    exposition_family(page, EXPOSITION_GAUGE, "run_info", "", "Run of these figures.");
+    exposition_real(page, labels.data, 1);
+    buffer_free(&labels);
+    free(title);
+    put_value(page, "run_start_seconds", "seconds", "Start of the flows, since 1970.",
+              (double)run->wall_start / NS_PER_SEC);
+    put_value(page, "run_complete", "", "1 if nothing failed and nothing is missing.",
+              !summary->status);
+    put_value(page, "run_flows", "", "Flows of the run.", (double)summary->count);
+    put_value(page, "run_failed_flows", "", "Flows that failed or lack reports.",
+              (double)total->failed);
+    put_value(page, "run_goodput_bytes_per_second", "bytes_per_second",
+              "Total goodput of all flows.", total->directions ? total->goodput / 8 : NAN);
+    put_value(page, "run_retransmitted_bytes", "bytes", "Bytes retransmitted by all flows.",
+              number(total->retransmitted));
 }
 
 static void openmetrics_summary(struct sink *sink, const struct summary *summary)
 {
     struct openmetrics *metrics_sink = of(sink);
-    struct buffer *out = &metrics_sink->out;
-    put_run(out, metrics_sink->run, summary);
+    struct exposition page = {.out = &metrics_sink->out, .form = EXPOSITION_OPENMETRICS};
+    put_run(&page, metrics_sink->run, summary);
     for (size_t i = 0; i < COUNT(families); i++)
-        put_directions(out, summary, i);
-    buffer_text(out, "# EOF\n");
+        put_directions(&page, summary, i);
+    exposition_end(&page);
     metrics_sink->whole = true;
 }
 
