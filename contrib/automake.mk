@@ -1,2 +1,4 @@
-EXTRA_DIST += contrib/systemd/flowd.service contrib/systemd/flowd.socket \
+EXTRA_DIST += contrib/prometheus/alerts.yml contrib/prometheus/alerts.test.yml \
+	contrib/prometheus/dashboard.json \
+	contrib/systemd/flowd.service contrib/systemd/flowd.socket \
 	contrib/schema/flowrig-1.schema.json contrib/schema/make_schema.py

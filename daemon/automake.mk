@@ -19,8 +19,11 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/control/http_answer.c \
 	daemon/control/http_call.c \
 	daemon/control/http_connections.c daemon/control/http_connections.h \
+	daemon/control/http_counts.h \
 	daemon/control/http_headers.c daemon/control/http_headers.h \
 	daemon/control/http_state.h \
+	daemon/control/http_metrics.c \
+	daemon/control/metrics_page.c daemon/control/metrics_page.h \
 	daemon/control/rpc_reports.c daemon/control/rpc_reports.h \
 	daemon/control/rpc_server.c daemon/control/rpc_server.h \
 	daemon/control/rpc_system.c daemon/control/rpc_system.h \
@@ -63,6 +66,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/host/cpu_time.c daemon/host/cpu_time.h \
 	daemon/host/cpus.c daemon/host/cpus.h \
 	daemon/host/identity.c daemon/host/identity.h \
+	daemon/host/own_process.c daemon/host/own_process.h \
 	daemon/host/pid_file.c daemon/host/pid_file.h \
 	daemon/host/privileges.c daemon/host/privileges.h \
 	daemon/host/state_dir.c daemon/host/state_dir.h \
@@ -101,6 +105,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session/session_clocks.c \
 	daemon/session/session_events.c \
 	daemon/session/session_lease.c \
+	daemon/session/session_live.c daemon/session/live.h \
 	daemon/session/session_list.c \
 	daemon/session/session_members.c \
 	daemon/session/session_prepare.c daemon/session/session_prepare.h \

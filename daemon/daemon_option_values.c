@@ -131,6 +131,19 @@ static bool add_bind(const struct place *place, struct daemon_options *options, 
     return true;
 }
 
+static bool add_metrics(const struct place *place, struct daemon_options *options,
+                        const char *value, struct fail *fail)
+{
+    (void)place;
+    options->metrics.wanted = true;
+    if (!value)
+        return true;
+    if (options->metrics.bind_count == BINDS_MAX)
+        return fail_set(fail, 0, "more than %d addresses can't be served", BINDS_MAX);
+    options->metrics.binds[options->metrics.bind_count++] = value;
+    return *value || fail_set(fail, 0, "the address is empty");
+}
+
 static bool set_cpus(const struct place *place, struct daemon_options *options, const char *value,
                      struct fail *fail)
 {
@@ -226,6 +239,7 @@ static const struct place places[OPTIONS] = {
     [OPT_ALLOW_TEST] = {set_networks, AT(quotas.allow)},
     [OPT_DENY_TEST] = {set_networks, AT(quotas.deny)},
     [OPT_USER_QUOTA] = {.set = add_user_quota},
+    [OPT_METRICS] = {.set = add_metrics},
 };
 
 bool daemon_option_set(struct daemon_options *options, enum daemon_option id, const char *value,

@@ -11,6 +11,8 @@
 #include "option.h"
 #include "protocol.h"
 
+enum { METRICS_PORT = PROTOCOL_PORT - 1 };
+
 #define GENERAL "General options"
 #define CONTROL "Control connections"
 #define FLOWS   "Flows"
@@ -46,6 +48,10 @@ static const struct option_spec specs[] = {
      OPT_BIND},
     {'p', "port", OPTION_REQUIRED, "#", CONTROL,
      "port if ADDR has none (default: 5999; 0: any free port)", OPT_PORT},
+    {0, "metrics", OPTION_OPTIONAL, "ADDR", CONTROL,
+     "serve metrics for Prometheus at http://ADDR/metrics, to those who may control this daemon; "
+     "may be repeated (default: the loopback addresses, port 5998)",
+     OPT_METRICS},
     {0, "no-auth", OPTION_NONE, NULL, CONTROL,
      "allow non-loopback addresses without authentication: anyone who can reach them can control "
      "this daemon",
@@ -186,7 +192,15 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
 }
 
 static const struct daemon_options defaults = {
-    .control.port = PROTOCOL_PORT,
+    .control = {.option = "-b",
+                .wanted = true,
+                .port = PROTOCOL_PORT,
+                .danger = "control this daemon",
+                .hint = ", perhaps by another flowd; -p selects another port"},
+    .metrics = {.option = "--metrics",
+                .port = METRICS_PORT,
+                .danger = "read its metrics",
+                .hint = ", perhaps by another flowd; --metrics=ADDR:PORT selects another port"},
     .max_flows = 20000,
     .max_sessions = 256,
     .report_memory = 256 << 20,

@@ -14,6 +14,7 @@
 
 struct daemon_options {
     struct control_sockets_config control;
+    struct control_sockets_config metrics;
     struct gate_config gate;
     cpu_set_t cpus; /* empty: any */
     int verbosity;  /* how often -d was given; 0: go to the background */

@@ -47,6 +47,7 @@ enum daemon_option {
     OPT_ALLOW_TEST,
     OPT_DENY_TEST,
     OPT_USER_QUOTA,
+    OPT_METRICS,
     OPTIONS
 };
 

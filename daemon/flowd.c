@@ -39,7 +39,7 @@ enum { EXIT_USAGE = 1, CPUS_MAX = 1024, LARGE_BLOCK = 512 << 10, ARENAS_MAX = 2 
 #define LAST_DRAIN_TIME (NS_PER_SEC / 2)
 
 struct parts {
-    struct control_sockets control;
+    struct control_sockets control, metrics;
     struct worker *workers[CPUS_MAX];
     size_t worker_count;
     struct collector *collector;
@@ -153,6 +153,7 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
         .quotas = options->quotas,
         .lease_s = options->lease_s,
         .retain_s = options->retain_s,
+        .live = options->metrics.wanted,
     };
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
     parts->sessions = sessions_new(&config);
@@ -164,11 +165,13 @@ static bool start_sessions(struct parts *parts, const struct daemon_options *opt
     return parts->collector != NULL;
 }
 
-static void name_hosts(struct host_names *names, const struct control_sockets_config *control)
+static void name_hosts(struct host_names *names, const struct daemon_options *options)
 {
     host_names_add_own(names);
-    for (int i = 0; i < control->bind_count; i++)
-        host_names_add(names, control->binds[i]);
+    for (int i = 0; i < options->control.bind_count; i++)
+        host_names_add(names, options->control.binds[i]);
+    for (int i = 0; i < options->metrics.bind_count; i++)
+        host_names_add(names, options->metrics.binds[i]);
 }
 
 static bool start_rpc(struct parts *parts, const struct daemon_options *options, struct fail *fail)
@@ -183,13 +186,16 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     memcpy(config.daemon_id, parts->daemon_id, sizeof config.daemon_id);
     memcpy(config.boot_id, parts->boot_id, sizeof config.boot_id);
     parts->rpc = rpc_server_new(&config);
-    name_hosts(&parts->names, &options->control);
+    name_hosts(&parts->names, options);
     parts->http = http_new(parts->rpc, parts->gate.tls, parts->gate.auth,
                            gate_asks(&options->gate) ? NULL : &parts->names);
     if (!parts->http)
         return fail_set(fail, 0, "can't start the HTTP server: %s", fail_errno(errno));
     for (int i = 0; i < parts->control.count; i++)
         if (!http_serve(parts->http, parts->control.fds[i], fail))
+            return false;
+    for (int i = 0; i < parts->metrics.count; i++)
+        if (!http_serve_metrics(parts->http, parts->metrics.fds[i], parts->sessions, fail))
             return false;
     return true;
 }
@@ -206,6 +212,7 @@ static bool find_key_dir(struct daemon_options *options, struct fail *fail)
 static bool set_up_privileged(struct parts *parts, struct daemon_options *options,
                               struct fail *fail)
 {
+    bool guarded = options->no_auth || gate_asks(&options->gate);
     warn_of_open(options->state_dir);
     if (gate_needs_key(&options->gate) && !find_key_dir(options, fail))
         return false;
@@ -213,8 +220,8 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
            (!options->state_dir || (identity_read(options->state_dir, parts->daemon_id, fail) &&
                                     open_spill(parts, options->state_dir, fail))) &&
            gate_open(&parts->gate, &options->gate, &options->quotas, options->state_dir, fail) &&
-           control_sockets_open(&parts->control, &options->control,
-                                options->no_auth || gate_asks(&options->gate), fail) &&
+           control_sockets_open(&parts->control, &options->control, guarded, fail) &&
+           control_sockets_open(&parts->metrics, &options->metrics, guarded, fail) &&
            write_pid_file(parts, options->pid_file, fail);
 }
 
@@ -331,6 +338,12 @@ static bool shift_clock(const struct daemon_options *options, struct fail *fail)
                                        "long, so its clock would be negative");
 }
 
+static void tell_addresses(const struct parts *parts)
+{
+    control_sockets_tell(&parts->control, "listening");
+    control_sockets_tell(&parts->metrics, "metrics");
+}
+
 static int serve(struct daemon_options *options)
 {
     static struct parts parts = {.dump_dir = {.fd = -1}, .spill_fd = -1};
@@ -357,7 +370,7 @@ static int serve(struct daemon_options *options)
         log_error("%s", fail.text);
     } else {
         if (options->verbosity)
-            control_sockets_tell(&parts.control);
+            tell_addresses(&parts);
         else
             background_leave_terminal(ready_fd);
         if (options->no_auth && !gate_asks(&options->gate))

@@ -13,7 +13,8 @@
 
 enum { FIRST_PASSED_FD = 3 };
 
-static bool add_listener(struct control_sockets *sockets, const struct address *address,
+static bool add_listener(struct control_sockets *sockets,
+                         const struct control_sockets_config *config, const struct address *address,
                          bool guarded, struct fail *fail)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -21,18 +22,14 @@ static bool add_listener(struct control_sockets *sockets, const struct address *
     if (!address_is_loopback(address) && !guarded)
         return fail_set(fail, 0,
                         "refusing to listen on %s: not a loopback address: anyone who can reach it "
-                        "could control this daemon; use --token-file to protect it, or --no-auth "
-                        "to allow that",
-                        text);
+                        "could %s; use --token-file to protect it, or --no-auth to allow that",
+                        text, config->danger);
     if (sockets->count == 2 * BINDS_MAX)
         return fail_set(fail, 0, "more than %d addresses", 2 * BINDS_MAX);
     int fd = address_listen(address, fail);
     int error = errno;
     if (fd < 0 && error == EADDRINUSE)
-        fail_set(fail, 0,
-                 "can't listen on %s: the address is in use, perhaps by another flowd; -p selects "
-                 "another port",
-                 text);
+        fail_set(fail, 0, "can't listen on %s: the address is in use%s", text, config->hint);
     if (fd < 0 && error == EADDRNOTAVAIL)
         fail_set(fail, 0, "can't listen on %s: this host does not have that address", text);
     errno = error; /* for who can do without the address */
@@ -50,10 +47,10 @@ static bool listen_at(struct control_sockets *sockets, const char *text,
     struct addresses addresses;
     if (!address_split_host_port(text, host, sizeof host, &port, fail) ||
         !addresses_resolve(host, &addresses, fail))
-        return fail_prefix(fail, "option -b");
+        return fail_prefix(fail, "option %s", config->option);
     for (size_t i = 0; i < addresses.count; i++) {
         address_set_port(&addresses.list[i], port);
-        if (!add_listener(sockets, &addresses.list[i], guarded, fail))
+        if (!add_listener(sockets, config, &addresses.list[i], guarded, fail))
             return false;
     }
     return true;
@@ -65,11 +62,11 @@ static bool listen_at_loopback(struct control_sockets *sockets,
 {
     struct address v4, v6, real;
     address_parse("127.0.0.1", (uint16_t)config->port, &v4);
-    if (!add_listener(sockets, &v4, false, fail))
+    if (!add_listener(sockets, config, &v4, false, fail))
         return false;
     address_local(sockets->fds[0], &real);
     address_parse("::1", address_port(&real), &v6);
-    if (!add_listener(sockets, &v6, false, fail))
+    if (!add_listener(sockets, config, &v6, false, fail))
         return errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT || config->port == 0;
     return true;
 }
@@ -112,6 +109,8 @@ bool control_sockets_open(struct control_sockets *sockets,
 {
     if (sockets->passed)
         return take_passed_sockets(sockets, sockets->passed, guarded, fail);
+    if (!config->wanted)
+        return true;
     if (!config->bind_count)
         return listen_at_loopback(sockets, config, fail);
     for (int i = 0; i < config->bind_count; i++)
@@ -120,13 +119,13 @@ bool control_sockets_open(struct control_sockets *sockets,
     return true;
 }
 
-void control_sockets_tell(const struct control_sockets *sockets)
+void control_sockets_tell(const struct control_sockets *sockets, const char *what)
 {
     for (int i = 0; i < sockets->count && !sockets->passed; i++) {
         struct address address;
         char text[ADDRESS_TEXT_MAX];
         address_local(sockets->fds[i], &address);
         address_format_port(&address, text);
-        fprintf(stderr, "flowd: listening at %s\n", text);
+        fprintf(stderr, "flowd: %s at %s\n", what, text);
     }
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/http_state.h"
+#include "control/metrics_page.h"
 #include "log.h"
 
 enum {
@@ -18,7 +19,11 @@ enum {
     UNKNOWN_MAX = 512,      /* of these, connections whose user is not known yet */
     UNKNOWN_PER_PEER = 448, /* of these, those of one peer */
     CLOSING_MAX = 256,      /* besides, those that were shut down and are not gone yet */
-    INACTIVITY_S = 120,     /* a last resort: libmicrohttpd's own */
+    SCRAPES_MAX = 16,       /* the same of connections for metrics, which one thread serves */
+    SCRAPES_UNKNOWN_MAX = 8,
+    SCRAPES_UNKNOWN_PER_PEER = 4,
+    SCRAPES_CLOSING_MAX = 16,
+    INACTIVITY_S = 120, /* a last resort: libmicrohttpd's own */
     TLS_OPTIONS = 5,
 };
 
@@ -43,9 +48,11 @@ static void *reaper_main(void *argument)
     while (!http->quit) {
         int64_t now = clock_now();
         int64_t next = now + NS_PER_SEC;
-        int64_t connection = http_connections_reap(&http->connections, now);
+        int64_t connection = http_connections_reap(&http->calls.connections, now);
+        int64_t scrape = http_connections_reap(&http->scrapes.connections, now);
         int64_t waiting = http_reap_waiting(http, now);
         next = connection < next ? connection : next;
+        next = scrape < next ? scrape : next;
         next = waiting < next ? waiting : next;
         next = clock_system(next);
         struct timespec until = {next / NS_PER_SEC, next % NS_PER_SEC};
@@ -65,28 +72,27 @@ static void wake_reaper(struct http *http)
 static void on_connection(void *context, struct MHD_Connection *mhd, void **own,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http *http = context;
+    struct http_connections *connections = &((struct http_port *)context)->connections;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
         struct address peer = http_peer(mhd);
         bool held;
-        *own =
-            http_connections_add(&http->connections, fd, &peer, clock_now() + REQUEST_TIME, &held);
+        *own = http_connections_add(connections, fd, &peer, clock_now() + REQUEST_TIME, &held);
         if (held)
-            wake_reaper(http);
+            wake_reaper(((struct http_port *)context)->http);
     } else if (*own) {
-        http_connections_remove(&http->connections, *own);
+        http_connections_remove(connections, *own);
         *own = NULL;
     }
 }
 
 /* ---- what libmicrohttpd calls ---- */
 
-static struct request *request_new(struct http *http, struct MHD_Connection *connection,
-                                   const char *url, const char *method)
+struct request *request_new(struct http_port *port, struct MHD_Connection *connection)
 {
     struct request *request = mem_new(1, sizeof *request);
-    request->http = http;
+    request->http = port->http;
+    request->connections = &port->connections;
     request->connection = connection;
     request->wait.arrived = clock_now();
     request->waiter.wake = request_on_wake;
@@ -95,6 +101,16 @@ static struct request *request_new(struct http *http, struct MHD_Connection *con
     address_format(&peer, request->from);
     list_init(&request->waiter.link);
     list_init(&request->link);
+    if (request_connection(request))
+        http_connections_begin(request->connections, request_connection(request),
+                               clock_now() + REQUEST_TIME);
+    return request;
+}
+
+static void check_call(struct request *request, const char *url, const char *method)
+{
+    struct MHD_Connection *connection = request->connection;
+    request->allowed = "POST";
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
     if (strcmp(url, PROTOCOL_PATH))
         request->refused = wrong_path;
@@ -103,13 +119,12 @@ static struct request *request_new(struct http *http, struct MHD_Connection *con
     else if (length && strtoull(length, NULL, 10) > PROTOCOL_CALL_MAX)
         request->refused = too_large;
     else
-        request->refused = http_headers_check(connection, http->names);
+        request->refused = http_headers_check(connection, request->http->names);
     /* Nothing of its body is kept then. */
     if (!request->refused.status)
         request->refused = request_check_who(request, &request->why);
     if (!request->refused.status)
         request->refused = http_headers_check_type(connection);
-    return request;
 }
 
 static void take_body(struct request *request, const char *data, size_t length)
@@ -136,10 +151,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct request *request = *own;
     (void)version;
     if (!request) {
-        *own = request = request_new(context, connection, url, method);
-        if (request_connection(request))
-            http_connections_begin(&request->http->connections, request_connection(request),
-                                   clock_now() + REQUEST_TIME);
+        *own = request = request_new(context, connection);
+        check_call(request, url, method);
         return MHD_YES;
     }
     if (*length) {
@@ -158,15 +171,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return request_answer_refused(request);
 }
 
-static void on_completed(void *context, struct MHD_Connection *connection, void **own,
-                         enum MHD_RequestTerminationCode code)
+void request_on_completed(void *context, struct MHD_Connection *connection, void **own,
+                          enum MHD_RequestTerminationCode code)
 {
     struct request *request = *own;
     (void)context, (void)connection, (void)code;
     if (!request)
         return;
     if (request_connection(request))
-        http_connections_end(&request->http->connections, request_connection(request),
+        http_connections_end(request->connections, request_connection(request),
                              clock_now() + IDLE_TIME);
     session_put(request->wait.session);
     if (request->answer)
@@ -203,7 +216,12 @@ struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&http->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    http_connections_init(&http->connections, CONNECTIONS_MAX, UNKNOWN_MAX, UNKNOWN_PER_PEER);
+    http->calls.http = http->scrapes.http = http;
+    http->calls.on_request = on_request;
+    http->scrapes.on_request = http_on_scrape;
+    http_connections_init(&http->calls.connections, CONNECTIONS_MAX, UNKNOWN_MAX, UNKNOWN_PER_PEER);
+    http_connections_init(&http->scrapes.connections, SCRAPES_MAX, SCRAPES_UNKNOWN_MAX,
+                          SCRAPES_UNKNOWN_PER_PEER);
     list_init(&http->waiting);
     http->executors = executors_new(EXECUTORS, EXECUTORS_SHARE);
     if (http->executors && !pthread_create(&http->reaper, NULL, reaper_main, http))
@@ -227,25 +245,48 @@ static void tls_options(const struct tls *tls, struct MHD_OptionItem options[TLS
     options[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
-bool http_serve(struct http *http, int listen_fd, struct fail *fail)
+/* At most so many connections; the threads of a pool, or one. */
+static bool serve(struct http_port *port, int listen_fd, const struct MHD_OptionItem limits[],
+                  struct fail *fail)
 {
+    struct http *http = port->http;
     if (http->count == HTTP_SERVERS_MAX)
         return fail_set(fail, 0, "more than %d addresses", HTTP_SERVERS_MAX);
     struct MHD_OptionItem secure[TLS_OPTIONS];
     unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     tls_options(http->tls, secure);
     struct MHD_Daemon *server = MHD_start_daemon(
-        flags | (http->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, http,
+        flags | (http->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, port->on_request, port,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(CONNECTIONS_MAX + CLOSING_MAX), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)INACTIVITY_S, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_ARRAY, secure,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, limits, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVITY_S,
+        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, port, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!server)
         return fail_set(fail, 0, "can't start the HTTP server: %s", fail_errno(errno));
     http->servers[http->count++] = server;
     return true;
+}
+
+bool http_serve(struct http *http, int listen_fd, struct fail *fail)
+{
+    static const struct MHD_OptionItem limits[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, POOL_THREADS, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX + CLOSING_MAX, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return serve(&http->calls, listen_fd, limits, fail);
+}
+
+bool http_serve_metrics(struct http *http, int listen_fd, struct sessions *sessions,
+                        struct fail *fail)
+{
+    static const struct MHD_OptionItem limits[] = {
+        {MHD_OPTION_CONNECTION_LIMIT, SCRAPES_MAX + SCRAPES_CLOSING_MAX, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (!http->page)
+        http->page = metrics_page_new(sessions, &http->counts);
+    return serve(&http->scrapes, listen_fd, limits, fail);
 }
 
 void http_stop_waiting(struct http *http)
@@ -272,6 +313,8 @@ void http_stop(struct http *http)
     pthread_join(http->reaper, NULL);
     pthread_cond_destroy(&http->changed);
     pthread_mutex_destroy(&http->lock);
-    http_connections_destroy(&http->connections);
+    http_connections_destroy(&http->calls.connections);
+    http_connections_destroy(&http->scrapes.connections);
+    metrics_page_free(http->page);
     free(http);
 }

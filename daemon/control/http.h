@@ -17,6 +17,10 @@ struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth
                       const struct host_names *names);
 /* Serves connections of a listening socket, which then belongs to the front. */
 bool http_serve(struct http *http, int listen_fd, struct fail *fail);
+/* The same for a socket at which metrics of these sessions can be scraped; with several sockets,
+ * they are the same. */
+bool http_serve_metrics(struct http *http, int listen_fd, struct sessions *sessions,
+                        struct fail *fail);
 /* Answers what is under way and ends. No call may be waiting any more (waitlist_wake). */
 void http_stop(struct http *http);
 /* From now on calls do not wait, and refusals are not held back. */

@@ -61,7 +61,7 @@ bool request_hold_back(struct request *request, const char *why)
         request->held_back = true;
         request->wait.deadline = now + delay;
         if (request_connection(request))
-            http_connections_hold(&http->connections, request_connection(request));
+            http_connections_hold(request->connections, request_connection(request));
         MHD_suspend_connection(request->connection);
         list_append(&http->waiting, &request->link);
         pthread_cond_signal(&http->changed);

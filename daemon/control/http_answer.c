@@ -44,7 +44,7 @@ void request_set_deadline(struct request *request, int64_t deadline)
 {
     struct http_connection *connection = request_connection(request);
     if (connection)
-        http_connections_set_deadline(&request->http->connections, connection, deadline);
+        http_connections_set_deadline(request->connections, connection, deadline);
 }
 
 /* ---- memory ---- */
@@ -83,8 +83,7 @@ bool request_charge_reading(struct request *request)
 /* ---- answers ---- */
 
 /* The connection ends where it is not sure where the next request begins. */
-enum MHD_Result request_answer_text(struct MHD_Connection *connection, unsigned code,
-                                    const char *text)
+enum MHD_Result request_answer_text(const struct request *request, unsigned code, const char *text)
 {
     char *line = mem_printf("%s\n", text);
     struct MHD_Response *response =
@@ -93,12 +92,24 @@ enum MHD_Result request_answer_text(struct MHD_Connection *connection, unsigned 
     if (code == MHD_HTTP_BAD_REQUEST)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "POST");
+        MHD_add_response_header(response, "Allow", request->allowed);
     if (code == MHD_HTTP_UNAUTHORIZED)
         MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"flowd\"");
-    enum MHD_Result result = MHD_queue_response(connection, code, response);
+    enum MHD_Result result = MHD_queue_response(request->connection, code, response);
     MHD_destroy_response(response);
     return result;
+}
+
+static void count_refusal(struct http_counts *counts, unsigned status)
+{
+    for (size_t i = 0; i < COUNT(counts->refused); i++) {
+        unsigned found = 0;
+        if (!atomic_compare_exchange_strong(&counts->refused[i].status, &found, status) &&
+            found != status)
+            continue;
+        atomic_fetch_add(&counts->refused[i].count, 1);
+        return;
+    }
 }
 
 enum MHD_Result request_answer_refused(const struct request *request)
@@ -109,7 +120,13 @@ enum MHD_Result request_answer_refused(const struct request *request)
         address_format_port(&address, peer);
         log_debug("http: refused %s: %u %s", peer, request->refused.status, request->refused.why);
     }
-    return request_answer_text(request->connection, request->refused.status, request->refused.why);
+    count_refusal(&request->http->counts, request->refused.status);
+    return request_answer_text(request, request->refused.status, request->refused.why);
+}
+
+void request_answer_until(struct request *request, int64_t length)
+{
+    request_set_deadline(request, clock_now() + ANSWER_TIME + length * NS_PER_SEC / ANSWER_RATE);
 }
 
 enum MHD_Result request_answer_call(struct request *request)
@@ -121,7 +138,8 @@ enum MHD_Result request_answer_call(struct request *request)
         request->answer = NULL;
         return request_answer_refused(request);
     }
-    request_set_deadline(request, clock_now() + ANSWER_TIME + length * NS_PER_SEC / ANSWER_RATE);
+    request_answer_until(request, length);
+    atomic_fetch_add(&request->http->counts.calls, 1);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(XMLRPC_MEMBLOCK_SIZE(char, request->answer),
                                         XMLRPC_MEMBLOCK_CONTENTS(char, request->answer),

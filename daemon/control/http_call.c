@@ -27,7 +27,7 @@ static bool is_left(const struct request *request)
 {
     const struct http_connection *connection = request_connection(request);
     return request->held_back && connection &&
-           http_connections_is_closing(&request->http->connections, connection);
+           http_connections_is_closing(request->connections, connection);
 }
 
 int64_t http_reap_waiting(struct http *http, int64_t now)
@@ -170,7 +170,7 @@ enum MHD_Result request_carry_out(struct request *request)
     struct http_connection *connection = request_connection(request);
     request_set_deadline(request, CLOCK_NEVER);
     if (connection)
-        http_connections_know(&request->http->connections, connection);
+        http_connections_know(request->connections, connection);
     drop_wait(request);
     if (!request->answered && !request_charge_reading(request))
         return request_answer_refused(request);
@@ -178,7 +178,7 @@ enum MHD_Result request_carry_out(struct request *request)
     if (cost != QUICK && queue_call(request, cost))
         return MHD_YES;
     if (!request->answered && call(request, false) == CALL_WAIT)
-        return request_answer_text(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+        return request_answer_text(request, MHD_HTTP_SERVICE_UNAVAILABLE,
                                    "the daemon is shutting down");
     return request_answer_call(request);
 }

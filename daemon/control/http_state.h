@@ -10,6 +10,7 @@
 #include "control/executors.h"
 #include "control/http.h"
 #include "control/http_connections.h"
+#include "control/http_counts.h"
 
 enum { HTTP_SERVERS_MAX = 64 }; /* addresses that are served */
 
@@ -19,6 +20,7 @@ enum { HTTP_SERVERS_MAX = 64 }; /* addresses that are served */
 /* A request. It lives on its connection's thread; while it waits, the lists have it. */
 struct request {
     struct http *http;
+    struct http_connections *connections; /* those among which its own is */
     struct MHD_Connection *connection;
     struct buffer body;
     int64_t traffic;             /* bytes of body, answer, and what reading the call takes */
@@ -35,7 +37,15 @@ struct request {
     bool woken;       /* meanwhile */
     bool held_back;
     bool answered;
+    const char *allowed; /* methods at its port */
     xmlrpc_mem_block *answer;
+};
+
+/* What is served at some of the addresses. */
+struct http_port {
+    struct http *http;
+    MHD_AccessHandlerCallback on_request;
+    struct http_connections connections;
 };
 
 struct http {
@@ -49,12 +59,20 @@ struct http {
     pthread_mutex_t lock; /* of what waits */
     pthread_cond_t changed;
     struct list waiting;
-    struct http_connections connections;
+    struct http_port calls, scrapes;
+    struct http_counts counts;
+    struct metrics_page *page; /* what scrapes get; NULL: none are served */
     struct executors *executors;
     pthread_t reaper;
     bool quit;
     atomic_bool no_waiting;
 };
+
+/* A request that has come to a port, before it is checked; what libmicrohttpd calls when it is
+ * over: `context` is the port. */
+struct request *request_new(struct http_port *port, struct MHD_Connection *connection);
+void request_on_completed(void *context, struct MHD_Connection *connection, void **own,
+                          enum MHD_RequestTerminationCode code);
 
 /* ---- its connection */
 
@@ -70,12 +88,20 @@ bool request_charge(struct request *request, int64_t bytes);
 /* Once, what reading the call takes. */
 bool request_charge_reading(struct request *request);
 
+/* ---- scrapes: http_metrics.c */
+
+/* What libmicrohttpd calls with each of them; `context` is the port. */
+enum MHD_Result http_on_scrape(void *context, struct MHD_Connection *connection, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *length, void **own);
+
 /* ---- its answer: http_answer.c */
 
-enum MHD_Result request_answer_text(struct MHD_Connection *connection, unsigned code,
-                                    const char *text);
+enum MHD_Result request_answer_text(const struct request *request, unsigned code, const char *text);
 enum MHD_Result request_answer_refused(const struct request *request);
 enum MHD_Result request_answer_call(struct request *request);
+/* Sets the deadline of an answer of so many bytes. */
+void request_answer_until(struct request *request, int64_t length);
 
 /* ---- who sent it: http_access.c */
 

@@ -129,6 +129,9 @@ const struct addresses *flow_peer_addresses(const struct flow *flow);
 size_t flow_peers_tried(const struct flow *flow);
 /* Whether the peer has agreed to the flow. */
 bool flow_has_agreed(const struct flow *flow);
+/* Bytes that it has sent and read during the sending times; once it is released. */
+int64_t flow_bytes_sent(const struct flow *flow);
+int64_t flow_bytes_read(const struct flow *flow);
 
 /* ---- for its peer protocol, on its worker */
 

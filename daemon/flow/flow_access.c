@@ -191,3 +191,13 @@ void flow_clear_readable(struct flow *flow)
 {
     flow->readable = false;
 }
+
+int64_t flow_bytes_sent(const struct flow *flow)
+{
+    return flow->tx.bytes;
+}
+
+int64_t flow_bytes_read(const struct flow *flow)
+{
+    return flow->rx.bytes;
+}

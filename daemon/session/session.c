@@ -198,27 +198,6 @@ bool sessions_collected(struct sessions *sessions)
     return collected;
 }
 
-static void describe_session(struct session *session, int64_t now, struct status_session *status)
-{
-    pthread_mutex_lock(&session->lock);
-    memcpy(status->run, session->run, sizeof status->run);
-    memcpy(status->controller, session->controller, sizeof status->controller);
-    snprintf(status->user, sizeof status->user, "%s", session->user->name);
-    status->state = session->state;
-    status->flows = (int64_t)session->count;
-    status->running =
-        session->state == SESSION_PREPARING ? 0 : (int64_t)(session->count - session->done);
-    for (size_t i = 0; i < session->count; i++)
-        status->failed += session->members[i].failed;
-    status->age_ns = now - session->opened_at;
-    int64_t left = session->lease_end - now;
-    status->lease_left_ns = left > 0 ? left : 0;
-    status->rows = store_rows(&session->store);
-    status->bytes = session->store.bytes;
-    status->spilled = session->store.spilled;
-    pthread_mutex_unlock(&session->lock);
-}
-
 void sessions_status(struct sessions *sessions, struct status_reply *reply)
 {
     size_t count;
@@ -226,7 +205,7 @@ void sessions_status(struct sessions *sessions, struct status_reply *reply)
     struct session **all = sessions_snapshot(sessions, &count);
     struct status_session *list = mem_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++) {
-        describe_session(all[i], now, &list[i]);
+        session_describe(all[i], now, &list[i]);
         session_put(all[i]);
     }
     free(all);

@@ -23,6 +23,7 @@ struct sessions_config {
     int64_t spill_size, retain_size;
     struct quotas quotas;
     int64_t lease_s, retain_s;
+    bool live; /* sessions_live() is to know the flows' figures */
     char boot_id[PROTOCOL_ID_MAX];
 };
 

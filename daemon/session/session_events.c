@@ -77,6 +77,7 @@ static void take_ready(struct session *session, struct member *member, const str
 static void take_released(struct session *session, struct member *member, const struct flow *flow)
 {
     end_contacts(session, member, flow);
+    session_end_live(session, member, flow);
     member->flow = NULL;
 }
 
@@ -134,6 +135,7 @@ void sessions_take(void *context, const struct ring_entry *entry, int64_t now)
         take_failed(session, member, entry);
         break;
     case RING_ROW:
+        session_keep_live(session, member, entry, now); /* the lock may be let go after this */
         take_row(session, entry, now);
         break;
     case RING_LOST:

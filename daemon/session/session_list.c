@@ -59,8 +59,10 @@ void session_free_tables(struct session *session)
 
 static void session_free(struct session *session)
 {
-    for (size_t i = 0; i < session->count; i++)
+    for (size_t i = 0; i < session->count; i++) {
         free(session->members[i].reason);
+        free(session->members[i].live);
+    }
     session_free_tables(session);
     free(session->members);
     session_free_clocks(session);
@@ -129,12 +131,29 @@ struct session *sessions_find_key(struct sessions *sessions, const char *key, co
     return NULL;
 }
 
+/* With the lock of all sessions. */
+static int64_t free_slot(struct sessions *sessions)
+{
+    bool *taken = mem_new(sessions->count + 1, sizeof *taken);
+    int64_t slot = 0;
+    list_for_each (link, &sessions->all) {
+        int64_t its = list_item(link, struct session, link)->slot;
+        if (its <= (int64_t)sessions->count)
+            taken[its] = true;
+    }
+    while (taken[slot])
+        slot++;
+    free(taken);
+    return slot;
+}
+
 struct session *session_new(struct sessions *sessions, const struct open_call *call,
                             struct user *user)
 {
     uint8_t random[SECRET_SIZE];
     struct session *session = mem_new(1, sizeof *session);
     session->owner = sessions;
+    session->slot = free_slot(sessions);
     atomic_init(&session->references, 1);
     atomic_fetch_add(&sessions->sessions_alive, 1);
     secret_make(random);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of a session share. From the top: session.c (open, start, stop, close),
- * session_prepare.c and session_reports.c carry out calls; session_lease.c and session_events.c are
+ * session_prepare.c and session_reports.c carry out calls; session_live.c shows what goes on; session_lease.c and session_events.c are
  * the collector's; session_wait.c, session_clocks.c; session_list.c; session_users.c (quotas) and
  * session_members.c. A file calls those below it only. */
 #ifndef FLOWRIG_SESSION_STATE_H
@@ -28,6 +28,8 @@ struct member {
     char *reason;
     bool contact;  /* a source whose contacts are not over */
     bool released; /* the worker was told to release it: it may be freed at any moment */
+    struct live_row *live;    /* its last report; NULL: none, or nobody wants it */
+    int64_t live_tx, live_rx; /* bytes, as far as they are in the sums of the session */
 };
 
 /* With the session's lock: the member's flow while commands may be posted to it; NULL once its
@@ -78,6 +80,7 @@ struct session {
     struct user *user;
     char open_key[PROTOCOL_KEY_MAX], start_key[PROTOCOL_KEY_MAX];
     int64_t lease, opened_at;
+    int64_t slot; /* lowest that was free: among sessions that are open, nobody else's */
     atomic_int_fast64_t lease_end;
 
     pthread_mutex_t lock; /* of what follows */
@@ -102,6 +105,7 @@ struct session {
     char stopped[PROTOCOL_REASON_MAX]; /* who or what stopped its flows; "": its controller */
     bool stop_told;                    /* and its controller knows */
     bool sockets_closed;
+    int64_t live_tx, live_rx; /* bytes of its endpoints, where config.live */
     int64_t wake_at; /* when the calls that wait for reports are answered */
     struct waitlist waitlist;
 };
@@ -121,6 +125,7 @@ struct sessions {
     struct list all;
     size_t count;
     struct list users;
+    atomic_int_fast64_t live_tx, live_rx; /* bytes of all endpoints so far, where config.live */
     atomic_int sessions_alive; /* closed ones with references included */
 };
 
@@ -142,6 +147,16 @@ void session_fail(struct session *session, int64_t rows, enum loss loss);
 bool session_is_finished(const struct session *session);
 /* With the session's lock, and while no flow can use them. */
 void session_free_tables(struct session *session);
+
+/* ---- session_live.c ---- */
+
+/* With the session's lock: notes what a report of the member says, for sessions_live(). */
+void session_keep_live(struct session *session, struct member *member,
+                       const struct ring_entry *entry, int64_t now);
+/* Likewise what it has moved in all, now that its worker has released it. */
+void session_end_live(struct session *session, struct member *member, const struct flow *flow);
+/* Without locks: what flowd.status says of it. */
+void session_describe(struct session *session, int64_t now, struct status_session *status);
 
 /* ---- session_wait.c ---- */
 

@@ -97,6 +97,7 @@ FLOWD_OPTIONS = """
    --keep-net-admin
 -b --bind=ADDR
 -p --port=#
+   --metrics[=ADDR]
    --no-auth
    --token-file=FILE
    --make-token=FILE

@@ -412,10 +412,11 @@ def options_of_flowd():
 def settings_of_flowd_conf():
     """flowd.conf(5) lists the options of flowd, but for those that are for command lines only."""
     expected, _ = help_options(FLOWD, "--help")
-    names = [re.search(r"--([\w-]+)(?:=(.*))?$", head) for head in expected]
+    names = [re.search(r"--([\w-]+)(?:=(.*)|(\[)=(.*)(\]))?$", head) for head in expected]
     only_there = ("help", "version", "debug", "config", "make-token", "show-key",
                   "test-clock-offset", "test-clock-skew")
-    expected = [" ".join(filter(None, m.groups())) for m in names if m[1] not in only_there]
+    expected = [" ".join(filter(None, (m[1], m[2] or "".join(filter(None, m.groups()[2:])))))
+                for m in names if m[1] not in only_there]
     found = [render(words_of(head)) for head, _ in items(section("flowd.conf.5", "SETTINGS"))]
     same(expected, found, "flowd.conf.5")
 
