@@ -262,6 +262,12 @@ static bool check_datagrams(const struct endpoint_settings *end, enum endpoint w
 {
     enum { PAYLOAD_MAX = 65535 - 8 - 20 };
     bool fixed = end->request_size.kind == DIST_CONSTANT;
+    int64_t size = settings_block_size(end), answer = settings_response_size(end);
+    if (fixed && !end->fit_mtu && answer > size)
+        return fail_set(fail, 0,
+                        "the %s's datagrams of %" PRId64 " bytes (-S) request answers of %" PRId64
+                        " bytes, but an answer is never larger than what it answers",
+                        endpoint_name(which), size, answer);
     if (!end->fit_mtu && largest(&end->request_size) > PAYLOAD_MAX)
         return fail_set(fail, 0, "the %s's datagrams (-S) have %" PRId64 " bytes, but UDP takes %d",
                         endpoint_name(which), largest(&end->request_size), PAYLOAD_MAX);

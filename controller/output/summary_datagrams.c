@@ -23,12 +23,24 @@ static void put_some(struct buffer *line, const char *label, int64_t count)
         put_count(line, label, count);
 }
 
+static void put_unanswered(const int64_t *value, struct buffer *line)
+{
+    int64_t unanswered = value[METRIC_datagrams_unanswered];
+    int64_t answered = value[METRIC_rx_responses] + value[METRIC_rx_responses_tail];
+    if (unanswered == METRIC_ABSENT)
+        return;
+    buffer_printf(line, ", unanswered = %" PRId64 "/%" PRId64 " [#]", unanswered,
+                  unanswered + answered);
+    put_some(line, "repeated answers", value[METRIC_datagrams_answers_repeated]);
+}
+
 static void put_sent(const int64_t *value, struct buffer *line)
 {
     put_count(line, "datagrams sent", value[METRIC_datagrams_sent]);
     put_some(line, "dropped by the sender's queue", value[METRIC_datagrams_queue_dropped]);
     put_some(line, "not offered", value[METRIC_datagrams_not_offered]);
     put_some(line, "longest burst", value[METRIC_longest_burst]);
+    put_unanswered(value, line);
 }
 
 /* Of what is lost, that which the receiver's socket has dropped; the rest got lost on its way. */

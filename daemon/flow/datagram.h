@@ -44,6 +44,12 @@ struct datagram_state {
     uint64_t end_nonce; /* 0: the end was not told yet */
     int64_t end_due, end_wait;
     bool end_known; /* the receiver has heard of the end */
+    /* answers */
+    struct fifo asked;   /* of struct asked: what was sent and may still be answered */
+    uint64_t asked_from; /* number of the first of these */
+    int64_t asked_count, answered, awaited;
+    int64_t answers_repeated;
+    int64_t answers_until; /* what is not answered by then is lost */
     /* receiving */
     struct seqtrack track;
     size_t overhead;  /* bytes of headers below each payload */
@@ -84,6 +90,17 @@ void datagram_take_keep(struct flow *flow, const struct control *keep);
 /* What time asks of the sender: the receiver's silence, and the end that is to be told. */
 void datagram_send_wake(struct flow *flow);
 int64_t datagram_send_wakes(const struct flow *flow);
+
+/* Answers: datagram_answer.c. The datagram was sent and asks for one. */
+void datagram_note_asked(struct flow *flow, uint64_t sequence, int64_t due, int64_t sent);
+/* Answers a datagram that has come and asks for it, with no more bytes than it has. */
+void datagram_answer(struct flow *flow, const struct datagram_header *header,
+                     const struct datagram *datagram);
+/* An answer has come; false where nothing that was sent asks for it. */
+bool datagram_take_answer(struct flow *flow, const struct datagram_answer *answer,
+                          const struct datagram *datagram);
+/* Answers that may still come. */
+int64_t datagram_awaited(const struct flow *flow);
 
 /* Receiving. */
 bool datagram_receive(struct flow *flow);

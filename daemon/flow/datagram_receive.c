@@ -84,6 +84,8 @@ static void take_data(struct flow *flow, const struct datagram_header *header,
     state->ip_bytes += (int64_t)(datagram->size + state->overhead);
     direction_add_bytes(&flow->rx, (int64_t)datagram->size);
     direction_add_block(&flow->rx, false);
+    if (header->answer)
+        datagram_answer(flow, header, datagram);
     if (!state->trains)
         take_times(flow, header, datagram->arrived);
 }
@@ -92,7 +94,7 @@ static void take_data(struct flow *flow, const struct datagram_header *header,
 static void end_if_complete(struct flow *flow)
 {
     struct datagram_state *state = flow->datagrams;
-    if (flow->rx_eof || state->peer_sent < 0)
+    if (flow->rx_eof || state->peer_sent < 0 || datagram_awaited(flow))
         return;
     if (state->track.distinct >= state->peer_sent || flow->worker->now >= state->late_until)
         flow_eof(flow);
@@ -138,10 +140,14 @@ static void take(struct flow *flow, const struct datagram *datagram)
 {
     struct datagram_state *state = flow->datagrams;
     struct datagram_header header;
+    struct datagram_answer answer;
     struct control control;
     if (datagram_header_decode(state->peer_tag, datagram->data, datagram->size, &header) &&
         header.sequence < SEQUENCE_LIMIT && flow->rx.active)
         take_data(flow, &header, datagram);
+    else if (datagram_answer_decode(state->peer_tag, datagram->data, datagram->size, &answer) &&
+             datagram_take_answer(flow, &answer, datagram))
+        return;
     else if (control_decode(&state->keys, datagram->data, datagram->size, &control) &&
              control.from != flow->endpoint)
         take_control(flow, &control);
@@ -210,6 +216,8 @@ int64_t datagram_receive_wakes(const struct flow *flow)
 {
     const struct datagram_state *state = flow->datagrams;
     int64_t end = flow->rx_eof ? CLOCK_NEVER : state->late_until;
+    if (datagram_awaited(flow) && end < state->answers_until)
+        end = state->answers_until;
     return state->keep_due < end ? state->keep_due : end;
 }
 

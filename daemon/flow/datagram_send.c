@@ -23,6 +23,8 @@ struct volley {
     uint8_t headers[DATAGRAM_TRAIN_MAX][DATAGRAM_HEADER_SIZE];
     struct iovec parts[2 * DATAGRAM_TRAIN_MAX];
     size_t count, size;
+    uint32_t answer; /* bytes that each asks for */
+    int64_t due, sent;
 };
 
 static bool is_paced(const struct flow *flow)
@@ -69,10 +71,12 @@ static void renew_nonce(struct datagram_state *state, int64_t now)
     state->nonce_at = now;
 }
 
+/* All of a volley have one size and one time, and ask for answers of one size. */
 static void add_datagram(struct flow *flow, struct volley *volley, size_t size, int64_t now)
 {
     struct datagram_state *state = flow->datagrams;
-    const struct datagram_header header = {state->next + volley->count, now, state->nonces[0]};
+    const struct datagram_header header = {state->next + volley->count, now, state->nonces[0],
+                                           volley->answer};
     uint8_t *bytes = volley->headers[volley->count];
     datagram_header_encode(state->own_tag, &header, bytes);
     const uint8_t *payload =
@@ -81,13 +85,17 @@ static void add_datagram(struct flow *flow, struct volley *volley, size_t size, 
     parts[0] = (struct iovec){bytes, DATAGRAM_HEADER_SIZE};
     parts[1] = (struct iovec){(void *)payload, size - DATAGRAM_HEADER_SIZE};
     volley->size = size;
+    volley->sent = now;
 }
 
 /* The kernel has taken so many of them. */
-static void count_sent(struct flow *flow, size_t count, size_t size)
+static void count_sent(struct flow *flow, size_t count, const struct volley *volley)
 {
-    flow->datagrams->next += count;
-    direction_add_bytes(&flow->tx, (int64_t)(count * size));
+    struct datagram_state *state = flow->datagrams;
+    for (size_t i = 0; i < count && volley->answer; i++)
+        datagram_note_asked(flow, state->next + i, volley->due, volley->sent);
+    state->next += count;
+    direction_add_bytes(&flow->tx, (int64_t)(count * volley->size));
     flow->tx.requests += (int64_t)count;
 }
 
@@ -110,7 +118,7 @@ static bool fire(struct flow *flow, const struct volley *volley)
     int error = sent < 0 ? errno : 0;
     flow_log(LOG_LEVEL_TRACE, flow, "sent %zd of %zu datagrams", sent, volley->count);
     if (sent > 0)
-        count_sent(flow, (size_t)sent, volley->size);
+        count_sent(flow, (size_t)sent, volley);
     if (sent == (ssize_t)volley->count)
         return true;
     if (error == ENOBUFS)
@@ -124,6 +132,16 @@ static bool fire(struct flow *flow, const struct volley *volley)
     return error == ENOBUFS || (sent >= 0 && volley->count > 1);
 }
 
+/* An answer is no larger than what it answers, and has a header as well. */
+static uint32_t answer_size(const struct flow *flow, int64_t asked, size_t size)
+{
+    if (!settings_ask_responses(flow_own(flow)) || asked <= 0)
+        return 0;
+    if (asked < DATAGRAM_HEADER_SIZE)
+        return DATAGRAM_HEADER_SIZE;
+    return (uint32_t)(asked < (int64_t)size ? asked : (int64_t)size);
+}
+
 /* Without a rate: as much as the socket takes. */
 static bool send_freely(struct flow *flow)
 {
@@ -131,9 +149,11 @@ static bool send_freely(struct flow *flow)
     struct volley volley;
     size_t most = DATAGRAM_TRAIN_BYTES / state->size, bytes = 0;
     most = most < 1 ? 1 : most < DATAGRAM_TRAIN_MAX ? most : DATAGRAM_TRAIN_MAX;
+    volley.answer = answer_size(flow, settings_response_size(flow_own(flow)), state->size);
     while (bytes < DATAGRAM_TURN) {
         volley.count = 0;
         worker_update_now(flow->worker);
+        volley.due = flow->worker->now;
         renew_nonce(state, flow->worker->now);
         while (volley.count < most)
             add_datagram(flow, &volley, state->size, flow->worker->now);
@@ -153,6 +173,7 @@ static size_t size_of(const struct flow *flow, const struct traffic_block *block
 /* The next datagram, which the pacer and the traffic are past now. */
 struct taken {
     size_t size;
+    uint32_t answer;
     int64_t due;
     double length; /* ns until the one after it */
 };
@@ -161,7 +182,8 @@ static struct taken take_next(struct flow *flow)
 {
     struct traffic_block block = traffic_peek(&flow->traffic, 0);
     size_t size = size_of(flow, &block);
-    struct taken taken = {size, pacer_due(&flow->pacer), (double)block.gap};
+    struct taken taken = {size, answer_size(flow, block.response_size, size),
+                          pacer_due(&flow->pacer), (double)block.gap};
     if (flow->pacer.rate)
         taken.length += 8e9 * (double)size / (double)flow->pacer.rate;
     pacer_take(&flow->pacer, (int64_t)size, block.gap, taken.due);
@@ -212,6 +234,8 @@ static bool send_due(struct flow *flow)
             continue;
         }
         volley.count = 0;
+        volley.answer = taken.answer;
+        volley.due = taken.due;
         renew_nonce(state, flow->worker->now);
         add_datagram(flow, &volley, taken.size, flow->worker->now);
         series_add(&flow->lateness, flow->worker->now - taken.due);
@@ -316,5 +340,6 @@ int64_t datagram_send_wakes(const struct flow *flow)
     const struct datagram_state *state = flow->datagrams;
     if (flow_sending(flow) && state->consent_until)
         return state->consent_until;
-    return tells_end(flow) ? state->end_due : CLOCK_NEVER;
+    int64_t answers = datagram_awaited(flow) ? state->answers_until : CLOCK_NEVER;
+    return tells_end(flow) ? clock_earlier(state->end_due, answers) : answers;
 }

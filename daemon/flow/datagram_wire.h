@@ -7,12 +7,13 @@
  *   destination -> source  ECHO       that nonce, nonce of the destination
  *   source -> destination  CONFIRM    nonce of the source, nonce of the destination
  *   destination -> source  AGREED     nonce of the source
- *   sender -> receiver     data       sequence number, time, nonce
+ *   sender -> receiver     data       sequence number, time, nonce, size of the answer it asks for
+ *   receiver -> sender     answer     that sequence number and time, how long it was held
  *   receiver -> sender     KEEP       counter, latest nonce, highest sequence number, distinct ones
  *   sender -> receiver     END        datagrams sent, nonce
  *   receiver -> sender     ENDED      that nonce
  *
- * An answer is as long as what it answers. What carries no valid code or tag gets none. */
+ * An answer is at most as long as what it answers. What carries no valid code or tag gets none. */
 #ifndef FLOWRIG_DATAGRAM_WIRE_H
 #define FLOWRIG_DATAGRAM_WIRE_H
 
@@ -28,6 +29,7 @@ enum {
 };
 
 enum datagram_kind {
+    DATAGRAM_ANSWER = 0xd0,
     DATAGRAM_DATA = 0xd1, /* in no ASCII protocol, and the version with it */
     DATAGRAM_CHALLENGE,
     DATAGRAM_ECHO,
@@ -71,6 +73,14 @@ struct datagram_header {
     uint64_t sequence; /* counts from 0, without gaps */
     int64_t sent;      /* CLOCK_MONOTONIC of the sender, before the call, ns */
     uint64_t nonce;
+    uint32_t answer; /* bytes of the answer that is asked for, 0: none */
+};
+
+/* What comes back for a data datagram. */
+struct datagram_answer {
+    uint64_t sequence;
+    int64_t echoed; /* `sent` of what it answers */
+    int64_t held;   /* from its arrival to the answer, ns */
 };
 
 static inline void datagram_header_encode(uint64_t tag, const struct datagram_header *header,
@@ -81,7 +91,29 @@ static inline void datagram_header_encode(uint64_t tag, const struct datagram_he
     to = put_be64(to, header->sequence);
     to = put_be64(to, (uint64_t)header->sent);
     to = put_be64(to, header->nonce);
+    put_be32(to, header->answer);
+}
+
+static inline void datagram_answer_encode(uint64_t tag, const struct datagram_answer *answer,
+                                          uint8_t bytes[DATAGRAM_HEADER_SIZE])
+{
+    uint8_t *to = put_be32(bytes, (uint32_t)DATAGRAM_ANSWER << 24);
+    to = put_be64(to, tag);
+    to = put_be64(to, answer->sequence);
+    to = put_be64(to, (uint64_t)answer->echoed);
+    to = put_be64(to, (uint64_t)answer->held);
     put_be32(to, 0);
+}
+
+/* False where it is no answer with that tag. */
+static inline bool datagram_answer_decode(uint64_t tag, const uint8_t *bytes, size_t size,
+                                          struct datagram_answer *answer)
+{
+    if (size < DATAGRAM_HEADER_SIZE || bytes[0] != DATAGRAM_ANSWER || get_be64(bytes + 4) != tag)
+        return false;
+    *answer = (struct datagram_answer){get_be64(bytes + 12), (int64_t)get_be64(bytes + 20),
+                                       (int64_t)get_be64(bytes + 28)};
+    return true;
 }
 
 /* False where it is no data datagram with that tag. */
@@ -91,7 +123,7 @@ static inline bool datagram_header_decode(uint64_t tag, const uint8_t *bytes, si
     if (size < DATAGRAM_HEADER_SIZE || bytes[0] != DATAGRAM_DATA || get_be64(bytes + 4) != tag)
         return false;
     *header = (struct datagram_header){get_be64(bytes + 12), (int64_t)get_be64(bytes + 20),
-                                       get_be64(bytes + 28)};
+                                       get_be64(bytes + 28), get_be32(bytes + 36)};
     return true;
 }
 

@@ -10,8 +10,9 @@
  * of its own; else trains may be sent and taken in one piece. */
 static bool wants_times(const struct endpoint_settings *sender)
 {
-    return sender->duration > 0 && (settings_are_paced(sender) || sender->one_way_delay ||
-                                    sender->request_size.kind != DIST_CONSTANT);
+    return sender->duration > 0 &&
+           (settings_are_paced(sender) || sender->one_way_delay || settings_ask_responses(sender) ||
+            sender->request_size.kind != DIST_CONSTANT);
 }
 
 struct datagram_state *datagram_state_of(struct flow *flow)
@@ -43,12 +44,6 @@ static void datagram_begin(struct flow *flow)
 static bool datagram_flushed(const struct flow *flow)
 {
     return !flow->datagrams || !flow->tx.active || flow->datagrams->end_known;
-}
-
-static int64_t datagram_awaited(const struct flow *flow)
-{
-    (void)flow;
-    return 0;
 }
 
 static void count_sending(const struct flow *flow, int64_t value[METRICS])
@@ -85,7 +80,10 @@ static void datagram_count(const struct flow *flow, int64_t value[METRICS])
 {
     value[METRIC_tx_requests] = flow->tx.requests;
     value[METRIC_rx_requests] = flow->rx.requests;
-    value[METRIC_tx_responses] = value[METRIC_rx_responses] = 0;
+    value[METRIC_tx_responses] = flow->tx.responses;
+    value[METRIC_rx_responses] = flow->rx.responses;
+    if (flow->datagrams && settings_ask_responses(flow_other(flow)))
+        value[METRIC_datagrams_queue_dropped] = flow->datagrams->queue_dropped;
     if (flow->datagrams && flow->tx.active)
         count_sending(flow, value);
     if (flow->datagrams && flow->rx.active)
@@ -110,7 +108,13 @@ static void datagram_count_tail(const struct flow *flow, int64_t value[METRICS])
 {
     value[METRIC_tx_requests_tail] = flow->tx.tail_requests;
     value[METRIC_rx_requests_tail] = flow->rx.tail_requests;
-    value[METRIC_tx_responses_tail] = value[METRIC_rx_responses_tail] = 0;
+    value[METRIC_tx_responses_tail] = flow->tx.tail_responses;
+    value[METRIC_rx_responses_tail] = flow->rx.tail_responses;
+    if (flow->datagrams && settings_ask_responses(flow_own(flow))) {
+        value[METRIC_datagrams_unanswered] =
+            flow->datagrams->asked_count - flow->datagrams->answered;
+        value[METRIC_datagrams_answers_repeated] = flow->datagrams->answers_repeated;
+    }
     if (flow->datagrams && flow->rx.active)
         count_runs(flow->datagrams, value);
     if (flow->datagrams && flow->tx.active && settings_are_paced(flow_own(flow)))
@@ -125,8 +129,10 @@ static void datagram_set_iat(int64_t blocks, int64_t elapsed, int64_t value[METR
 
 static void datagram_release(struct flow *flow)
 {
-    if (flow->datagrams)
+    if (flow->datagrams) {
         seqtrack_free(&flow->datagrams->track);
+        fifo_free(&flow->datagrams->asked);
+    }
     free(flow->datagrams);
     flow->datagrams = NULL;
 }

@@ -31,7 +31,7 @@ static void fuzz_numbers(const uint8_t *data, size_t size)
         at = data[i] < 240   ? at + data[i] % 5
              : data[i] < 250 ? at - (uint64_t)data[i + 1] * data[i + 2]
                              : get_be64(data + i);
-        datagram_header_encode(3, &(struct datagram_header){at, 0, 0}, bytes);
+        datagram_header_encode(3, &(struct datagram_header){.sequence = at}, bytes);
         FUZZ_CHECK(datagram_header_decode(3, bytes, sizeof bytes, &header));
         FUZZ_CHECK(header.sequence == at);
         at &= (UINT64_C(1) << 62) - 1;
@@ -50,10 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct datagram_keys keys;
     struct datagram_header header;
+    struct datagram_answer answer;
     if (!keys.tags[0])
         datagram_keys_make(&keys, secret, proof);
     fuzz_control(&keys, data, size);
     datagram_header_decode(keys.tags[SOURCE], data, size, &header);
+    datagram_answer_decode(keys.tags[DESTINATION], data, size, &answer);
     fuzz_numbers(data, size);
     return 0;
 }

@@ -227,6 +227,26 @@ def clocks_that_differ():
 
 
 @case
+def answers_that_get_lost():
+    """Loss both ways with 25 ms there and back: what is lost on its way there, what got no answer, and
+    the round-trip time are the links'; IPv4 and IPv6"""
+    lab = controlled()
+    lab.set("path", "h2", "h3", "delay=20ms", "loss=3%")
+    lab.set("path", "h3", "h2", "delay=5ms", "loss=3%", "dup=2%")
+    for version in (4, 6):
+        _, log = run_controlled(lab, "-T", "s=1.5", "-R", "s=1Mbit", "-S", "s=200", "-A", "s", "-i", 0.5,
+                                version=version)
+        sent, got = ends_agree(log)
+        answered = sent["rx_responses"] + sent["rx_responses_tail"]
+        assert sent["datagrams_unanswered"] == sent["datagrams_sent"] - answered \
+            > got["datagrams_lost"] > 0, (sent, got)
+        assert got["tx_responses"] + got["tx_responses_tail"] == got["datagrams_distinct"], got
+        assert sent["rtt_min"] >= 25e6 and sent["rtt_count"] == answered, sent
+        note(f"IPv{version}: {got['datagrams_lost']} of {sent['datagrams_sent']} lost there, "
+             f"{sent['datagrams_unanswered']} without answer, RTT p50 {sent['rtt_p50'] / 1e6:.3f} ms")
+
+
+@case
 def sizes_and_mtu():
     """A datagram above the MTU ends the flow with what fits; --udp alone takes what fits"""
     lab = Lab(3, mtu=1300)

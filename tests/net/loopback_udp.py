@@ -115,6 +115,24 @@ def many_flows():
         assert got["datagrams_foreign"] == got["datagrams_lost"] == 0, got
 
 
+@case
+def answers():
+    """-A and -G p: each datagram is answered, with as many bytes as it asks for; both directions,
+    IPv4 and IPv6"""
+    for host in ("127.0.0.1", "::1"):
+        _, log = run_logged("-H", hosts(*pair(), source_host=host), "--udp", "-T", "s=0.5,d=0.5",
+                            "-R", "s=500kbit,d=1Mbit", "-S", "b=200", "-A", "s", "-G", "d=p:U:50:150")
+        for sender, receiver, least, most in (("S", "D", 40, 40), ("D", "S", 50, 150)):
+            sent, got = accounted(log, sender, receiver)
+            assert sent["datagrams_unanswered"] == sent["datagrams_answers_repeated"] == 0, sent
+            assert sent["rtt_count"] == sent["rtt_due_count"] == sent["hold_count"] \
+                == sent["datagrams_sent"], sent
+            assert 0 < sent["hold_min"] <= sent["rtt_min"] <= sent["rtt_due_min"], sent
+            assert got["tx_responses"] + got["tx_responses_tail"] == sent["datagrams_sent"], got
+            answered = got["tx_bytes"] + got["tx_tail"] - 200 * got["datagrams_sent"]
+            assert least <= answered / sent["datagrams_sent"] <= most, answered
+
+
 def still(daemon):
     """A thread that stops the daemon after a second, for half a second."""
     def stand_still():
@@ -167,7 +185,9 @@ def refused_by_name():
     """What does not apply to datagrams, or only to them, is one sentence"""
     of_udp = "does not apply to UDP"
     for options, sentence in (
-            (["-A", "s"], f"the source's --ask-response {of_udp}"),
+            (["-S", "s=100", "-G", "s=p:C:101"],
+             "the source's datagrams of 100 bytes (-S) request answers of 101 bytes, but an answer is "
+             "never larger than what it answers"),
             (["-P", "s"], f"the source's --pushy {of_udp}"),
             (["-C", "s"], f"the source's --stop-on-congestion {of_udp}"),
             (["--in-flight", "s=3"], f"the source's --in-flight {of_udp}"),
@@ -215,8 +235,9 @@ class Keys:
         kind, end, _, *values = struct.unpack(">BBH4Q12x", data[:48])
         return kind, end, values
 
-    def data(self, number, tag=b"data of the source", sent=1):
-        return struct.pack(">B3x", DATA) + self.code(tag)[:8] + struct.pack(">QqQ4x", number, sent, 1)
+    def data(self, number, tag=b"data of the source", sent=1, answer=0):
+        return struct.pack(">B3x", DATA) + self.code(tag)[:8] + struct.pack(">QqQI", number, sent, 1,
+                                                                            answer)
 
 
 def prepared_destination(daemon, **settings):
@@ -303,6 +324,45 @@ def times_that_lie():
     assert final["jitter_count"] > 20, final["jitter_count"]
     for name in ("jitter_min", "jitter_sum", "jitter_max", "pdv_min", "pdv_sum", "pdv_max"):
         assert 0 <= final[name] < 1 << 63, (name, final[name])
+
+
+@case
+def no_answer_is_larger_than_its_question():
+    """A datagram that asks for more than it has gets as much as it has; its copy, one that asks for
+    less than a header, and one that comes too late get nothing"""
+    session, keys, sock = prepared_destination(
+        Daemon(), source=8, source_more={"rate": 8000, "request_size": "C:100", "response_size": "C:100"})
+    sock.settimeout(5)
+    sock.send(keys.control(CHALLENGE, 0, 5))
+    nonce = keys.read(sock.recv(2000))[2][1]
+    sock.send(keys.control(CONFIRM, 0, 5, nonce))
+    assert keys.read(sock.recv(2000))[0] == AGREED
+    session.prepared()
+    session.start(in_ms=0)
+    wait_for(lambda: session.state()[0]["state"] == "started" and session.reports() is not None, 10)
+    time.sleep(0.2)
+    for number, (size, asked, answer) in enumerate((
+            (100, 65535, 100), (40, 1 << 31, 40), (100, 99, 99), (100, 39, 0), (100, 0, 0))):
+        for _ in range(2):  # the second is a copy
+            sock.send(keys.data(number, sent=77, answer=asked) + bytes(size - 40))
+        sizes, own = [], keys.code(b"data of the destination")[:8]
+        sock.settimeout(2 if answer else 0.3)
+        while True:
+            try:
+                data = sock.recv(70000)
+            except TimeoutError:
+                break
+            if data[0] != 0xd0:
+                continue  # a proof
+            assert data[4:12] == own and struct.unpack(">Qq", data[12:28]) == (number, 77), data
+            sizes.append(len(data))
+            sock.settimeout(0.3)
+        assert sizes == ([answer] if answer else []), (size, asked, sizes)
+    sock.send(keys.control(END, 0, 5, 7))
+    session.collect()
+    final, = session.of(0, "d", "final")
+    assert final["tx_responses"] + final["tx_responses_tail"] == 3, final["tx_responses"]
+    assert final["tx_bytes"] + final["tx_tail"] == 100 + 40 + 99, final["tx_bytes"]
 
 
 @case
