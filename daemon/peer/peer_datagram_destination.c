@@ -26,8 +26,6 @@ static void answer(struct flow *flow, const struct address *to, enum datagram_ki
 
 static void agree(struct flow *flow, const struct control *confirm, const struct address *from)
 {
-    if (!flow_may_have_source(flow, from))
-        return;
     if (!flow_transport(flow)->associate(flow_connection(flow), flow_fd(flow), from)) {
         flow_fail(flow, FAULT_SYSTEM, "can't connect the socket to the source: %s",
                   fail_errno(errno));
@@ -50,9 +48,15 @@ static void take_control(struct flow *flow, const struct control *control,
         return;
     }
     uint64_t nonce = datagram_nonce_of(&state->keys, state->salt, &from->any, from->length);
-    if (control->kind == DATAGRAM_CHALLENGE)
+    bool challenge = control->kind == DATAGRAM_CHALLENGE;
+    if (!challenge && !(control->kind == DATAGRAM_CONFIRM && control->values[1] == nonce))
+        return;
+    /* Anybody can write any address on a datagram: a challenge is answered where tests may go. */
+    if (!flow_may_have_source(flow, from))
+        return;
+    if (challenge)
         answer(flow, from, DATAGRAM_ECHO, control->values[0], nonce);
-    else if (control->kind == DATAGRAM_CONFIRM && control->values[1] == nonce)
+    else
         agree(flow, control, from);
 }
 

@@ -11,7 +11,7 @@ import threading
 import time
 
 from flowrig_api import Session, destination, source
-from flowrig_test import Daemon, case, expect, flowctl, hosts, main, run_logged, wait_for
+from flowrig_test import Daemon, case, expect, flowctl, hosts, main, note, run_logged, wait_for
 
 SUMS = ("sent", "received", "distinct", "lost", "duplicate", "reordered", "reordered_3", "late", "old",
         "foreign")
@@ -279,6 +279,54 @@ def only_who_knows_the_secrets_is_answered():
     kind, end, values = keys.read(answer)
     assert (kind, end, values[0]) == (ECHO, 1, 5) and len(answer) == len(good)
     assert not session.rpc.session.prepared({"session": session.id})["ready"]
+
+
+@case
+def no_answer_where_tests_may_not_go():
+    """A challenge with an address that --deny-test names gets no answer: nothing goes there"""
+    daemon = Daemon("--deny-test", "127.0.0.5")
+    session, keys, sock = prepared_destination(daemon)
+    port = sock.getpeername()[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as denied:
+        denied.bind(("127.0.0.5", 0))
+        denied.settimeout(0.3)
+        denied.connect(("127.0.0.1", port))
+        silent(denied, keys.control(CHALLENGE, 0, 5))
+    answer = session.prepared()
+    assert [one["reason"] for one in answer["failures"]] == [
+        "the daemon does not allow tests with 127.0.0.5 (--deny-test)"], answer
+
+
+@case
+def no_more_comes_than_was_sent():
+    """Whatever is sent to a destination, repeated and replayed: no more datagrams come back, none longer"""
+    session, keys, sock = prepared_destination(Daemon())
+    sock.settimeout(1)
+    sent, got = [], []
+
+    def exchange(*messages):
+        for message in messages:
+            sock.send(message)
+            sent.append(len(message))
+            try:
+                got.append(len(sock.recv(2000)))
+            except TimeoutError:
+                sock.settimeout(0.05)
+        sock.settimeout(1)
+
+    sock.send(keys.control(CHALLENGE, 0, 5))
+    sent.append(CONTROL)
+    echo = sock.recv(2000)
+    got.append(len(echo))
+    nonce = keys.read(echo)[2][1]
+    confirm = keys.control(CONFIRM, 0, 5, nonce)
+    exchange(*[keys.control(CHALLENGE, 0, 5)] * 50, *[confirm] * 50, *[keys.control(CHALLENGE, 0, 5)] * 5)
+    assert session.prepared()["ready"] == 1
+    session.start(in_ms=0)
+    session.rpc.session.reports({"session": session.id, "wait_ms": 300})
+    exchange(*[keys.control(END, 0, 5, 6)] * 50, *[confirm] * 50, *[keys.data(3)] * 20, b"x" * 64)
+    note(f"{sum(sent)} bytes in {len(sent)} datagrams were sent, {sum(got)} in {len(got)} came back")
+    assert set(got) == {CONTROL} and len(got) <= len(sent) and sum(got) <= sum(sent), (sent, got)
 
 
 @case
