@@ -158,6 +158,7 @@ UNIT_TESTS = \
 	tests/unit/test_summary_table \
 	tests/unit/test_summary_text \
 	tests/unit/test_summary_total \
+	tests/unit/test_syscalls \
 	tests/unit/test_tables \
 	tests/unit/test_tally \
 	tests/unit/test_tcpinfo \
