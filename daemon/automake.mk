@@ -46,6 +46,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/flow/flow_command.c \
 	daemon/flow/flow_drain.c \
 	daemon/flow/flow_end.c \
+	daemon/flow/flow_expect.c \
 	daemon/flow/flow_peer.c \
 	daemon/flow/flow_run.c \
 	daemon/flow/flow_start.c \
@@ -95,6 +96,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/peer/peer_datagram_source.c \
 	daemon/peer/peer_flowrig_destination.c \
 	daemon/peer/peer_flowrig_source.c \
+	daemon/peer/peer_accepted.c \
 	daemon/peer/pending.c daemon/peer/pending.h \
 	daemon/peer/rendezvous.c daemon/peer/rendezvous.h \
 	daemon/session/contacts.c daemon/session/contacts.h \
@@ -102,6 +104,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session/quota.c daemon/session/quota.h \
 	daemon/session/resolver.c daemon/session/resolver.h \
 	daemon/session/session.c daemon/session/session.h \
+	daemon/session/session_adopt.c \
 	daemon/session/session_check.c \
 	daemon/session/session_clocks.c \
 	daemon/session/session_events.c \

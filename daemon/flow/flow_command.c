@@ -9,7 +9,7 @@
 struct flow_command {
     struct command command;
     struct flow *flow;
-    int64_t at; /* when to start, or how long to drain */
+    int64_t at; /* when to start, how long to drain, or how many bytes to expect */
     char *why;  /* to stop; NULL: nothing to be said */
     int fd;
     struct preamble preamble;
@@ -51,6 +51,13 @@ static void run_stop(struct worker *worker, struct command *command)
 {
     (void)worker;
     flow_stop(of_command(command)->flow, of_command(command)->at, of_command(command)->why);
+    free(of_command(command));
+}
+
+static void run_expect(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_expect(of_command(command)->flow, of_command(command)->at);
     free(of_command(command));
 }
 
@@ -107,6 +114,11 @@ void flow_post_start(struct flow *flow, int64_t at)
 void flow_post_stop(struct flow *flow, int64_t drain, const char *why)
 {
     post(flow, run_stop, (struct flow_command){.at = drain, .why = why ? mem_strdup(why) : NULL});
+}
+
+void flow_post_expect(struct flow *flow, int64_t bytes)
+{
+    post(flow, run_expect, (struct flow_command){.at = bytes});
 }
 
 void flow_post_release(struct flow *flow)

@@ -167,7 +167,7 @@ static int64_t next_deadline(struct flow *flow)
     int64_t next = clock_earlier(direction_next(&flow->tx), direction_next(&flow->rx));
     next = clock_earlier(next, framing_wakes(flow));
     next = clock_earlier(next, clock_earlier(intervals_due(&flow->intervals), flow->intervals.end));
-    next = clock_earlier(next, flow->closing.early);
+    next = clock_earlier(next, clock_earlier(flow->closing.early, flow_expected_deadline(flow)));
     next = clock_earlier(next, congestion_deadline(flow));
     if (is_complete(flow))
         next = clock_earlier(next, flow_drain_deadline(flow));
@@ -199,6 +199,7 @@ void flow_advance(struct flow *flow, int64_t now)
     }
     if (flow->state == FLOW_RUNNING)
         run_running(flow);
+    flow_check_expected(flow);
     note_sender(flow, false);
     if (flow->state != FLOW_DONE && now >= framing_wakes(flow))
         flow->framing->wake(flow);
@@ -256,6 +257,20 @@ static void on_event(struct watch *watch, uint32_t events)
         worker_queue(flow->worker, &flow->task);
 }
 
+/* One turn of reading. */
+static bool receive(struct flow *flow)
+{
+    int64_t before = flow->rx.bytes;
+    bool more = flow->framing->receive(flow);
+    if (flow->renews_options && flow->state != FLOW_DONE)
+        flow->transport->set(flow->fd, SOCKOPT_READ, flow_own(flow), NULL);
+    if (!flow->protocol->has_daemon && flow->rx.bytes != before) {
+        worker_update_now(flow->worker);
+        flow->expected.last_read = flow->worker->now;
+    }
+    return more;
+}
+
 /* A turn: some reading and some sending, then the next flow has its turn. */
 static void on_turn(struct task *task)
 {
@@ -270,14 +285,13 @@ static void on_turn(struct task *task)
         flow->transport->flush_acks(flow->fd);
     /* After the end of data there is more to read of datagrams: what is said about the other
      * direction. */
-    if (flow->readable && !(flow->rx_eof && flow_transport_can(flow, TRANSPORT_STREAM))) {
-        more |= flow->framing->receive(flow);
-        if (flow->renews_options && flow->state != FLOW_DONE)
-            flow->transport->set(flow->fd, SOCKOPT_READ, flow_own(flow), NULL);
-    }
+    if (flow->readable && !(flow->rx_eof && flow_transport_can(flow, TRANSPORT_STREAM)))
+        more |= receive(flow);
     if (flow->state != FLOW_DONE && flow->writable && !flow->tx_ended)
         more |= flow->framing->send(flow);
     flow_check_peer(flow);
+    if (!flow->readable)
+        flow_check_expected(flow);
     if (flow->memory.refused)
         flow_no_memory(flow);
     if (flow->state == FLOW_DONE)

@@ -63,6 +63,14 @@ struct final_row {
     char *error; /* NULL: none */
 };
 
+/* What the peer says that it has sent: flow_post_expect(). */
+struct expectation {
+    bool told;
+    int64_t bytes;     /* METRIC_ABSENT: it does not say */
+    int64_t last_read; /* when bytes came last; kept where the peer has no daemon */
+    int64_t told_at;
+};
+
 struct message_state;  /* of framing_message, allocated on first use */
 struct datagram_state; /* of framing_datagram */
 
@@ -117,6 +125,7 @@ struct flow {
     bool rx_eof;   /* the peer's was */
     bool peer_finished; /* the peer asks for no further response */
     struct closing closing;
+    struct expectation expected;
 
     struct account memory; /* for queues and histograms */
     union { /* one for each line PERCENTILES of metrics.def: rtt, rtt_due and so on; ns */
@@ -159,6 +168,12 @@ void flow_stop_congested(struct flow *flow);
 void flow_end_tx(struct flow *flow);
 /* So much of what the peer sends of its own accord was read: ends that where it is the volume. */
 void flow_check_volume(struct flow *flow, int64_t bytes, int64_t blocks);
+/* flow_post_expect(): so much was sent. */
+void flow_expect(struct flow *flow, int64_t bytes);
+/* Ends the flow that has what was expected, or for which nothing comes any more. */
+void flow_check_expected(struct flow *flow);
+/* When to look next whether that is so. */
+int64_t flow_expected_deadline(const struct flow *flow);
 /* Its timer, socket and turns lead to what is due. */
 void flow_run_init(struct flow *flow);
 /* What `now` has reached happens, and the timer is set to what comes next. */

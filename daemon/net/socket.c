@@ -51,6 +51,14 @@ static bool set_options(int fd, int family, const struct endpoint_settings *sett
     return true;
 }
 
+bool socket_set_created(int fd, const struct endpoint_settings *settings, struct fail *fail)
+{
+    int family = AF_UNSPEC;
+    socklen_t length = sizeof family;
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+    return set_options(fd, family, settings, fail);
+}
+
 static bool no_socket(int protocol, int error, struct fail *fail)
 {
     if (protocol == IPPROTO_MPTCP && error == ENOPROTOOPT)

@@ -11,6 +11,8 @@
  * with the options that are set when it is created; `settings` may be NULL. -1 with a sentence. */
 int socket_create(int protocol, int family, const struct endpoint_settings *settings,
                   struct fail *fail);
+/* Sets those options on a socket that was made without them. */
+bool socket_set_created(int fd, const struct endpoint_settings *settings, struct fail *fail);
 /* One that listens at the address (port 0: any); -1 with a sentence, and errno of the call that
  * failed. */
 int socket_listen(int protocol, const struct address *address,

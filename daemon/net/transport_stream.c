@@ -67,6 +67,8 @@ bool stream_in_handshake(int fd)
 bool stream_set(int fd, enum sockopt_phase stage, const struct endpoint_settings *settings,
                 struct fail *fail)
 {
+    if (stage == SOCKOPT_CREATED)
+        return socket_set_created(fd, settings, fail);
     return sockopt_set(fd, AF_UNSPEC, stage, settings, fail);
 }
 

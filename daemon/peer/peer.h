@@ -12,6 +12,9 @@ extern const struct peer_protocol peer_flowrig_source, peer_flowrig_destination;
  * flow, that it knows the flow's secrets; no data is sent before. */
 extern const struct peer_protocol peer_datagram_source, peer_datagram_destination;
 
+/* Its connection is there already, and no daemon is at the other end. */
+extern const struct peer_protocol peer_accepted;
+
 /* The protocol of one end of flowrig's own flows. */
 const struct peer_protocol *peer_protocol_of(int64_t transport, enum endpoint endpoint);
 

@@ -14,6 +14,7 @@
 #include "engine/waitlist.h"
 #include "engine/worker.h"
 
+struct peer_protocol;
 struct session;
 struct sessions;
 
@@ -98,6 +99,16 @@ enum call_result session_prepare(struct session *session, const struct prepare_c
                                  struct fail *fail);
 enum call_result session_prepared(struct session *session, const struct prepared_call *call,
                                   struct prepared_reply *reply, struct call_wait *wait);
+/* Endpoints whose connections are there already: those of a peer that speaks a protocol of its own,
+ * and has no daemon. They are destinations, and the daemon is held to what either end may send. */
+struct adoption {
+    const struct prepare_endpoint *endpoints;
+    const int *sockets; /* one for each, connected; taken over, whatever becomes of them */
+    size_t count;
+    const struct peer_protocol *protocol;
+};
+/* Prepares them, as session_prepare() does; false with a code and a sentence. */
+bool session_adopt(struct session *session, const struct adoption *adoption, struct fail *fail);
 enum call_result session_start(struct session *session, const struct start_call *call,
                                struct start_reply *reply, struct fail *fail);
 /* Fills all but `table`: rows are packed. */
@@ -106,6 +117,12 @@ enum call_result session_reports(struct session *session, const struct reports_c
                                  struct fail *fail);
 enum call_result session_stop(struct session *session, const struct stop_call *call,
                               struct stop_reply *reply);
+/* Stops all of its flows, which drain for at most `drain` ns; those that drain already, for no
+ * longer than that from now on. */
+void session_stop_within(struct session *session, int64_t drain);
+/* What the peer says that it has sent in each flow: flow_post_expect(). `bytes` has one number for
+ * each. */
+void session_expect(struct session *session, const int64_t *bytes, size_t count);
 enum call_result session_renew(struct session *session, struct renew_reply *reply);
 /* Closes it; the answer comes when all of its flows have been released, so that whoever is next
  * finds their places free, or after two and a half seconds. */

@@ -60,8 +60,8 @@ static void give_quotas(struct session *session, const struct request *requests,
     session->held -= count;
 }
 
-static bool take_quotas(struct session *session, const struct request *requests, size_t count,
-                        struct fail *fail)
+bool request_take_quotas(struct session *session, const struct request *requests, size_t count,
+                         struct fail *fail)
 {
     if (!session_take_flows(session, count, fail))
         return false;
@@ -200,7 +200,7 @@ static bool open_dumps(struct session *session, struct request *requests, size_t
     return true;
 }
 
-static void add_member(struct session *session, const struct request *request)
+void request_add_member(struct session *session, const struct request *request)
 {
     struct sessions *sessions = session->owner;
     const struct prepare_endpoint *endpoint = request->endpoint;
@@ -222,7 +222,7 @@ static void add_member(struct session *session, const struct request *request)
         .check_source = quota_check_address,
         .quotas = &session->owner->config.quotas,
         .peer_clock = session_peer_clock(session, endpoint->peer_clock),
-        .protocol = peer_protocol_of(endpoint->settings.transport, which),
+        .protocol = request->protocol,
         .listener = request->listener,
         .fd = request->socket,
         .secret = request->secret,
@@ -273,7 +273,7 @@ static const struct prepared *carry_out(struct session *session, const struct pr
     *prepared = (struct prepared){.first = session->count, .count = call->endpoints.count};
     memcpy(prepared->key, call->key, sizeof prepared->key);
     for (size_t i = 0; i < call->endpoints.count; i++)
-        add_member(session, &requests[i]);
+        request_add_member(session, &requests[i]);
     log_info("session %.8s: %zu endpoints to prepare", session->id, call->endpoints.count);
     return prepared;
 }
@@ -299,13 +299,16 @@ static enum call_result prepare_new(struct session *session, const struct prepar
     for (size_t i = 0; i < count; i++)
         if (!request_check(session, &endpoints[i], &requests[i], fail))
             return CALL_FAULT;
+    for (size_t i = 0; i < count; i++)
+        requests[i].protocol =
+            peer_protocol_of(endpoints[i].settings.transport, request_end(&requests[i]));
     if (!request_check_call(session, call, fail))
         return CALL_FAULT;
     enum call_result result = resolve_all(session, requests, count, wait, fail);
     if (result != CALL_DONE)
         return result;
     if (!request_check_addresses(session, requests, count, fail) ||
-        !take_quotas(session, requests, count, fail))
+        !request_take_quotas(session, requests, count, fail))
         return CALL_FAULT;
     if (begin_contacts(session, requests, count, fail)) {
         if (open_listeners(session, requests, count, fail) &&

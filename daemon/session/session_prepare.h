@@ -13,7 +13,8 @@ struct request {
     struct addresses own, peer;
     const char *pending_host; /* the name that is being looked up; NULL: none is */
     struct listener *listener;
-    int socket; /* of a destination of datagrams; -1: none */
+    int socket; /* that the endpoint has from the start; -1: none */
+    const struct peer_protocol *protocol;
     struct dump *dump;
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 };
@@ -39,6 +40,11 @@ bool request_check_addresses(const struct session *session, const struct request
 /* Whether the system takes the options of a source that connects late: it would refuse them in the
  * middle of the run. */
 bool request_try_options(const struct request *request, struct fail *fail);
+/* Takes what the quotas allow of all of them at once, or nothing; false with a sentence. */
+bool request_take_quotas(struct session *session, const struct request *requests, size_t count,
+                         struct fail *fail);
+/* Makes the flow of an endpoint that has everything: it is prepared from now on. */
+void request_add_member(struct session *session, const struct request *request);
 /* The worker for an endpoint that was checked. */
 struct worker *request_worker(const struct session *session,
                               const struct prepare_endpoint *endpoint);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of a session share. From the top: session.c (open, start, stop, close),
- * session_prepare.c and session_reports.c carry out calls; session_live.c shows what goes on; session_lease.c and session_events.c are
+ * session_prepare.c, session_adopt.c and session_reports.c carry out calls; session_live.c shows what
+ * goes on; session_lease.c and session_events.c are
  * the collector's; session_wait.c, session_clocks.c; session_list.c; session_users.c (quotas) and
  * session_members.c. A file calls those below it only. */
 #ifndef FLOWRIG_SESSION_STATE_H

@@ -115,6 +115,8 @@ static void peer_protocols_are_whole(void **state)
                 sizeof peer_datagram_source, passed, COUNT(passed));
     check_table("peer protocol", "datagram destination", &peer_datagram_destination,
                 sizeof peer_datagram_destination, passed, COUNT(passed));
+    check_table("peer protocol", "accepted", &peer_accepted, sizeof peer_accepted, passed,
+                COUNT(passed));
     assert_non_null(peer_flowrig_destination.adopt); /* it is the one that listens */
 }
 
