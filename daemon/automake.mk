@@ -74,6 +74,17 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/host/state_dir.c daemon/host/state_dir.h \
 	daemon/host/syscalls.c daemon/host/syscalls.h \
 	daemon/host/sysinfo.c daemon/host/sysinfo.h \
+	daemon/iperf/iperf3_begin.c \
+	daemon/iperf/iperf3_channel.c daemon/iperf/iperf3_channel.h \
+	daemon/iperf/iperf3_end.c \
+	daemon/iperf/iperf3_flows.c daemon/iperf/iperf3_flows.h \
+	daemon/iperf/iperf3_json.c daemon/iperf/iperf3_json.h \
+	daemon/iperf/iperf3_leave.c \
+	daemon/iperf/iperf3_params.c daemon/iperf/iperf3_params.h \
+	daemon/iperf/iperf3_results.c daemon/iperf/iperf3_results.h \
+	daemon/iperf/iperf3_server.c daemon/iperf/iperf3_server.h \
+	daemon/iperf/iperf3_test.c daemon/iperf/iperf3_test.h \
+	daemon/iperf/iperf3_test_state.h \
 	daemon/net/ccinfo.h \
 	daemon/net/ccinfo_linux.c \
 	daemon/net/kernel.c daemon/net/kernel.h \
@@ -123,4 +134,4 @@ daemon_libdaemon_a_SOURCES = \
 
 bin_PROGRAMS += daemon/flowd
 daemon_flowd_SOURCES = daemon/flowd.c
-daemon_flowd_LDADD = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(GSL_LIBS) $(PCAP_LIBS)
+daemon_flowd_LDADD = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(JANSSON_LIBS) $(GSL_LIBS) $(PCAP_LIBS)

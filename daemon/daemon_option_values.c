@@ -111,6 +111,15 @@ static bool add_user_quota(const struct place *place, struct daemon_options *opt
     return quota_add_user(&options->quotas, value, fail);
 }
 
+static bool set_iperf3(const struct place *place, struct daemon_options *options, const char *value,
+                       struct fail *fail)
+{
+    (void)place, (void)fail;
+    options->serve_iperf3 = true;
+    options->iperf3.at = value;
+    return true;
+}
+
 static bool set_ports(const struct place *place, struct daemon_options *options, const char *value,
                       struct fail *fail)
 {
@@ -240,6 +249,8 @@ static const struct place places[OPTIONS] = {
     [OPT_DENY_TEST] = {set_networks, AT(quotas.deny)},
     [OPT_USER_QUOTA] = {.set = add_user_quota},
     [OPT_METRICS] = {.set = add_metrics},
+    [OPT_IPERF3] = {.set = set_iperf3},
+    [OPT_ALLOW_IPERF] = {set_networks, AT(iperf3.allow)},
 };
 
 bool daemon_option_set(struct daemon_options *options, enum daemon_option id, const char *value,

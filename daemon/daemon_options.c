@@ -17,6 +17,7 @@ enum { METRICS_PORT = PROTOCOL_PORT - 1 };
 #define CONTROL "Control connections"
 #define FLOWS   "Flows"
 #define LIMITS  "Limits"
+#define GUESTS  "Clients of other programs"
 #define TESTS   "For tests of flowrig itself"
 
 static const struct option_spec specs[] = {
@@ -122,6 +123,14 @@ static const struct option_spec specs[] = {
      "limits of USER, or of each user without own limits: sessions=, flows=, rate= (of all flows), "
      "duration=, reports= (bytes) and lease=, such as flows=10,rate=1Gbit; may be repeated",
      OPT_USER_QUOTA},
+    {0, "iperf3", OPTION_OPTIONAL, "[ADDR:]PORT", GUESTS,
+     "serve iperf3 clients as well, at this port (default: 5201, at the loopback addresses, or at "
+     "all addresses with --allow-iperf)",
+     OPT_IPERF3},
+    {0, "allow-iperf", OPTION_REQUIRED, "NET[,NET]...", GUESTS,
+     "serve clients at these addresses, such as 10.0.0.0/8,fd00::/8, besides those of this host; "
+     "may be repeated",
+     OPT_ALLOW_IPERF},
     {0, "test-clock-offset", OPTION_REQUIRED, "#", TESTS,
      "set the daemon's clock ahead of the system's by # seconds (behind if negative)",
      OPT_CLOCK_OFFSET},
@@ -180,10 +189,13 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
                         options->gate.tls_key ? "--tls-cert" : "--tls-key");
     if (options->keep_net_admin && !options->user)
         return fail_set(fail, 0, "option --keep-net-admin: only --user drops it");
-    if (options->quotas.user_count && !options->gate.token_file && !options->gate.tls_client_ca)
+    if (options->quotas.user_count && !options->gate.token_file && !options->gate.tls_client_ca &&
+        !options->serve_iperf3)
         return fail_set(fail, 0,
-                        "option --user-quota: there are users only with --token-file or "
-                        "--tls-client-ca");
+                        "option --user-quota: there are users only with --token-file, "
+                        "--tls-client-ca or --iperf3");
+    if (options->iperf3.allow.count && !options->serve_iperf3)
+        return fail_set(fail, 0, "option --allow-iperf: only --iperf3 serves such clients");
     if (options->make_token && options->gate.token_file)
         return fail_set(fail, 0,
                         "option --make-token: no daemon is started then, leave out "

@@ -9,6 +9,7 @@
 #include "control/control_sockets.h"
 #include "control/gate.h"
 #include "fail.h"
+#include "iperf/iperf3_server.h"
 #include "log.h"
 #include "session/quota.h"
 
@@ -33,6 +34,8 @@ struct daemon_options {
     bool show_key;
     bool keep_net_admin;
     struct quotas quotas;
+    bool serve_iperf3;
+    struct iperf3_server_config iperf3;
     const char *config;
     char *config_text; /* what the strings of a configuration file lie in */
     bool help, version;

@@ -48,6 +48,8 @@ enum daemon_option {
     OPT_DENY_TEST,
     OPT_USER_QUOTA,
     OPT_METRICS,
+    OPT_IPERF3,
+    OPT_ALLOW_IPERF,
     OPTIONS
 };
 

@@ -56,6 +56,7 @@ struct parts {
     bool pid_file_written;
     struct rpc_server *rpc;
     struct http *http;
+    struct iperf3_server *iperf3;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
 };
 
@@ -222,6 +223,8 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
            gate_open(&parts->gate, &options->gate, &options->quotas, options->state_dir, fail) &&
            control_sockets_open(&parts->control, &options->control, guarded, fail) &&
            control_sockets_open(&parts->metrics, &options->metrics, guarded, fail) &&
+           (!options->serve_iperf3 ||
+            (parts->iperf3 = iperf3_server_open(&options->iperf3, fail))) &&
            write_pid_file(parts, options->pid_file, fail);
 }
 
@@ -278,7 +281,9 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
                                             .captures = parts->captures,
                                             .collector = parts->collector,
                                         });
-    return start_rpc(parts, options, fail);
+    return start_rpc(parts, options, fail) &&
+           (!parts->iperf3 || iperf3_server_start(parts->iperf3, parts->sessions, parts->collector,
+                                                  &options->quotas, options->max_sessions, fail));
 }
 
 /* Looks every few milliseconds whether `is_so`, for at most `time`. */
@@ -296,6 +301,7 @@ static void take_down(struct parts *parts)
         struct stop_all_reply stopped = {0};
         sessions_stop_all(parts->sessions, LAST_DRAIN_TIME, "the daemon was shut down", &stopped);
         wait_until(sessions_collected, parts->sessions, LAST_REPORTS_TIME);
+        iperf3_server_stop(parts->iperf3);
         http_stop_waiting(parts->http);
         sessions_close_all(parts->sessions);
         http_stop(parts->http);
@@ -307,6 +313,7 @@ static void take_down(struct parts *parts)
     collector_stop(parts->collector);
     captures_free(parts->captures);
     dump_dir_close(&parts->dump_dir);
+    iperf3_server_free(parts->iperf3);
     listeners_free(parts->listeners);
     pending_free(parts->pending);
     for (size_t i = 0; i < parts->worker_count; i++)
@@ -342,6 +349,8 @@ static void tell_addresses(const struct parts *parts)
 {
     control_sockets_tell(&parts->control, "listening");
     control_sockets_tell(&parts->metrics, "metrics");
+    if (parts->iperf3)
+        iperf3_server_tell(parts->iperf3);
 }
 
 static int serve(struct daemon_options *options)

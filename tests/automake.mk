@@ -187,6 +187,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_call \
 	tests/fuzz/fuzz_datagrams \
 	tests/fuzz/fuzz_file \
+	tests/fuzz/fuzz_iperf3 \
 	tests/fuzz/fuzz_log \
 	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_preamble \
@@ -201,6 +202,7 @@ tests_fuzz_fuzz_blocks_SOURCES = tests/fuzz/fuzz_blocks.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_call_SOURCES = tests/fuzz/fuzz_call.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_datagrams_SOURCES = tests/fuzz/fuzz_datagrams.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_iperf3_SOURCES = tests/fuzz/fuzz_iperf3.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c $(FUZZ_DRIVER)
@@ -264,6 +266,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_udp.py \
 	tests/net/loopback_volumes.py \
 	tests/net/loopback_metrics.py \
+	tests/net/iperf3.py \
 	tests/net/loopback_web.py \
 	tests/net/nothing_lost.py \
 	tests/net/option_pairs.py \

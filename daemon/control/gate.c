@@ -70,13 +70,14 @@ static struct tls *load_tls(const struct gate_config *config, const char *state_
         fail);
 }
 
-/* A name that is misspelt would leave a user without a quota. */
+/* A name that is misspelt would leave a user without a quota. Clients of other programs are no
+ * users of the file. */
 static bool check_users(const struct quotas *quotas, const struct token_file *file,
                         struct fail *fail)
 {
     for (size_t i = 0; i < quotas->user_count; i++) {
         const char *name = quotas->users[i].user;
-        bool found = !*name;
+        bool found = !*name || !strcmp(name, IPERF3_USER);
         for (size_t k = 0; !found && k < file->user_count; k++)
             found = !strcmp(file->users[k].name, name);
         if (!found)

@@ -34,7 +34,8 @@ void flow_check_expected(struct flow *flow)
 
 void flow_expect(struct flow *flow, int64_t bytes)
 {
-    if (flow->state != FLOW_RUNNING || flow->stop_asked)
+    bool starts = flow->state == FLOW_READY && flow->run_start; /* in this very moment */
+    if ((flow->state != FLOW_RUNNING && !starts) || flow->stop_asked)
         return;
     worker_update_now(flow->worker);
     flow->expected.told = true;

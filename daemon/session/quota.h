@@ -10,6 +10,9 @@
 
 enum { USER_QUOTAS_MAX = 128 };
 
+/* The user that clients of iperf3 are, who have no token. */
+#define IPERF3_USER "iperf3"
+
 /* What one user may have here at once. 0: no limit besides the daemon's. */
 struct user_quota {
     char user[TOKEN_NAME_MAX]; /* "": each that has none of their own */

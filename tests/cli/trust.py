@@ -180,7 +180,7 @@ def options_of_flowd():
         (("--max-flow-rate=0",), "option --max-flow-rate: '0' would allow nothing"),
         (("--max-duration=0",), "option --max-duration: '0' would allow nothing"),
         (("--user-quota", "flows=1"),
-         "option --user-quota: there are users only with --token-file or --tls-client-ca"),
+         "option --user-quota: there are users only with --token-file, --tls-client-ca or --iperf3"),
         (("--user-quota", "flow=1"), "option --user-quota: 'flow' is not a quota: sessions=#, "),
         (("--user-quota", "bob:flows=1", "--token-file", token, "--state-dir", directory, "-p", "0"),
          "option --user-quota: the token file has no user 'bob'"),
