@@ -82,14 +82,15 @@ bool request_charge_reading(struct request *request)
 
 /* ---- answers ---- */
 
-/* The connection ends where it is not sure where the next request begins. */
+/* The connection ends where it is not sure where the next request begins, and where nobody knows
+ * who has it: it would stay for as long as somebody waits for the next call of a known user. */
 enum MHD_Result request_answer_text(const struct request *request, unsigned code, const char *text)
 {
     char *line = mem_printf("%s\n", text);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(line), line, MHD_RESPMEM_MUST_FREE);
     MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
-    if (code == MHD_HTTP_BAD_REQUEST)
+    if (code != MHD_HTTP_SERVICE_UNAVAILABLE)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, "Allow", request->allowed);

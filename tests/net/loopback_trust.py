@@ -250,6 +250,25 @@ def thousand_wrong_secrets():
 
 
 @case
+def refused_and_closed():
+    """Who is refused loses the connection with the answer, and can't hold it by asking again"""
+    trust = Trust()
+    daemon = trust.daemon()
+    for header in ("", "Authorization: Basic " + base64.b64encode(b"flowrig:" + b"wrong" * 8).decode() + "\r\n"):
+        peer = trust.context().wrap_socket(socket.create_connection((daemon.host, daemon.port), 20))
+        at_end(peer.close)
+        peer.settimeout(60)
+        request = (f"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n{header}"
+                   f"Content-Length: {len(CALL)}\r\n\r\n").encode() + CALL
+        peer.sendall(request + request)
+        answer, began = b"", time.monotonic()
+        while part := peer.recv(4096):
+            answer += part
+        assert answer.count(b"HTTP/1.1 401") == 1 and b"Connection: close" in answer, answer
+        assert time.monotonic() - began < 30, "an idle connection of a user stays for 75 s"
+
+
+@case
 def refused_and_displaced():
     """Answers are held back from those that are there: connections that had to go are gone at once"""
     trust = Trust()
