@@ -7,9 +7,6 @@
 #include "log.h"
 #include "peer/peer.h"
 
-/* For the answer of a peer that has the preamble. */
-#define EXCHANGE_TIMEOUT (5 * NS_PER_SEC)
-
 #define PATH_LOSES_DATA                                                                         \
     "none of the data sent after it was acknowledged: check the path for a firewall, or for a " \
     "link with a smaller MTU than the hosts assume"
@@ -87,9 +84,12 @@ static void source_leave(struct flow *flow)
     give_up_place(source);
 }
 
-/* Goes over to a state that lasts until `deadline` at most; the end of the place comes before. */
-static void wait_in(struct source *source, enum flow_state state, int64_t deadline)
+/* Goes over to a state that lasts until the address has had its time; the end of the place comes
+ * before. While the peer's answer does not come, it may be on its way: nothing here tells that the
+ * peer's kernel retransmits it. */
+static void wait_in(struct source *source, enum flow_state state)
 {
+    int64_t deadline = source->began + flow_common_settings(source->flow)->connect_timeout;
     int64_t place = source->placed + PLACE_TIME;
     source->deadline = deadline;
     flow_wait(source->flow, state, source->connecting && place < deadline ? place : deadline);
@@ -130,8 +130,7 @@ static void try_address(struct flow *flow, struct fail *why)
         if (fd < 0)
             continue;
         flow_claim_dump(flow, fd);
-        wait_in(source, FLOW_CONNECTING,
-                source->began + flow_common_settings(flow)->connect_timeout);
+        wait_in(source, FLOW_CONNECTING);
         flow_attach(flow, fd);
         return;
     }
@@ -185,11 +184,29 @@ static void source_start(struct flow *flow)
     flow_wait_until(flow, flow_run_start(flow) + flow_ends(flow)[SOURCE].delay);
 }
 
+/* Its time is over. */
+static void time_out(struct flow *flow)
+{
+    double limit = (double)flow_common_settings(flow)->connect_timeout / NS_PER_SEC;
+    char text[ADDRESS_TEXT_MAX];
+    struct fail fail;
+    peer_text(flow, text);
+    if (flow_state(flow) == FLOW_CONNECTING)
+        fail_set(&fail, FAULT_CONNECT, "the connection to %s timed out after %.3g s", text, limit);
+    else if (flow_transport(flow)->unacked(flow_fd(flow)) > 0)
+        fail_set(&fail, FAULT_CONNECT,
+                 "%s accepted the connection, but within %.3g s " PATH_LOSES_DATA, text, limit);
+    else
+        fail_set(&fail, FAULT_CONNECT,
+                 "%s accepted the connection but did not agree to the flow within %.3g s: it is "
+                 "not flowd, or another flowd than planned, or its answer was lost on the path",
+                 text, limit);
+    fail_connecting(flow, &fail);
+}
+
 static void source_timeout(struct flow *flow)
 {
     struct source *source = flow_peer_state(flow);
-    char text[ADDRESS_TEXT_MAX];
-    struct fail fail;
     if (flow_state(flow) == FLOW_WAITING) {
         queue_connect(flow);
         return;
@@ -199,29 +216,7 @@ static void source_timeout(struct flow *flow)
         flow_wait_until(flow, source->deadline);
         return;
     }
-    bool lost =
-        flow_state(flow) == FLOW_EXCHANGING && flow_transport(flow)->unacked(flow_fd(flow)) > 0;
-    int64_t limit = source->began + flow_common_settings(flow)->connect_timeout;
-    if (lost && clock_now() < limit) { /* the kernel still retransmits */
-        source->deadline = limit;
-        flow_wait_until(flow, limit);
-        return;
-    }
-    peer_text(flow, text);
-    if (flow_state(flow) == FLOW_CONNECTING)
-        fail_set(&fail, FAULT_CONNECT, "the connection to %s timed out after %.3g s", text,
-                 (double)flow_common_settings(flow)->connect_timeout / NS_PER_SEC);
-    else if (lost)
-        fail_set(&fail, FAULT_CONNECT,
-                 "%s accepted the connection, but within %.3g s " PATH_LOSES_DATA, text,
-                 (double)flow_common_settings(flow)->connect_timeout / NS_PER_SEC);
-    else
-        fail_set(
-            &fail, FAULT_CONNECT,
-            "%s accepted the connection but did not agree to the flow within %lld s: it is not "
-            "flowd, or another flowd than planned",
-            text, (long long)(EXCHANGE_TIMEOUT / NS_PER_SEC));
-    fail_connecting(flow, &fail);
+    time_out(flow);
 }
 
 /* Whether an error says that the peer closed a connection that it had accepted. */
@@ -265,7 +260,7 @@ static void end_connect(struct flow *flow)
         fail_connecting(flow, &fail);
         return;
     }
-    wait_in(source, FLOW_EXCHANGING, worker->now + EXCHANGE_TIMEOUT);
+    wait_in(source, FLOW_EXCHANGING);
 }
 
 static bool check_answer(struct flow *flow, struct fail *fail)

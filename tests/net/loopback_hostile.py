@@ -1260,7 +1260,7 @@ NOT_AGREED = "did not agree to the flow: it is not flowd, or another flowd than 
 VICTIMS = {
     "an echo server": (dict(answer="echo"), rf"the server at {{}} {NOT_AGREED}"),
     "a silent listener": (dict(), r"{} accepted the connection but did not agree to the flow within 5 s: "
-                                  "it is not flowd, or another flowd than planned"),
+                                  "it is not flowd, or another flowd than planned, or its answer was lost on the path"),
     "a server with a banner": (dict(answer="banner"), rf"the server at {{}} {NOT_AGREED}"),
     "one that closes": (dict(close=True), "{} closed the connection instead of agreeing to the flow"),
     "one that answers zeros": (dict(answer=bytes(40)), rf"the server at {{}} {NOT_AGREED}"),
@@ -1273,9 +1273,9 @@ VICTIMS = {
                                rf"the server at {{}} {NOT_AGREED}"),
     "one with half a proof": (dict(answer=lambda said: agreement(PROOF, said)[:39]),
                               "{} accepted the connection but did not agree to the flow within 5 s: it is "
-                              "not flowd, or another flowd than planned"),
+                              "not flowd, or another flowd than planned, or its answer was lost on the path"),
 }
-AT_ONCE = dict(source=1)
+AT_ONCE = dict(source=1, settings={"connect_timeout": str(5 * 10 ** 9)})
 
 
 def aimed(victim, flow, secret=SECRET, proof=PROOF, **settings):
