@@ -354,7 +354,8 @@ static void write_endpoint(struct part *part, size_t index)
     if (result->missing)
         buffer_printf(&part->line, ", %" PRId64 " reports missing", result->missing);
     if (result->stopped)
-        buffer_printf(&part->line, ", stopped: %s", result->stopped);
+        buffer_printf(&part->line, ", %s%s",
+                      !strncmp(result->stopped, "stopped ", 8) ? "" : "stopped: ", result->stopped);
     if (results_error(result))
         buffer_printf(&part->line, ", error: %s", results_error(result));
     put_line(part);

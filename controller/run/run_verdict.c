@@ -69,25 +69,43 @@ static const char *failure_of(const struct endpoint_result *result, char text[64
     return text;
 }
 
-/* Names the first flow that failed; that a daemon was lost has been said already. */
-static void explain_failures(const struct run *run, size_t failed)
+/* Whether an endpoint failed because the other one closed the connection, which may know why. */
+static bool is_consequence(const struct endpoint_result *result)
 {
-    char text[64], more[64] = "", sentence[2 * FAIL_TEXT_MAX];
-    if (failed > 1)
-        snprintf(more, sizeof more, " (%zu flows failed)", failed);
+    char code[32];
+    results_info(result, infos[INFO_fault].name, code, sizeof code);
+    return atoi(code) == FAULT_PEER;
+}
+
+/* Names the first endpoint that failed, of those whose failure is no consequence or of all. */
+static bool explain_first(const struct run *run, bool causes, const char *more)
+{
+    char text[64], sentence[2 * FAIL_TEXT_MAX];
     for (size_t i = 0; i < ENDPOINTS * run->plan->count; i++) {
         enum endpoint end = (enum endpoint)(i % ENDPOINTS);
         const struct plan_place *at = &run->plan->flows[i / ENDPOINTS].at[end];
-        const char *why = failure_of(&run->results->flows[i / ENDPOINTS].ends[end], text);
-        if (!why || run->daemons[at->daemon].lost)
+        const struct endpoint_result *result = &run->results->flows[i / ENDPOINTS].ends[end];
+        const char *why = failure_of(result, text);
+        if (!why || run->daemons[at->daemon].lost || (causes && is_consequence(result)))
             continue;
         run_failure_text(
             run,
             &(struct failure){.flow = (int64_t)(i / ENDPOINTS), .endpoint = end, .sentence = why},
             sentence);
         log_error("%s%s", sentence, more);
-        return;
+        return true;
     }
+    return false;
+}
+
+/* That a daemon was lost has been said already. */
+static void explain_failures(const struct run *run, size_t failed)
+{
+    char more[64] = "";
+    if (failed > 1)
+        snprintf(more, sizeof more, " (%zu flows failed)", failed);
+    if (!explain_first(run, true, more))
+        explain_first(run, false, more);
 }
 
 /* Of flows whose data did not all arrive. */

@@ -20,7 +20,7 @@ void flow_check_early_eof(struct flow *flow, int64_t now)
     if (flow->rx.stopped)
         closing_forgive(&flow->closing); /* it was early by the clocks' error only */
     if (closing_is_broken(&flow->closing, now, flow->intervals.end, &before))
-        flow_fail(flow, FAULT_CONNECT, "the %s closed the connection %.3f s before the end",
+        flow_fail(flow, FAULT_PEER, "the %s closed the connection %.3f s before the end",
                   endpoint_name(endpoint_other(flow->endpoint)), (double)before / NS_PER_SEC);
 }
 

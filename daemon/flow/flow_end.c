@@ -88,7 +88,7 @@ static void path_error(struct flow *flow, int error)
 {
     const char *peer = endpoint_name(endpoint_other(flow->endpoint));
     if (error == ECONNREFUSED)
-        flow_fail(flow, FAULT_CONNECT,
+        flow_fail(flow, FAULT_PEER,
                   "the %s's port was closed before the end of the flow (ICMP port unreachable)",
                   peer);
     else if (error == EMSGSIZE)
@@ -107,7 +107,7 @@ void flow_socket_error(struct flow *flow, int error)
     else if (!flow_transport_can(flow, TRANSPORT_STREAM))
         path_error(flow, error);
     else if (error == ECONNRESET || error == EPIPE)
-        flow_fail(flow, FAULT_CONNECT,
+        flow_fail(flow, FAULT_PEER,
                   "the connection was reset before the end of the flow, by the %s or by a firewall "
                   "on the path",
                   endpoint_name(endpoint_other(flow->endpoint)));

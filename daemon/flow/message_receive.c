@@ -129,7 +129,7 @@ static void message_eof(struct flow *flow)
 {
     const struct message_state *state = flow->message;
     if (state->header_length)
-        flow_fail(flow, FAULT_CONNECT, "the connection ended within a block");
+        flow_fail(flow, FAULT_PEER, "the connection ended within a block");
     else
         flow_eof(flow);
 }

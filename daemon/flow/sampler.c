@@ -367,6 +367,8 @@ void sampler_send_final(struct flow *flow, const struct dump_result *dump)
     size_t count = add_histograms(flow, histograms, sections);
     if (flow->dump)
         add_dump(final, flow->dump, dump);
+    if (final->error)
+        info_add_number(&final->info, INFO_fault, flow->final_code);
     if (final->info.length)
         sections[count++] = (struct report_section){
             REPORT_SECTION_INFO, (uint32_t) final->info.length, final->info.data};

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from flowrig_test import (FLOWCTL, Daemon, FlowLog, Lab, at_end, case, expect, flowctl, hosts, main,
+from flowrig_api import FAULT_CONNECT, FAULT_PEER
+from flowrig_test import (FLOWCTL, Daemon, FlowLog, Lab, Skip, at_end, case, expect, flowctl, hosts, main,
                           need_program, start_flowctl, temp_dir, wait_for)
 
 
@@ -49,7 +50,8 @@ def check_stopped(run, ends, flows=1, length=20.0):
             assert found, event
             at, of = re.search(f"{TIME}$", event).groups()
             assert float(at) < length == float(of), event
-            assert run.summary(end, flow).endswith(event.replace(f"# stopped {end} {flow} ", ", stopped: ")), \
+            why = event.removeprefix(f"# stopped {end} {flow} ")
+            assert run.summary(end, flow).endswith((", " if why.startswith("stopped ") else ", stopped: ") + why), \
                 run.summary(end, flow)
     assert run.log.comment("total:")[0].startswith(
         f"# total: flows = {flows}, failed = 0, stopped = {flows}, goodput = "), run.log.comment("total:")
@@ -110,7 +112,7 @@ def daemon_shut_down():
     assert time.monotonic() - began < 8
     run.said(rf"flowd at {re.escape(two.control)}: the daemon was shut down {TIME}")
     assert re.search(rf", stopped: the daemon was shut down {TIME}$", run.summary("D")), run.summary("D")
-    assert re.search(rf", stopped: stopped because the destination ended \(the daemon was shut down( {TIME})?\) "
+    assert re.search(rf", stopped because the destination ended \(the daemon was shut down( {TIME})?\) "
                      rf"{TIME}", run.summary("S")), run.summary("S")
     assert "flows = 1, failed = 0, stopped = 1, " in run.log.comment("total:")[0], run.process.err
 
@@ -250,7 +252,27 @@ def reset_on_the_way():
         in run.process.err, run.process.err
     assert re.search(r"^flowctl: flow 0, source 10\.77\.0\.3 \(flowd at 10\.77\.0\.3:5999\): the connection "
                      "was reset", run.process.err, re.M), run.process.err
-    assert ", stopped: stopped because the source ended (the connection was reset" in run.summary("D")
+    assert ", stopped because the source ended (the connection was reset" in run.summary("D")
+
+
+@case
+def cause_at_the_other_end():
+    """A destination whose connection is aborted there: that is said, not that the source's was reset"""
+    need_program("ss")
+    lab = Lab(3, "delay=5ms rate=20m limit=50ms")
+    lab.daemon(2)
+    lab.daemon(3, "--data-ports", "7000-7000")
+    run = Logged("-H", f"s={lab.addr(2)},d={lab.addr(3)}", "-T", "s=6", netns=lab.ns(1))
+    done = subprocess.run(["ip", "netns", "exec", lab.ns(3), "ss", "-K", "state", "established", "sport", "=", "7000"],
+                          capture_output=True, text=True, check=False)
+    if ":7000" not in done.stdout and ":bbs" not in done.stdout:
+        raise Skip(f"the kernel cannot abort connections of others (ss -K): {done.stderr}")
+    run.wait(2)
+    run.said(r"flow 0, destination 10\.77\.0\.4 \(flowd at 10\.77\.0\.4:5999\): the connection failed: "
+             "Software caused connection abort")
+    assert [run.log.finals[end, 0]["fault"] for end in "SD"] == [FAULT_PEER, FAULT_CONNECT], run.log.finals
+    assert "error: the connection was reset before the end of the flow, by the destination" in run.summary("S")
+    assert run.summary("D").endswith(", error: the connection failed: Software caused connection abort")
 
 
 @case
@@ -267,6 +289,44 @@ def data_lost_from_the_start():
         "flowctl: flow 0, source 10.77.0.3 (flowd at 10.77.0.3:5999): 10.77.0.4:7000 accepted the connection, but "
         f"within {seconds} s none of the data sent after it was acknowledged: check the path for a firewall, or for a "
         "link with a smaller MTU than the hosts assume\n"), result.err
+
+
+def answer_lost(limit, until):
+    """A run whose destination's answers are lost on the way, until something happens."""
+    lab = Lab(3, "delay=5ms rate=20m limit=50ms")
+    lab.daemon(2)
+    lab.daemon(3, "--data-ports", "7000-7000")
+    firewall(lab, 3, "tcp sport 7000 meta length > 80 counter drop")
+    began = time.monotonic()
+    process = start_flowctl("-H", f"s={lab.addr(2)},d={lab.addr(3)}", "-T", "s=0.5", "-Q", "--connect-timeout",
+                            limit, netns=lab.ns(1))
+    until(lambda: lab.run(3, "nft", "list", "table", "inet", "cut"))
+    lab.run(3, "nft", "delete", "table", "inet", "cut")
+    status = process.wait(60)
+    return process, status, time.monotonic() - began
+
+
+@case
+def answer_lost_on_the_way():
+    """The destination's answer is lost five times and retransmitted: the source waits as long as TCP does"""
+    def until(counted):
+        # at 0, 0.2, 0.6, 1.4, 3 s; the next one comes at 6.2 s, when a source once had given up
+        wait_for(lambda: int(re.search(r"packets (\d+)", counted())[1]) >= 5, 20, "the losses")
+    process, status, took = answer_lost(30, until)
+    assert (status, process.err) == (0, ""), process.err
+    assert "failed = 0, goodput = " in process.out and took > 5.5, took
+
+
+@case
+def answer_lost_for_good():
+    """The destination's answer never arrives: the source waits for its time, and names the path, too"""
+    def until(_):
+        time.sleep(2)
+    process, status, _ = answer_lost(1.5, until)
+    assert status == 2 and process.err == (
+        "flowctl: flow 0, source 10.77.0.3 (flowd at 10.77.0.3:5999): 10.77.0.4:7000 accepted the connection but did "
+        "not agree to the flow within 1.5 s: it is not flowd, or another flowd than planned, or its answer was lost "
+        "on the path\n"), process.err
 
 
 @case
