@@ -1350,7 +1350,7 @@ def consent_when_connecting_late():
     """With late connect the same holds at the start: one preamble, and the flow fails with a sentence"""
     daemon = Daemon()
     session = Session(daemon, lease_s=60)
-    settings = dict(source=1, settings={"late_connect": True})
+    settings = dict(source=1, settings={"late_connect": True, "connect_timeout": str(5 * 10 ** 9)})
     names = ["an echo server", "a silent listener", "one that closes"]
     victims = [Victim(**VICTIMS[name][0]) for name in names]
     session.prepare(*[aimed(victim, flow, **settings) for flow, victim in enumerate(victims)])
