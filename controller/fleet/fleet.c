@@ -259,6 +259,8 @@ static void finish(struct lane *lane, CURLcode code)
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(lane->fleet->multi, lane->easy);
     result.refused = is_refused(lane, code);
+    if (code == CURLE_OK)
+        lane->fleet->remotes[lane->daemon]->heard = result.received;
     if (code != CURLE_OK)
         result.outcome = fleet_explain_transport(remote, lane, code, &result.fail);
     else if (status != 200)

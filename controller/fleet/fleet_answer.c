@@ -63,13 +63,41 @@ static void explain_no_http(const struct remote *remote, struct fail *fail)
                  remote->name);
 }
 
+/* A call beyond this takes more than one packet of the smallest MTU that paths have with IPv6. */
+enum { SMALL_CALL = 1200 - 400 /* headers */ };
+
+/* The daemon has the connection, and the answer does not come. Where small packets pass and large
+ * ones do not, the path is suspected. */
+static void explain_silence(const struct remote *remote, const struct lane *lane, struct fail *fail)
+{
+    static const char advice[] =
+        "a firewall, or for a link with a smaller MTU than the hosts assume";
+    const struct call *call =
+        list_empty(&lane->calls) ? NULL : list_item(lane->calls.next, struct call, link);
+    bool others = call && remote->heard > call->sent;
+    bool large = call && XMLRPC_MEMBLOCK_SIZE(char, call->xml) > SMALL_CALL;
+    if (others)
+        fail_set(fail, 0,
+                 "flowd at %s did not answer %s in time, but other calls meanwhile: check the path "
+                 "for %s",
+                 remote->name, methods[call->method].name, advice);
+    else if (large && remote->heard)
+        fail_set(
+            fail, 0,
+            "flowd at %s did not answer in time, although it answered smaller calls before: if "
+            "it still runs, check the path for %s",
+            remote->name, advice);
+    else
+        fail_set(fail, 0, "flowd at %s did not answer in time", remote->name);
+}
+
 enum fleet_outcome fleet_explain_transport(const struct remote *remote, const struct lane *lane,
                                            CURLcode code, struct fail *fail)
 {
     if (explain_unreached(remote, lane, code, fail))
         return FLEET_NOT_REACHED;
     if (code == CURLE_OPERATION_TIMEDOUT)
-        fail_set(fail, 0, "flowd at %s did not answer in time", remote->name);
+        explain_silence(remote, lane, fail);
     else if (code == CURLE_WRITE_ERROR)
         fail_set(fail, 0, "the answer of flowd at %s is larger than %d bytes", remote->name,
                  PROTOCOL_REPLY_MAX);

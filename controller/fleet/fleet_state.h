@@ -48,6 +48,7 @@ struct remote {
     enum key_state key_state;
     struct lane probe; /* has no calls; connects and learns the key */
     enum fleet_outcome refusal_outcome;
+    int64_t heard;       /* when it last answered, 0: not yet */
     bool refused;        /* nobody listened there */
     struct fail refusal; /* why it is not talked to */
     char url[PROTOCOL_HOST_MAX + 64];

@@ -256,6 +256,19 @@ def reset_on_the_way():
 
 
 @case
+def control_that_loses_large_packets():
+    """The control connection loses full packets: calls with small answers pass, and the path is named"""
+    lab = Lab(3, "delay=5ms rate=20m limit=50ms")
+    for host in (2, 3):
+        lab.daemon(host)
+    firewall(lab, 2, "tcp sport 5999 meta length > 1200 drop")
+    result = flowctl("-H", f"s={lab.addr(2)},d={lab.addr(3)}", "-T", "s=1", netns=lab.ns(1))
+    assert (result.status, result.err) == (2, (
+        "flowctl: flowd at 10.77.0.3:5999 did not answer flowd.describe in time, but other calls meanwhile: check the "
+        "path for a firewall, or for a link with a smaller MTU than the hosts assume\n")), result.err
+
+
+@case
 def cause_at_the_other_end():
     """A destination whose connection is aborted there: that is said, not that the source's was reset"""
     need_program("ss")

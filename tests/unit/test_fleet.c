@@ -2,6 +2,7 @@
 /* Tests controller/fleet/fleet.c as far as no network is needed: addresses, the order of calls,
  * what an answer means, and the sentences about those that do not come. */
 #include "controller/fleet/fleet.c"
+#include "controller/fleet/fleet_answer.c"
 
 #include "unit.h"
 
@@ -248,9 +249,45 @@ static void answers_that_do_not_come(void **state)
     fleet_free(fleet);
 }
 
+/* An answer that does not come while others do is one that the path loses. */
+static void large_packets_that_are_lost(void **state)
+{
+    (void)state;
+    struct fail fail = {0};
+    struct fleet *fleet = fleet_new(NULL, -1);
+    fleet_add(fleet, "host1", 5999);
+    struct remote *remote = fleet->remotes[0];
+    struct lane *lane = &remote->lanes[LANE_COMMAND];
+    call(fleet, 0, LANE_COMMAND, METHOD_DESCRIBE);
+    struct call *first = list_item(lane->calls.next, struct call, link);
+    explain_silence(remote, lane, &fail);
+    assert_string_equal(fail.text, "flowd at host1:5999 did not answer in time");
+    remote->heard = first->sent; /* it may have been stopped since */
+    explain_silence(remote, lane, &fail);
+    assert_string_equal(fail.text, "flowd at host1:5999 did not answer in time");
+    remote->heard = first->sent + 1;
+    explain_silence(remote, lane, &fail);
+    assert_string_equal(
+        fail.text, "flowd at host1:5999 did not answer flowd.describe in time, but other calls "
+                   "meanwhile: check the path for a firewall, or for a link with a smaller MTU "
+                   "than the hosts assume");
+    /* A call of which nobody knows whether it has arrived. */
+    remote->heard = first->sent;
+    xmlrpc_env env;
+    xmlrpc_env_init(&env);
+    XMLRPC_MEMBLOCK_APPEND(char, &env, first->xml, (char[SMALL_CALL]){0}, SMALL_CALL);
+    explain_silence(remote, lane, &fail);
+    assert_string_equal(fail.text,
+                        "flowd at host1:5999 did not answer in time, although it answered smaller "
+                        "calls before: if it still runs, check the path for a firewall, or for a "
+                        "link with a smaller MTU than the hosts assume");
+    fleet_free(fleet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_packets_that_are_lost),
         cmocka_unit_test(daemons_have_addresses),
         cmocka_unit_test(lanes_make_one_call_at_a_time),
         cmocka_unit_test(answers_are_decoded),
