@@ -197,9 +197,7 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
     if (options->iperf3.allow.count && !options->serve_iperf3)
         return fail_set(fail, 0, "option --allow-iperf: only --iperf3 serves such clients");
     if (options->make_token && options->gate.token_file)
-        return fail_set(fail, 0,
-                        "option --make-token: no daemon is started then, leave out "
-                        "--token-file");
+        return fail_set(fail, 0, "option --make-token: it only creates the file: omit --token-file");
     return true;
 }
 
@@ -238,9 +236,7 @@ static bool read_all(int argc, char **argv, struct daemon_options *options, stru
     if (!option_parse(argc, argv, specs, SPECS, handle, options, &operand, fail))
         return false;
     if (operand < argc)
-        return fail_set(fail, 0,
-                        "'%s' is not an option, and nothing else is taken; --help lists "
-                        "the options",
+        return fail_set(fail, 0, "unexpected argument '%s'; --help lists the options",
                         argv[operand]);
     return options->help || options->version || check_together(options, fail);
 }

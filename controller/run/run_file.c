@@ -303,7 +303,7 @@ static char *find(const char *id, struct fail *fail)
         return path;
     fail_set(fail, 0,
              found ? "more than one run begins with '%s': give more characters"
-                   : "there is no run '%s' to attach to; 'flowctl attach' lists those there are",
+                   : "there is no run '%s' to attach to; 'flowctl attach' lists the runs",
              id);
     free(path);
     return NULL;

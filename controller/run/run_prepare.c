@@ -44,7 +44,7 @@ void run_fail_contact(struct run *run, const struct fleet_result *result)
     const char *unnamed = unnamed_ends(run->plan, result->daemon);
     run_fail(run, EXIT_PARTIAL, "%s%s%s%s", result->fail.text, unnamed ? "; -H names no " : "",
              unnamed ? unnamed : "",
-             unnamed ? ", which is on localhost then"
+             unnamed ? ", so it defaults to localhost"
                      : fleet_advice(result, run->plan->daemons[result->daemon].host));
 }
 

@@ -65,7 +65,7 @@ static void run_claim(struct dump *dump, const struct mail *mail)
     dump->dropped_before = pcap_source_dropped(capture->source);
     dump->connection = splitter_claim(&capture->splitter, &mail->local, &mail->peer, &dump->file);
     if (!capture->works)
-        dump_file_note(&dump->file, "the capture had failed before");
+        dump_file_note(&dump->file, "the capture had already failed");
     else if (!dump->connection)
         dump_file_note(&dump->file, "too many connections to the captured port");
     if (strcmp(capture->interface, "any") && route_interface(&mail->peer, interface) &&

@@ -267,7 +267,7 @@ static void refuse_wildcard(const struct listeners *listeners, const struct addr
     if (listeners->exact && own->count)
         fail_set(fail, FAULT_POLICY,
                  "the host does not have this address, so it would listen on all addresses, but "
-                 "the daemon allows tests with some only (--allow-test, --deny-test)");
+                 "the daemon allows tests only with some (--allow-test, --deny-test)");
 }
 
 static struct listener *find_or_open(struct listeners *listeners, const struct holder *holder,

@@ -231,8 +231,8 @@ bool quota_check_own(const struct quotas *quotas, const struct addresses *own, e
         return true;
     if (everywhere && which == DESTINATION)
         return fail_set(fail, FAULT_POLICY,
-                        "it would listen on all addresses, but the daemon allows tests with some "
-                        "only (--allow-test, --deny-test): give one");
+                        "it would listen on all addresses, but the daemon allows tests only "
+                        "with some (--allow-test, --deny-test): give one");
     return everywhere || check_all(quotas, own, fail);
 }
 

@@ -103,7 +103,7 @@ def host_left_out():
     if result.status != 0:  # a flowd of this host may listen at the usual port
         expect(result, 2)
         assert result.err == ("flowctl: no flowd can be reached at localhost:5999: Connection refused; -H names "
-                              "no destination (d=HOST), which is on localhost then\n"), result.err
+                              "no destination (d=HOST), so it defaults to localhost\n"), result.err
 
 
 @case

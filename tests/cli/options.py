@@ -492,8 +492,8 @@ def bad_daemon(words, sentence):
 
 bad_daemon("-Z", "unknown option -Z; --help lists the options")
 bad_daemon("--foo", "unknown option --foo; --help lists the options")
-bad_daemon("foo", "'foo' is not an option, and nothing else is taken; --help lists the options")
-bad_daemon([""], "'' is not an option, and nothing else is taken; --help lists the options")
+bad_daemon("foo", "unexpected argument 'foo'; --help lists the options")
+bad_daemon([""], "unexpected argument ''; --help lists the options")
 bad_daemon("-p", "option -p needs an argument")
 bad_daemon("--lease", "option --lease needs an argument")
 bad_daemon("--no-auth=3", "option --no-auth takes no argument")

@@ -176,7 +176,7 @@ def options_of_flowd():
         (("--keep-net-admin",), "option --keep-net-admin: only --user drops it"),
         (("--token-file=",), "option --token-file: the name is empty"),
         (("--token-file", junk, "--make-token", "x"),
-         "option --make-token: no daemon is started then, leave out --token-file"),
+         "option --make-token: it only creates the file: omit --token-file"),
         (("--max-flow-rate=0",), "option --max-flow-rate: '0' would allow nothing"),
         (("--max-duration=0",), "option --max-duration: '0' would allow nothing"),
         (("--user-quota", "flows=1"),

@@ -262,7 +262,7 @@ def nothing_to_attach_to():
     run.kill()
     said = run.attach(1, words=["0123456789"]).err
     assert said == "flowctl: attach: there is no run '0123456789' to attach to; 'flowctl attach' " \
-        "lists those there are\n", said
+        "lists the runs\n", said
     assert "unexpected argument 'b'" in run.attach(1, words=["a", "b"]).err
     file, = run.files()
     with open(file, encoding="utf-8") as opened:

@@ -555,7 +555,7 @@ def named_daemon_is_not_replaced():
                           capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == ("flowctl: no flowd can be reached at localhost:5999: Connection refused; -H names no "
-                           "destination (d=HOST), which is on localhost then\n"), \
+                           "destination (d=HOST), so it defaults to localhost\n"), \
         done.stderr
 
 

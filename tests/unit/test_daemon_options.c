@@ -285,7 +285,7 @@ static const char *const refusals[][2] = {
     {"--bind", "option --bind needs an argument"},
     {"-x", "unknown option -x; --help lists the options"},
     {"--nothing", "unknown option --nothing; --help lists the options"},
-    {"-d host", "'host' is not an option, and nothing else is taken; --help lists the options"},
+    {"-d host", "unexpected argument 'host'; --help lists the options"},
     {"host -p x", "option -p: 'x' is not a whole number"}, /* options come first */
 };
 
