@@ -38,6 +38,8 @@ common_libcommon_a_SOURCES = \
 	common/sockopt_names.c \
 	common/tally.c common/tally.h \
 	common/token.c common/token.h \
+	common/traceevent.h \
+	common/traceformat.c common/traceformat.h common/trace_fields.def \
 	common/varint.c common/varint.h \
 	common/wire.c common/wire_decode.c common/wire.h \
 	common/xmlbuild.c common/xmlbuild.h \

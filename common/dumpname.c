@@ -7,7 +7,6 @@
 
 /* Not isalnum(): no locale widens this list. */
 #define ALLOWED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define SUFFIX  ".pcap"
 
 enum { PART_MAX = 40 };
 
@@ -35,20 +34,25 @@ static void make_plain(char plain[PART_MAX + 1], const char *text)
 }
 
 void dump_name_make(char name[DUMP_NAME_MAX], const char *prefix, const char *run, int64_t flow,
-                    char endpoint, const char *host)
+                    char endpoint, const char *host, const char *suffix)
 {
     char plain_run[PART_MAX + 1], plain_host[PART_MAX + 1];
     make_plain(plain_run, run);
     make_plain(plain_host, host);
-    snprintf(name, DUMP_NAME_MAX, "%.40s%s-%" PRId64 "-%c-%s" SUFFIX,
-             *prefix ? prefix : DUMP_PREFIX, plain_run, flow, endpoint, plain_host);
+    snprintf(name, DUMP_NAME_MAX, "%.40s%s-%" PRId64 "-%c-%s%s", *prefix ? prefix : DUMP_PREFIX,
+             plain_run, flow, endpoint, plain_host, suffix);
+}
+
+static bool ends_with(const char *name, size_t length, const char *suffix)
+{
+    return length > strlen(suffix) && !strcmp(name + length - strlen(suffix), suffix);
 }
 
 bool dump_name_check(const char *name)
 {
     size_t length = strlen(name);
-    return length > strlen(SUFFIX) && length < DUMP_NAME_MAX && is_plain(name) &&
-           !strcmp(name + length - strlen(SUFFIX), SUFFIX);
+    return length < DUMP_NAME_MAX && is_plain(name) &&
+           (ends_with(name, length, DUMP_SUFFIX) || ends_with(name, length, TRACE_SUFFIX));
 }
 
 bool dump_name_of_run(const char *name, const char *run)

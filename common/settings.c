@@ -8,17 +8,21 @@
 #include "dscp.h"
 #include "mem.h"
 #include "number.h"
+#include "traceevent.h"
 
 static const char *const framing_names[] = {"auto", "stream", "message"};
 static const char *const transport_names[] = {"tcp", "mptcp", "udp"};
+static const char *const trace_filter_names[] = {"all", "change"};
 static const char *const endpoint_letters[] = {"s", "d"};
 
 static const struct choices framing_choices = {framing_names, COUNT(framing_names)};
 static const struct choices transport_choices = {transport_names, COUNT(transport_names)};
+static const struct choices trace_filter_choices = {trace_filter_names, COUNT(trace_filter_names)};
 const struct choices endpoint_choices = {endpoint_letters, COUNT(endpoint_letters)};
 
 _Static_assert(COUNT(framing_names) == FRAMINGS, "each framing has a name");
 _Static_assert(COUNT(transport_names) == TRANSPORTS, "each transport has a name");
+_Static_assert(COUNT(trace_filter_names) == TRACE_FILTERS, "each filter has a name");
 _Static_assert(COUNT(endpoint_letters) == ENDPOINTS, "each end has a letter");
 
 const struct transport_traits transport_traits[TRANSPORTS] = {
@@ -27,43 +31,46 @@ const struct transport_traits transport_traits[TRANSPORTS] = {
     [TRANSPORT_UDP] = {"UDP", 0},
 };
 
-#define FIELD_TYPE_SECONDS          FIELD_INT
-#define FIELD_TYPE_BYTES            FIELD_INT
-#define FIELD_TYPE_RATE             FIELD_INT
-#define FIELD_TYPE_FLAG             FIELD_BOOL
-#define FIELD_TYPE_CHOICE_FRAMING   FIELD_CHOICE
-#define FIELD_TYPE_CHOICE_TRANSPORT FIELD_CHOICE
-#define FIELD_TYPE_INT              FIELD_INT
-#define FIELD_TYPE_DSCP             FIELD_INT
-#define FIELD_TYPE_SIZE             FIELD_DIST
-#define FIELD_TYPE_GAP              FIELD_DIST
-#define FIELD_TYPE_NAME             FIELD_TEXT
+#define FIELD_TYPE_SECONDS             FIELD_INT
+#define FIELD_TYPE_BYTES               FIELD_INT
+#define FIELD_TYPE_RATE                FIELD_INT
+#define FIELD_TYPE_FLAG                FIELD_BOOL
+#define FIELD_TYPE_CHOICE_FRAMING      FIELD_CHOICE
+#define FIELD_TYPE_CHOICE_TRANSPORT    FIELD_CHOICE
+#define FIELD_TYPE_CHOICE_TRACE_FILTER FIELD_CHOICE
+#define FIELD_TYPE_INT                 FIELD_INT
+#define FIELD_TYPE_DSCP                FIELD_INT
+#define FIELD_TYPE_SIZE                FIELD_DIST
+#define FIELD_TYPE_GAP                 FIELD_DIST
+#define FIELD_TYPE_NAME                FIELD_TEXT
 
 /* On the wire a value has no unit of its own, and flowctl's sentences do not fit. */
-#define WIRE_UNIT_SECONDS          "in ns"
-#define WIRE_UNIT_BYTES            "in bytes"
-#define WIRE_UNIT_RATE             "in bit/s"
-#define WIRE_UNIT_FLAG             "or not"
-#define WIRE_UNIT_CHOICE_FRAMING   "auto, stream or message"
-#define WIRE_UNIT_CHOICE_TRANSPORT "tcp, mptcp or udp"
-#define WIRE_UNIT_INT              "as a number"
-#define WIRE_UNIT_DSCP             "as a number"
-#define WIRE_UNIT_SIZE             "in bytes, as C:8192"
-#define WIRE_UNIT_GAP              "in seconds, as C:0.01"
-#define WIRE_UNIT_NAME             "by name"
+#define WIRE_UNIT_SECONDS             "in ns"
+#define WIRE_UNIT_BYTES               "in bytes"
+#define WIRE_UNIT_RATE                "in bit/s"
+#define WIRE_UNIT_FLAG                "or not"
+#define WIRE_UNIT_CHOICE_FRAMING      "auto, stream or message"
+#define WIRE_UNIT_CHOICE_TRANSPORT    "tcp, mptcp or udp"
+#define WIRE_UNIT_CHOICE_TRACE_FILTER "all or change"
+#define WIRE_UNIT_INT                 "as a number"
+#define WIRE_UNIT_DSCP                "as a number"
+#define WIRE_UNIT_SIZE                "in bytes, as C:8192"
+#define WIRE_UNIT_GAP                 "in seconds, as C:0.01"
+#define WIRE_UNIT_NAME                "by name"
 
 /* Of a type: its choices by name, or NULL. */
-#define FIELD_CHOICES_SECONDS          NULL
-#define FIELD_CHOICES_BYTES            NULL
-#define FIELD_CHOICES_RATE             NULL
-#define FIELD_CHOICES_FLAG             NULL
-#define FIELD_CHOICES_CHOICE_FRAMING   &framing_choices
-#define FIELD_CHOICES_CHOICE_TRANSPORT &transport_choices
-#define FIELD_CHOICES_INT              NULL
-#define FIELD_CHOICES_DSCP             NULL
-#define FIELD_CHOICES_SIZE             NULL
-#define FIELD_CHOICES_GAP              NULL
-#define FIELD_CHOICES_NAME             NULL
+#define FIELD_CHOICES_SECONDS             NULL
+#define FIELD_CHOICES_BYTES               NULL
+#define FIELD_CHOICES_RATE                NULL
+#define FIELD_CHOICES_FLAG                NULL
+#define FIELD_CHOICES_CHOICE_FRAMING      &framing_choices
+#define FIELD_CHOICES_CHOICE_TRANSPORT    &transport_choices
+#define FIELD_CHOICES_CHOICE_TRACE_FILTER &trace_filter_choices
+#define FIELD_CHOICES_INT                 NULL
+#define FIELD_CHOICES_DSCP                NULL
+#define FIELD_CHOICES_SIZE                NULL
+#define FIELD_CHOICES_GAP                 NULL
+#define FIELD_CHOICES_NAME                NULL
 
 #define WIRE_OPTION_VALUE          "--"
 #define WIRE_OPTION_PRESET(stands) "--"
@@ -185,6 +192,9 @@ static void format_number(enum setting_type type, int64_t number, char text[SETT
     case SETTING_CHOICE_TRANSPORT:
         snprintf(text, SETTING_TEXT_MAX, "%s", transport_names[number]);
         break;
+    case SETTING_CHOICE_TRACE_FILTER:
+        snprintf(text, SETTING_TEXT_MAX, "%s", trace_filter_names[number]);
+        break;
     case SETTING_DSCP:
         dscp_format(number, text, SETTING_TEXT_MAX);
         break;
@@ -232,6 +242,8 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
         return choices_parse(&framing_choices, text, number, fail);
     case SETTING_CHOICE_TRANSPORT:
         return choices_parse(&transport_choices, text, number, fail);
+    case SETTING_CHOICE_TRACE_FILTER:
+        return choices_parse(&trace_filter_choices, text, number, fail);
     case SETTING_INT:
         return number_parse_code(text, number, fail);
     case SETTING_DSCP:

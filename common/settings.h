@@ -51,17 +51,18 @@ static inline enum endpoint endpoint_other(enum endpoint endpoint)
     return endpoint == SOURCE ? DESTINATION : SOURCE;
 }
 
-#define SETTING_C_SECONDS(field)          int64_t field;
-#define SETTING_C_BYTES(field)            int64_t field;
-#define SETTING_C_RATE(field)             int64_t field;
-#define SETTING_C_FLAG(field)             int64_t field;
-#define SETTING_C_INT(field)              int64_t field;
-#define SETTING_C_DSCP(field)             int64_t field;
-#define SETTING_C_CHOICE_FRAMING(field)   int64_t field;
-#define SETTING_C_CHOICE_TRANSPORT(field) int64_t field;
-#define SETTING_C_SIZE(field)             struct dist field;
-#define SETTING_C_GAP(field)              struct dist field;
-#define SETTING_C_NAME(field)             char field[SETTINGS_NAME_MAX];
+#define SETTING_C_SECONDS(field)             int64_t field;
+#define SETTING_C_BYTES(field)               int64_t field;
+#define SETTING_C_RATE(field)                int64_t field;
+#define SETTING_C_FLAG(field)                int64_t field;
+#define SETTING_C_INT(field)                 int64_t field;
+#define SETTING_C_DSCP(field)                int64_t field;
+#define SETTING_C_CHOICE_FRAMING(field)      int64_t field;
+#define SETTING_C_CHOICE_TRANSPORT(field)    int64_t field;
+#define SETTING_C_CHOICE_TRACE_FILTER(field) int64_t field;
+#define SETTING_C_SIZE(field)                struct dist field;
+#define SETTING_C_GAP(field)                 struct dist field;
+#define SETTING_C_NAME(field)                char field[SETTINGS_NAME_MAX];
 
 #define SETTING_C(type, field) SETTING_C_##type(field)
 
@@ -106,6 +107,7 @@ enum setting_type {
     SETTING_INT,
     SETTING_DSCP,
     SETTING_CHOICE_TRANSPORT,
+    SETTING_CHOICE_TRACE_FILTER,
 };
 enum setting_form {
     SETTING_FORM_VALUE,

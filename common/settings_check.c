@@ -302,13 +302,29 @@ static bool check_addresses(const struct endpoint_settings ends[ENDPOINTS],
                     ends[DESTINATION].source_port);
 }
 
+static bool check_trace(const struct endpoint_settings ends[ENDPOINTS],
+                        const struct flow_settings *flow, struct fail *fail)
+{
+    bool traced = ends[SOURCE].trace || ends[DESTINATION].trace;
+    if (traced && flow->transport != TRANSPORT_TCP)
+        return fail_set(fail, 0, "--trace is for TCP: there are no traces of %s",
+                        transport_traits[flow->transport].name);
+    for (int i = 0; i < ENDPOINTS; i++)
+        if (ends[i].trace_max && !ends[i].trace)
+            return fail_set(fail, 0,
+                            "--trace-max limits a trace of the %s, but none is requested: add "
+                            "--trace %c",
+                            endpoint_name(i), endpoint_letter(i));
+    return true;
+}
+
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
     bool stream = transport_traits[flow->transport].capabilities & TRANSPORT_STREAM;
     bool messages = settings_need_messages(ends, flow) || !stream;
     if (!check_kind(flow, SCOPE_FLOW, "", flow, fail) || !check_times(ends, flow, fail) ||
-        !check_addresses(ends, flow, fail) ||
+        !check_addresses(ends, flow, fail) || !check_trace(ends, flow, fail) ||
         (flow->dump_prefix[0] && !dump_prefix_check(flow->dump_prefix, fail)))
         return false;
     if (stream && messages && flow->framing == FRAMING_STREAM)

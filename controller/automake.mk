@@ -10,6 +10,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/commands/command_run.c \
 	controller/commands/command_status.c \
 	controller/commands/command_stop.c \
+	controller/commands/command_trace.c \
 	controller/commands/run_help.c controller/commands/run_help.h \
 	controller/fleet/access.c controller/fleet/access.h \
 	controller/fleet/embedded.c controller/fleet/embedded.h \
@@ -57,6 +58,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/target.c controller/output/target.h \
 	controller/output/terminal.c controller/output/terminal.h \
 	controller/output/text.h \
+	controller/output/trace_reader.c controller/output/trace_reader.h \
 	controller/output/windows.c controller/output/windows.h \
 	controller/output/writer.c controller/output/writer.h \
 	controller/plan/advice.c controller/plan/advice.h \

@@ -10,6 +10,10 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/capture/dump_file.c daemon/capture/dump_file.h \
 	daemon/capture/packet.c daemon/capture/packet.h \
 	daemon/capture/splitter.c daemon/capture/splitter.h \
+	daemon/capture/trace.c daemon/capture/trace.h daemon/capture/trace_state.h \
+	daemon/capture/trace_file.c daemon/capture/trace_file.h \
+	daemon/capture/trace_kernel.c daemon/capture/trace_kernel.h \
+	daemon/capture/trace_open.c \
 	daemon/control/auth.c daemon/control/auth.h \
 	daemon/control/control_sockets.c daemon/control/control_sockets.h \
 	daemon/control/executors.c daemon/control/executors.h \
@@ -134,4 +138,17 @@ daemon_libdaemon_a_SOURCES = \
 
 bin_PROGRAMS += daemon/flowd
 daemon_flowd_SOURCES = daemon/flowd.c
-daemon_flowd_LDADD = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(JANSSON_LIBS) $(GSL_LIBS) $(PCAP_LIBS)
+daemon_flowd_LDADD = daemon/libdaemon.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(JANSSON_LIBS) $(GSL_LIBS) $(PCAP_LIBS) $(BPF_LIBS)
+
+# The kernel's part of traces, as a header.
+EXTRA_DIST += daemon/capture/trace.bpf.c
+CLEANFILES += daemon/capture/trace.bpf.o daemon/capture/trace.skel.h
+if HAVE_TRACE
+daemon/capture/trace.bpf.o: $(srcdir)/daemon/capture/trace.bpf.c $(srcdir)/common/traceevent.h
+	$(AM_V_GEN)$(MKDIR_P) daemon/capture && \
+	$(BPF_CLANG) -O2 -g -Wall -Werror --target=bpf -I$(srcdir)/common $(BPF_INCLUDES) \
+		-c $(srcdir)/daemon/capture/trace.bpf.c -o $@
+daemon/capture/trace.skel.h: daemon/capture/trace.bpf.o
+	$(AM_V_GEN)$(BPFTOOL) gen skeleton daemon/capture/trace.bpf.o name trace_bpf >$@-tmp && mv $@-tmp $@
+daemon/capture/trace_kernel.$(OBJEXT): daemon/capture/trace.skel.h
+endif

@@ -235,6 +235,7 @@ static const struct place places[OPTIONS] = {
     [OPT_CLOCK_SKEW] = {set_skew, AT(clock_skew_ppb)},
     [OPT_CONFIG] = {set_name, AT(config)},
     [OPT_USER] = {set_name, AT(user)},
+    [OPT_TRACE] = {set_flag, AT(trace)},
     [OPT_KEEP_NET_ADMIN] = {set_flag, AT(keep_net_admin)},
     [OPT_TOKEN_FILE] = {set_name, AT(gate.token_file)},
     [OPT_MAKE_TOKEN] = {set_name, AT(make_token)},

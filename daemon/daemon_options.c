@@ -82,6 +82,10 @@ static const struct option_spec specs[] = {
      "range of ports on which destinations listen (default: any)", OPT_DATA_PORTS},
     {'w', "dump-dir", OPTION_REQUIRED, "DIR", FLOWS,
      "write packet dumps to this directory if requested", OPT_DUMP_DIR},
+    {0, "trace", OPTION_NONE, NULL, FLOWS,
+     "write traces of flows (flowtrace(5)) to that directory too if requested; keeps CAP_BPF and "
+     "CAP_PERFMON",
+     OPT_TRACE},
     {0, "max-flows", OPTION_REQUIRED, "#", LIMITS, "flow endpoints at once (default: 20000)",
      OPT_MAX_FLOWS},
     {0, "max-sessions", OPTION_REQUIRED, "#", LIMITS, "sessions at once (default: 256)",
@@ -187,6 +191,9 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
         return fail_set(fail, 0, "option %s: %s is needed, too",
                         options->gate.tls_key ? "--tls-key" : "--tls-cert",
                         options->gate.tls_key ? "--tls-cert" : "--tls-key");
+    if (options->trace && !options->dump_dir)
+        return fail_set(fail, 0,
+                        "option --trace: traces need a directory: add -w DIR (--dump-dir)");
     if (options->keep_net_admin && !options->user)
         return fail_set(fail, 0, "option --keep-net-admin: only --user drops it");
     if (options->quotas.user_count && !options->gate.token_file && !options->gate.tls_client_ca &&

@@ -33,6 +33,7 @@ struct daemon_options {
     const char *make_token, *user;
     bool show_key;
     bool keep_net_admin;
+    bool trace;
     struct quotas quotas;
     bool serve_iperf3;
     struct iperf3_server_config iperf3;

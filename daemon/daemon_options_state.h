@@ -35,6 +35,7 @@ enum daemon_option {
     OPT_CONFIG,
     OPT_USER,
     OPT_KEEP_NET_ADMIN,
+    OPT_TRACE,
     OPT_TOKEN_FILE,
     OPT_MAKE_TOKEN,
     OPT_SHOW_KEY,

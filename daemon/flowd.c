@@ -50,6 +50,7 @@ struct parts {
     struct listeners *listeners;
     struct dump_dir dump_dir;
     struct captures *captures;
+    struct tracer *tracer;
     struct gate gate;
     struct host_names names; /* that calls may be sent to */
     int spill_fd;            /* until the sessions have it; -1: there is none */
@@ -235,6 +236,7 @@ static bool drop_privileges(const struct daemon_options *options, struct fail *f
             .user = options->user,
             .capture = options->dump_dir != NULL,
             .net_admin = options->keep_net_admin,
+            .trace = options->trace,
         },
         fail);
 }
@@ -266,6 +268,7 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
         return false;
     parts->rendezvous = rendezvous_new();
     parts->captures = captures_new(&parts->dump_dir);
+    parts->tracer = tracer_new(&parts->dump_dir, options->trace);
     parts->pending = pending_new(parts->workers, parts->worker_count, parts->rendezvous);
     parts->listeners =
         listeners_new((uint16_t)options->data_port_low, (uint16_t)options->data_port_high,
@@ -279,6 +282,7 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
                                             .rendezvous = parts->rendezvous,
                                             .resolver = parts->resolver,
                                             .captures = parts->captures,
+                                            .tracer = parts->tracer,
                                             .collector = parts->collector,
                                         });
     return start_rpc(parts, options, fail) &&
@@ -312,6 +316,7 @@ static void take_down(struct parts *parts)
         worker_stop(parts->workers[i]);
     collector_stop(parts->collector);
     captures_free(parts->captures);
+    tracer_free(parts->tracer);
     dump_dir_close(&parts->dump_dir);
     iperf3_server_free(parts->iperf3);
     listeners_free(parts->listeners);

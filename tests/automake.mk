@@ -56,7 +56,7 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) \
-	$(GSL_LIBS) $(PCAP_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
+	$(GSL_LIBS) $(PCAP_LIBS) $(BPF_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
 	tests/unit/test_address \
 	tests/unit/test_auth \
@@ -194,7 +194,8 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_reply \
 	tests/fuzz/fuzz_reports \
 	tests/fuzz/fuzz_run_file \
-	tests/fuzz/fuzz_text
+	tests/fuzz/fuzz_text \
+	tests/fuzz/fuzz_trace
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 FUZZ_DRIVER = tests/fuzz/driver.c tests/fuzz/fuzz.h
@@ -210,6 +211,7 @@ tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_run_file_SOURCES = tests/fuzz/fuzz_run_file.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c $(FUZZ_DRIVER)
 EXTRA_DIST += tests/fuzz/seeds
 fuzz-programs: $(FUZZ_TARGETS)
 .PHONY: fuzz-programs
@@ -249,6 +251,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_message.py \
 	tests/net/lab_sockets.py \
 	tests/net/lab_traffic.py \
+	tests/net/lab_traces.py \
 	tests/net/lab_trust.py \
 	tests/net/lab_udp.py \
 	tests/net/lab_udp_counts.py \
@@ -262,6 +265,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_shares.py \
 	tests/net/loopback_status.py \
 	tests/net/loopback_traffic.py \
+	tests/net/loopback_traces.py \
 	tests/net/loopback_trust.py \
 	tests/net/loopback_udp.py \
 	tests/net/loopback_volumes.py \

@@ -59,7 +59,7 @@ static int make_token(const char *secret, struct fail *fail)
 }
 
 /* In the child: hands the socket over as systemd does, and the token beside it; becomes flowd. */
-static void become_flowd(const char *path, const char *dump_dir, int fd, int token, pid_t parent)
+static void become_flowd(const char *path, char *const *arguments, int fd, int token, pid_t parent)
 {
     char pid[32], token_text[16];
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -76,8 +76,7 @@ static void become_flowd(const char *path, const char *dump_dir, int fd, int tok
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "1", 1);
-    execl(path, "flowd", "-d", "--log-level", log_level_name(log_get_level()),
-          dump_dir ? "-w" : (char *)NULL, dump_dir, (char *)NULL);
+    execv(path, arguments);
     fprintf(stderr, "flowctl: %s can't be run: %s\n", path, strerror(errno));
     _exit(127);
 }
@@ -93,9 +92,18 @@ static int listen_for_it(struct embedded *embedded, struct fail *fail)
     return fd;
 }
 
-bool embedded_start(struct embedded *embedded, const char *secret, const char *dump_dir,
+bool embedded_start(struct embedded *embedded, const char *secret, bool dumps, bool traces,
                     struct fail *fail)
 {
+    const char *level = log_level_name(log_get_level());
+    const char *arguments[8] = {"flowd", "-d", "--log-level", level};
+    size_t count = 4;
+    if (dumps || traces) {
+        arguments[count++] = "-w";
+        arguments[count++] = ".";
+    }
+    if (traces)
+        arguments[count++] = "--trace";
     char *path = find_flowd();
     pid_t parent = getpid();
     bool found = !access(path, X_OK) ||
@@ -106,7 +114,7 @@ bool embedded_start(struct embedded *embedded, const char *secret, const char *d
     if (ready) {
         embedded->pid = fork();
         if (embedded->pid == 0)
-            become_flowd(path, dump_dir, fd, token, parent);
+            become_flowd(path, (char *const *)arguments, fd, token, parent);
         if (embedded->pid < 0)
             fail_set(fail, 0, "can't start a private flowd: %s", fail_errno(errno));
         close(token);

@@ -17,9 +17,9 @@ struct embedded {
 #define EMBEDDED_USER "flowctl"
 
 /* Starts a flowd that ends with this process at the latest. It listens when this returns, serves
- * nobody but who shows `secret` (access_private()), and puts packet dumps into `dump_dir` unless
- * that is NULL. */
-bool embedded_start(struct embedded *embedded, const char *secret, const char *dump_dir,
+ * nobody but who shows `secret` (access_private()), and puts packet dumps into the working
+ * directory where it `dumps`, and traces where it `traces`. */
+bool embedded_start(struct embedded *embedded, const char *secret, bool dumps, bool traces,
                     struct fail *fail);
 /* Ends it and waits until it has. */
 void embedded_stop(struct embedded *embedded);

@@ -43,7 +43,7 @@ static void put_request(const struct summary_endpoint *endpoint, const struct se
 static bool is_read_back(const struct summary_endpoint *endpoint, const struct setting *setting)
 {
     static const enum info_id shown[] = {INFO_send_buffer, INFO_receive_buffer,
-                                         INFO_congestion_control, INFO_dump};
+                                         INFO_congestion_control, INFO_dump, INFO_trace};
     char value[64];
     for (size_t i = 0; i < COUNT(shown); i++)
         if (!strcmp(setting->field, infos[shown[i]].name))

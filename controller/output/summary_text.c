@@ -247,6 +247,21 @@ static void put_dump(struct part *part)
         buffer_printf(&part->line, ", note: %s", note);
 }
 
+static void put_trace(struct part *part)
+{
+    char name[DUMP_NAME_MAX], note[PROTOCOL_REASON_MAX];
+    int64_t events = part->value[METRIC_trace_events];
+    results_info(part->endpoint->result, infos[INFO_trace].name, name, sizeof name);
+    results_info(part->endpoint->result, infos[INFO_trace_note].name, note, sizeof note);
+    if (*name)
+        buffer_printf(&part->line, ", trace = %s", name);
+    if (*name && events != METRIC_ABSENT)
+        buffer_printf(&part->line, " (%" PRId64 " events, %" PRId64 " lost)", events,
+                      part->value[METRIC_trace_lost]);
+    if (*note)
+        buffer_printf(&part->line, ", note: %s", note);
+}
+
 /* What the delays lack to be exact, and whether they contradict it. */
 static void put_delay_bound(struct part *part)
 {
@@ -330,6 +345,7 @@ static void put_figures(struct part *part)
     put_clock(part);
     put_tail(part);
     put_dump(part);
+    put_trace(part);
     summary_settings(part->endpoint, &part->line);
 }
 

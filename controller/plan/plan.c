@@ -175,6 +175,14 @@ bool plan_dumps(const struct plan *plan)
     return false;
 }
 
+bool plan_traces(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->flows[i].ends[SOURCE].trace || plan->flows[i].ends[DESTINATION].trace)
+            return true;
+    return false;
+}
+
 void plan_daemon_text(const struct plan_daemon *daemon, char text[PROTOCOL_HOST_MAX + 16])
 {
     bool v6 = strchr(daemon->host, ':') != NULL;

@@ -87,6 +87,8 @@ int64_t plan_end(const struct plan *plan);
 
 /* Whether packets of any flow are to be dumped. */
 bool plan_dumps(const struct plan *plan);
+/* Whether any flow is to be traced. */
+bool plan_traces(const struct plan *plan);
 
 /* One flow in one line: where it runs, then each setting with its value and unit. Defaults are
  * left out unless `all`. The text belongs to the caller. */

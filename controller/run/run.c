@@ -131,7 +131,8 @@ static bool start_embedded(struct run *run, struct embedded daemons[ENDPOINTS], 
     token_make_secret(secret);
     run->private_access = access_private(secret);
     for (int end = 0; end < (both ? ENDPOINTS : 1); end++) {
-        if (!embedded_start(&daemons[end], secret, plan_dumps(run->plan) ? "." : NULL, &fail)) {
+        if (!embedded_start(&daemons[end], secret, plan_dumps(run->plan), plan_traces(run->plan),
+                            &fail)) {
             run_fail(run, EXIT_NOT_REACHED, "%s", fail.text);
             return false;
         }

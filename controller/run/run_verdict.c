@@ -35,15 +35,15 @@ void run_note_stopped(struct run *run, const struct report *report, struct endpo
     log_error("flowd at %s: %s", run_daemon_name(run, planned->at[end].daemon), result->stopped);
 }
 
-/* Whether all dumps are whole; else a sentence says so. */
-static bool check_dumps(const struct run *run)
+/* Whether all dumps, or traces, are whole; else a sentence says so. `notes` is what tells. */
+static bool check_files(const struct run *run, const char *what, enum info_id notes)
 {
     char note[PROTOCOL_REASON_MAX], first[PROTOCOL_REASON_MAX] = "", more[64] = "";
     size_t flow = 0, count = 0;
     enum endpoint end = SOURCE;
     for (size_t i = 0; i < ENDPOINTS * run->plan->count; i++) {
-        results_info(&run->results->flows[i / ENDPOINTS].ends[i % ENDPOINTS],
-                     infos[INFO_dump_note].name, note, sizeof note);
+        results_info(&run->results->flows[i / ENDPOINTS].ends[i % ENDPOINTS], infos[notes].name,
+                     note, sizeof note);
         if (!*note || count++)
             continue;
         memcpy(first, note, sizeof first);
@@ -53,9 +53,15 @@ static bool check_dumps(const struct run *run)
     if (count > 1)
         snprintf(more, sizeof more, ", and so are %zu others", count - 1);
     if (count)
-        log_warning("the dump of flow %zu, %s, is incomplete%s: %s", flow, endpoint_name(end), more,
-                    first);
+        log_warning("the %s of flow %zu, %s, is incomplete%s: %s", what, flow, endpoint_name(end),
+                    more, first);
     return !count;
+}
+
+static bool check_all_files(const struct run *run)
+{
+    bool dumps = check_files(run, "dump", INFO_dump_note);
+    return check_files(run, "trace", INFO_trace_note) && dumps;
 }
 
 /* ---- the verdict ---- */
@@ -167,8 +173,8 @@ void run_judge(struct run *run, const struct results_total *total)
         explain_failures(run, total->failed);
     explain_shortfall(run, &empty, total->empty);
     explain_shortfall(run, &partial, total->partial);
-    bool whole =
-        check_dumps(run) && !total->failed && !total->empty && !total->stopped && !total->partial;
+    bool whole = check_all_files(run) && !total->failed && !total->empty && !total->stopped &&
+                 !total->partial;
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         whole &= !run->daemons[i].lost && !run->daemons[i].rows_lost;
     if (!whole)

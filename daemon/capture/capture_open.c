@@ -194,7 +194,7 @@ static struct dump *open_locked(struct captures *captures, const struct dump_req
     dump->capture = capture;
     snprintf(dump->user, sizeof dump->user, "%s", request->user);
     dump_name_make(name, request->prefix, request->run, request->flow, request->endpoint,
-                   request->host);
+                   request->host, DUMP_SUFFIX);
     const struct dump_format format = {
         .link = capture->splitter.link,
         .snaplen = capture->snaplen,

@@ -39,17 +39,10 @@ static bool cannot_create(const char *name, int error, struct fail *fail)
                     fail_errno(error));
 }
 
-bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name,
-                      const struct dump_format *format, struct fail *fail)
+bool dump_file_begin(struct dump_file *file, struct dump_dir *dir, const char *name,
+                     const void *header, size_t size, struct fail *fail)
 {
-    struct file_header header = {
-        .magic = format->microseconds ? MAGIC_MICROSECONDS : MAGIC_NANOSECONDS,
-        .major = 2,
-        .minor = 4,
-        .snaplen = (uint32_t)format->snaplen,
-        .link = (uint32_t)packet_link_in_file(format->link),
-    };
-    *file = (struct dump_file){.dir = dir, .fd = -1, .unit = format->microseconds ? NS_PER_US : 1};
+    *file = (struct dump_file){.dir = dir, .fd = -1};
     if (!dump_name_check(name) || !mem_copy_text(file->name, sizeof file->name, name))
         return fail_set(fail, FAULT_BAD_CALL, "'%s' is not a valid dump name", name);
     if (!dump_dir_take_file(dir, fail))
@@ -60,14 +53,29 @@ bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *
         return cannot_create(name, errno, fail);
     }
     dump_dir_forget(dir, name);
-    if (write(file->fd, &header, sizeof header) != sizeof header) {
+    if (!file_write(file->fd, header, size, NULL)) {
         cannot_create(name, errno, fail);
         dump_file_discard(file);
         return false;
     }
-    budget_take(&dir->space, sizeof header);
-    file->size = sizeof header;
+    budget_take(&dir->space, (int64_t)size);
+    file->size = (int64_t)size;
     return true;
+}
+
+bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *name,
+                      const struct dump_format *format, struct fail *fail)
+{
+    struct file_header header = {
+        .magic = format->microseconds ? MAGIC_MICROSECONDS : MAGIC_NANOSECONDS,
+        .major = 2,
+        .minor = 4,
+        .snaplen = (uint32_t)format->snaplen,
+        .link = (uint32_t)packet_link_in_file(format->link),
+    };
+    bool good = dump_file_begin(file, dir, name, &header, sizeof header, fail);
+    file->unit = format->microseconds ? NS_PER_US : 1;
+    return good;
 }
 
 void dump_file_note(struct dump_file *file, const char *format, ...)
@@ -82,6 +90,12 @@ void dump_file_note(struct dump_file *file, const char *format, ...)
 
 static void close_file(struct dump_file *file)
 {
+    if (file->keeps) {
+        file->ended = true;
+        file->waiting.length = 0;
+        file->waiting_packets = 0;
+        return;
+    }
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;
@@ -103,8 +117,10 @@ static void give_up(struct dump_file *file, int error)
     close_file(file);
 }
 
-static void flush(struct dump_file *file)
+void dump_file_flush(struct dump_file *file)
 {
+    if (file->fd < 0 || file->ended)
+        return;
     if (!file_write(file->fd, file->waiting.data, file->waiting.length, NULL)) {
         give_up(file, errno);
         return;
@@ -113,16 +129,31 @@ static void flush(struct dump_file *file)
     file->waiting_packets = 0;
 }
 
+/* The end of what is added to it. */
+static void end_file(struct dump_file *file)
+{
+    dump_file_flush(file);
+    close_file(file);
+}
+
 void dump_file_close(struct dump_file *file)
 {
     if (file->fd < 0)
         return;
-    flush(file);
+    dump_file_flush(file);
+    file->keeps = false;
     close_file(file);
+}
+
+void dump_file_rewrite(struct dump_file *file, const void *header, size_t size)
+{
+    if (file->fd >= 0 && pwrite(file->fd, header, size, 0) != (ssize_t)size)
+        dump_file_note(file, "its header is not final: %s", fail_errno(errno));
 }
 
 void dump_file_discard(struct dump_file *file)
 {
+    file->keeps = false;
     close_file(file);
     dump_dir_forget(file->dir, file->name);
     if (unlinkat(file->dir->fd, file->name, 0))
@@ -146,8 +177,25 @@ static bool take_room(struct dump_file *file, int64_t size)
                        file->dir->space.limit);
     else
         return true;
-    dump_file_close(file);
+    end_file(file);
     return false;
+}
+
+void dump_file_append(struct dump_file *file, const void *one, size_t one_size, const void *other,
+                      size_t other_size)
+{
+    int64_t size = (int64_t)(one_size + other_size);
+    if (file->fd < 0 || file->ended || !take_room(file, size)) {
+        file->missed++;
+        return;
+    }
+    buffer_add(&file->waiting, one, one_size);
+    buffer_add(&file->waiting, other, other_size);
+    file->size += size;
+    file->packets++;
+    file->waiting_packets++;
+    if (file->waiting.length >= WRITE_SIZE)
+        dump_file_flush(file);
 }
 
 void dump_file_add(struct dump_file *file, const struct captured *packet)
@@ -158,16 +206,5 @@ void dump_file_add(struct dump_file *file, const struct captured *packet)
         .stored = packet->stored,
         .length = packet->length,
     };
-    int64_t size = (int64_t)sizeof header + packet->stored;
-    if (file->fd < 0 || !take_room(file, size)) {
-        file->missed++;
-        return;
-    }
-    buffer_add(&file->waiting, &header, sizeof header);
-    buffer_add(&file->waiting, packet->data, packet->stored);
-    file->size += size;
-    file->packets++;
-    file->waiting_packets++;
-    if (file->waiting.length >= WRITE_SIZE)
-        flush(file);
+    dump_file_append(file, &header, sizeof header, packet->data, packet->stored);
 }

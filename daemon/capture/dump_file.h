@@ -80,7 +80,9 @@ struct dump_file {
     int64_t packets, waiting_packets; /* in the file with those; those */
     int64_t size;                     /* bytes, likewise */
     int64_t missed;                   /* packets that came after its end, or too early */
-    char note[DUMP_NOTE_MAX];         /* why it ended before its flow, or is not whole; or empty */
+    bool keeps;               /* it stays open when it has ended: its header is not final, */
+    bool ended;               /* and nothing is added any more */
+    char note[DUMP_NOTE_MAX]; /* why it ended before its flow, or is not whole; or empty */
 };
 
 /* Creates the file, which must not be there, and writes its header. No call finds it until it is
@@ -91,6 +93,15 @@ bool dump_file_create(struct dump_file *file, struct dump_dir *dir, const char *
 void dump_file_add(struct dump_file *file, const struct captured *packet);
 void dump_file_note(struct dump_file *file, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same with records of any kind, which count as packets: begins a file with a header of its
+ * own, adds a record of two parts, writes the header anew. */
+bool dump_file_begin(struct dump_file *file, struct dump_dir *dir, const char *name,
+                     const void *header, size_t size, struct fail *fail);
+void dump_file_append(struct dump_file *file, const void *one, size_t one_size, const void *other,
+                      size_t other_size);
+void dump_file_rewrite(struct dump_file *file, const void *header, size_t size);
+/* Writes what waits. */
+void dump_file_flush(struct dump_file *file);
 /* Writes what waits, and closes it. */
 void dump_file_close(struct dump_file *file);
 /* The same, and removes it. */

@@ -74,6 +74,7 @@ void flow_free(struct flow *flow)
     if (!flow)
         return;
     dump_close(flow->dump);
+    trace_close(flow->trace);
     flow_forget_final(flow);
     traffic_free(&flow->traffic);
     free(flow->connection);
@@ -125,6 +126,12 @@ void flow_claim_dump(const struct flow *flow, int fd)
         dump_claim(flow->dump, &local, &peer);
     else if (flow->peer_tried)
         dump_claim(flow->dump, &local, &flow->peer.list[flow->peer_tried - 1]);
+}
+
+void flow_trace_socket(const struct flow *flow, int fd)
+{
+    if (flow->trace)
+        trace_watch(flow->trace, fd);
 }
 
 bool flow_attach(struct flow *flow, int fd)

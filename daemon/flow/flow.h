@@ -15,6 +15,7 @@
 
 struct cdf;
 struct dump;
+struct trace;
 struct flow;
 struct listener;
 struct peerclock;
@@ -92,6 +93,7 @@ void flow_post_expect(struct flow *flow, int64_t bytes);
 void flow_post_release(struct flow *flow);
 /* Gives the flow its dump, before anything is posted to it. It goes back with the flow. */
 void flow_set_dump(struct flow *flow, struct dump *dump);
+void flow_set_trace(struct flow *flow, struct trace *trace);
 /* Hands over an accepted connection that opened with this preamble, whose token is the flow's. */
 void flow_post_adopt(struct flow *flow, int fd, const struct preamble *preamble);
 
@@ -187,6 +189,9 @@ bool flow_attach(struct flow *flow, int fd);
 
 /* Its dump learns that the connection is the flow's, as soon as it can. */
 void flow_claim_dump(const struct flow *flow, int fd);
+/* Its trace, if it has one, is to be of this socket: before it connects, or once it was accepted.
+ */
+void flow_trace_socket(const struct flow *flow, int fd);
 
 /* Closes the connection, if there is one: the next address may be tried. */
 void flow_close_socket(struct flow *flow);

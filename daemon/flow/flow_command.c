@@ -14,6 +14,7 @@ struct flow_command {
     int fd;
     struct preamble preamble;
     struct dump_result dumped;
+    struct trace_result traced;
 };
 
 static struct flow_command *of_command(struct command *command)
@@ -96,6 +97,25 @@ void flow_set_dump(struct flow *flow, struct dump *dump)
     dump_set_owner(dump, post_dump_ended, flow);
 }
 
+static void run_trace_ended(struct worker *worker, struct command *command)
+{
+    (void)worker;
+    flow_trace_ended(of_command(command)->flow, &of_command(command)->traced);
+    free(of_command(command));
+}
+
+/* On the tracer's thread. */
+static void post_trace_ended(void *owner, const struct trace_result *result)
+{
+    post(owner, run_trace_ended, (struct flow_command){.traced = *result});
+}
+
+void flow_set_trace(struct flow *flow, struct trace *trace)
+{
+    flow->trace = trace;
+    trace_set_owner(trace, post_trace_ended, flow);
+}
+
 void flow_post_adopt(struct flow *flow, int fd, const struct preamble *preamble)
 {
     post(flow, run_adopt, (struct flow_command){.fd = fd, .preamble = *preamble});
@@ -125,5 +145,7 @@ void flow_post_release(struct flow *flow)
 {
     if (flow->dump)
         dump_set_owner(flow->dump, NULL, NULL);
+    if (flow->trace)
+        trace_set_owner(flow->trace, NULL, NULL);
     post(flow, run_release, (struct flow_command){0});
 }

@@ -11,13 +11,19 @@
 #include "log.h"
 #include "mem.h"
 
-/* So long a dump waits for the connection's last packets. */
+/* So long a dump or a trace waits for the connection's last packets. */
 #define DUMP_PATIENCE (2 * NS_PER_SEC)
 
 static void tell_done(struct flow *flow, int code)
 {
     flow_log(LOG_LEVEL_INFO, flow, "finished");
     flow_tell(flow, RING_DONE, code, &flow->rows_lost, sizeof flow->rows_lost);
+}
+
+static void send_final(struct flow *flow)
+{
+    sampler_send_final(flow);
+    tell_done(flow, flow->final_code);
 }
 
 void flow_detach(struct flow *flow)
@@ -32,20 +38,34 @@ void flow_detach(struct flow *flow)
 void flow_finish(struct flow *flow, int code)
 {
     flow->final_code = code;
-    if (flow->final && flow->dump) {
+    if (flow->final)
+        flow->final->awaited = (flow->dump != NULL) + (flow->trace != NULL);
+    if (flow->final && flow->dump)
         dump_end(flow->dump, DUMP_PATIENCE);
-        return;
-    }
-    sampler_send_final(flow, NULL);
-    tell_done(flow, code);
+    if (flow->final && flow->trace)
+        trace_end(flow->trace, DUMP_PATIENCE);
+    if (!flow->final || !flow->final->awaited)
+        send_final(flow);
 }
 
 void flow_dump_ended(struct flow *flow, const struct dump_result *result)
 {
     if (!flow->final)
         return; /* released meanwhile */
-    sampler_send_final(flow, result);
-    tell_done(flow, flow->final_code);
+    flow->final->dump_ended = true;
+    flow->final->dumped = *result;
+    if (--flow->final->awaited == 0)
+        send_final(flow);
+}
+
+void flow_trace_ended(struct flow *flow, const struct trace_result *result)
+{
+    if (!flow->final)
+        return;
+    flow->final->trace_ended = true;
+    flow->final->traced = *result;
+    if (--flow->final->awaited == 0)
+        send_final(flow);
 }
 
 void flow_fail(struct flow *flow, int code, const char *format, ...)

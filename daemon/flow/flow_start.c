@@ -23,6 +23,7 @@ void flow_ready(struct flow *flow)
 {
     say_connected(flow);
     dump_agree(flow->dump);
+    trace_agree(flow->trace);
     struct fail fail;
     if (!flow->transport->set(flow->fd, SOCKOPT_AGREED, flow_own(flow), &fail)) {
         flow_fail(flow, fail.code, "%s", fail.text);
@@ -91,6 +92,7 @@ void flow_begin(struct flow *flow)
 void flow_start(struct flow *flow, int64_t at)
 {
     flow->run_start = at;
+    trace_start(flow->trace, at);
     if (flow->state == FLOW_WAITING) {
         flow->protocol->start(flow);
     } else if (flow->state == FLOW_DONE && flow->error) {

@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "capture/capture.h"
+#include "capture/trace.h"
 #include "flow/closing.h"
 #include "flow/direction.h"
 #include "flow/flow.h"
@@ -56,11 +57,16 @@ struct framing {
 
 extern const struct framing framing_stream, framing_message, framing_datagram;
 
-/* A final report that was taken, and waits for what only the end of the dump shows. */
+/* A final report that was taken, and waits for what only the end of the dump and of the trace
+ * shows. */
 struct final_row {
     struct report report;
     struct buffer info;
     char *error; /* NULL: none */
+    int awaited; /* of the two */
+    bool dump_ended, trace_ended;
+    struct dump_result dumped;
+    struct trace_result traced;
 };
 
 /* What the peer says that it has sent: flow_post_expect(). */
@@ -94,6 +100,7 @@ struct flow {
     struct addresses own, peer;  /* test addresses; the peer's port is set */
     struct listener *listener;   /* destination: a reference, released by the session */
     struct dump *dump;           /* NULL: none; closed with the flow */
+    struct trace *trace;         /* likewise */
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
     uint8_t token[SECRET_SIZE]; /* preamble_token() of the secret */
 
@@ -160,8 +167,9 @@ void flow_start(struct flow *flow, int64_t at);
 /* Ends the flow before its time, with whatever it has; it drains for at most `drain` ns. The flow
  * takes `why` over. */
 void flow_stop(struct flow *flow, int64_t drain, char *why);
-/* The flow's dump has ended as it was asked to. */
+/* The flow's dump, or trace, has ended as it was asked to. */
 void flow_dump_ended(struct flow *flow, const struct dump_result *result);
+void flow_trace_ended(struct flow *flow, const struct trace_result *result);
 /* Local congestion ends the sending direction before its time: the flow goes on. */
 void flow_stop_congested(struct flow *flow);
 /* Its whole volume was handed to the socket: sending ends before its time. */
@@ -188,8 +196,8 @@ static inline bool flow_has_more(const struct flow *flow, ssize_t got, size_t ro
 }
 /* Cancels its timer, turns and whatever its protocol waits for: nothing further happens. */
 void flow_detach(struct flow *flow);
-/* The flow has come to its end with `code` (0: well), and so does its dump, which belongs into the
- * final report. */
+/* The flow has come to its end with `code` (0: well), and so do its dump and its trace, which
+ * belong into the final report. */
 void flow_finish(struct flow *flow, int code);
 /* Nothing may use the flow here afterwards. */
 void flow_release(struct flow *flow);
@@ -222,11 +230,12 @@ int64_t flow_drain_deadline(struct flow *flow);
 /* Reports, drained or not. */
 void flow_finish_drained(struct flow *flow, bool drained);
 
-/* Whether a dump is made at either end. Both ends then close the connection before they have
- * finished: its end belongs to the dump. */
+/* Whether a dump or a trace is made at either end. Both ends then close the connection before they
+ * have finished: its end belongs to them. */
 static inline bool flow_is_dumped(const struct flow *flow)
 {
-    return flow->ends[SOURCE].dump || flow->ends[DESTINATION].dump;
+    return flow->ends[SOURCE].dump || flow->ends[DESTINATION].dump || flow->ends[SOURCE].trace ||
+           flow->ends[DESTINATION].trace;
 }
 
 /* With -C, and a rate or gaps to fall behind. */

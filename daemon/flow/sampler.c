@@ -345,19 +345,29 @@ void sampler_final(struct flow *flow, int64_t now, const char *error)
     }
 }
 
-static void add_dump(struct final_row *final, const struct dump *dump,
-                     const struct dump_result *result)
+static void add_dump(struct final_row *final, const struct dump *dump)
 {
     info_add_text(&final->info, INFO_dump, dump_name(dump));
-    if (!result)
+    if (!final->dump_ended)
         return;
-    final->report.value[METRIC_dump_packets] = result->packets;
-    final->report.value[METRIC_dump_dropped] = result->dropped;
-    if (result->note[0])
-        info_add_text(&final->info, INFO_dump_note, result->note);
+    final->report.value[METRIC_dump_packets] = final->dumped.packets;
+    final->report.value[METRIC_dump_dropped] = final->dumped.dropped;
+    if (final->dumped.note[0])
+        info_add_text(&final->info, INFO_dump_note, final->dumped.note);
 }
 
-void sampler_send_final(struct flow *flow, const struct dump_result *dump)
+static void add_trace(struct final_row *final, const struct trace *trace)
+{
+    info_add_text(&final->info, INFO_trace, trace_name(trace));
+    if (!final->trace_ended)
+        return;
+    final->report.value[METRIC_trace_events] = final->traced.events;
+    final->report.value[METRIC_trace_lost] = final->traced.lost;
+    if (final->traced.note[0])
+        info_add_text(&final->info, INFO_trace_note, final->traced.note);
+}
+
+void sampler_send_final(struct flow *flow)
 {
     struct final_row *final = flow->final;
     struct report_section sections[SERIES + 3];
@@ -366,7 +376,9 @@ void sampler_send_final(struct flow *flow, const struct dump_result *dump)
         return;
     size_t count = add_histograms(flow, histograms, sections);
     if (flow->dump)
-        add_dump(final, flow->dump, dump);
+        add_dump(final, flow->dump);
+    if (flow->trace)
+        add_trace(final, flow->trace);
     if (final->error)
         info_add_number(&final->info, INFO_fault, flow->final_code);
     if (final->info.length)

@@ -13,7 +13,7 @@ void sampler_omit(struct flow *flow, int64_t now);
 void sampler_interval(struct flow *flow, int64_t now);
 /* Takes the final row; `error` is NULL where all went well. The flow need not be connected. */
 void sampler_final(struct flow *flow, int64_t now, const char *error);
-/* Sends it, if there is one, with what became of the flow's dump, NULL where that is not known. */
-void sampler_send_final(struct flow *flow, const struct dump_result *dump);
+/* Sends it, if there is one, with what became of the flow's dump and trace, as far as known. */
+void sampler_send_final(struct flow *flow);
 
 #endif

@@ -33,7 +33,8 @@ bool privileges_find(const char *user, uid_t *uid, gid_t *gid, struct fail *fail
 static uint64_t kept_capabilities(const struct privileges *privileges)
 {
     return (privileges->capture ? UINT64_C(1) << CAP_NET_RAW : 0) |
-           (privileges->net_admin ? UINT64_C(1) << CAP_NET_ADMIN : 0);
+           (privileges->net_admin ? UINT64_C(1) << CAP_NET_ADMIN : 0) |
+           (privileges->trace ? UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON : 0);
 }
 
 /* Of those that the process has, keeps the ones of `mask`. */
@@ -73,7 +74,7 @@ bool privileges_drop(const struct privileges *privileges, struct fail *fail)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         log_warning("can't set PR_SET_NO_NEW_PRIVS: %s", fail_errno(errno));
     drop_bounding_set();
-    syscalls_limit();
+    syscalls_limit(privileges->trace);
     if (!privileges->user)
         return true;
     if (!privileges_find(privileges->user, &uid, &gid, fail))

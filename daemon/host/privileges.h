@@ -9,7 +9,8 @@
 
 struct privileges {
     const char *user;        /* whom to become; NULL: stay who we are */
-    bool capture, net_admin; /* keep CAP_NET_RAW, CAP_NET_ADMIN where they are there */
+    bool capture, net_admin; /* keep CAP_NET_RAW, CAP_NET_ADMIN where they are there, */
+    bool trace;              /* CAP_BPF and CAP_PERFMON */
 };
 
 /* The numbers of a user, by name or number; gives false and a sentence where there is none. */

@@ -119,7 +119,7 @@ enum { NEVER = COUNT(never), HEAD = 5, TAIL = 7 };
  * and clone3(2), whose flags can't be seen: who is told that there is none takes the other. The
  * kernel keeps what a filter says of a number alone (since 5.11), so that a call that passes costs
  * next to nothing. */
-void syscalls_limit(void)
+void syscalls_limit(bool keep_bpf)
 {
     struct sock_filter code[HEAD + NEVER + TAIL] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -137,9 +137,11 @@ void syscalls_limit(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
     };
-    for (int i = 0; i < NEVER; i++)
-        code[HEAD + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, never[i],
+    for (int i = 0; i < NEVER; i++) {
+        uint32_t call = never[i] == SYS_bpf && keep_bpf ? never[0] : never[i];
+        code[HEAD + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call,
                                                       (uint8_t)(NEVER - i + 4), 0);
+    }
     for (int i = 0; i < TAIL; i++)
         code[HEAD + NEVER + i] = tail[i];
     struct sock_fprog program = {COUNT(code), code};
@@ -149,8 +151,9 @@ void syscalls_limit(void)
 
 #else
 
-void syscalls_limit(void)
+void syscalls_limit(bool keep_bpf)
 {
+    (void)keep_bpf;
 }
 
 #endif

@@ -155,7 +155,8 @@ static struct listener *find(struct listeners *listeners, const struct transport
         if (listener->worker && listener->transport == transport &&
             address_same_host(&listener->address, address) &&
             sockopt_same(&listener->settings, settings) &&
-            listener->settings.dump == settings->dump)
+            listener->settings.dump == settings->dump &&
+            listener->settings.trace == settings->trace)
             return listener;
     }
     return NULL;

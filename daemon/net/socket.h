@@ -7,6 +7,12 @@
 #include "mem.h"
 #include "settings.h"
 
+/* Who wants to know of a socket before it connects. */
+struct socket_watcher {
+    void (*made)(void *context, int fd);
+    void *context;
+};
+
 /* A non-blocking socket of the protocol (IPPROTO_TCP, IPPROTO_MPTCP; IPPROTO_UDP: of datagrams),
  * with the options that are set when it is created; `settings` may be NULL. -1 with a sentence. */
 int socket_create(int protocol, int family, const struct endpoint_settings *settings,

@@ -15,6 +15,7 @@
 #include "address.h"
 #include "mem.h"
 #include "metrics.h"
+#include "net/socket.h"
 #include "net/sockopt.h"
 #include "settings.h"
 
@@ -71,9 +72,11 @@ struct transport {
     /* A non-blocking socket with all options that are set before connect(); -1 with a sentence. */
     int (*create)(int family, const struct endpoint_settings *settings, struct fail *fail);
     /* A non-blocking socket that has begun to connect; bound to `own` if that is an address of
-     * this host and of the peer's family. -1 with a sentence. */
+     * this host and of the peer's family. `watcher` (NULL: none) hears of it before its first
+     * packet. -1 with a sentence. */
     int (*connect)(const struct addresses *own, const struct address *peer,
-                   const struct endpoint_settings *settings, struct fail *fail);
+                   const struct endpoint_settings *settings, const struct socket_watcher *watcher,
+                   struct fail *fail);
     /* The error that waits at the socket, of connect() for example, or 0. It is taken. */
     int (*take_error)(int fd);
     /* Whether the handshake goes on although the socket takes data (TCP Fast Open). */

@@ -76,9 +76,10 @@ static int mptcp_create(int family, const struct endpoint_settings *settings, st
 }
 
 static int mptcp_connect(const struct addresses *own, const struct address *peer,
-                         const struct endpoint_settings *settings, struct fail *fail)
+                         const struct endpoint_settings *settings,
+                         const struct socket_watcher *watcher, struct fail *fail)
 {
-    return stream_connect(IPPROTO_MPTCP, own, peer, settings, fail);
+    return stream_connect(IPPROTO_MPTCP, own, peer, settings, watcher, fail);
 }
 
 static void mptcp_sample(void *state, int fd, bool baseline, int64_t values[METRICS])

@@ -25,7 +25,8 @@ int stream_create(int protocol, int family, const struct endpoint_settings *sett
 }
 
 int stream_connect(int protocol, const struct addresses *own, const struct address *peer,
-                   const struct endpoint_settings *settings, struct fail *fail)
+                   const struct endpoint_settings *settings, const struct socket_watcher *watcher,
+                   struct fail *fail)
 {
     int fd = stream_create(protocol, peer->any.sa_family, settings, fail);
     if (fd < 0)
@@ -34,6 +35,8 @@ int stream_connect(int protocol, const struct addresses *own, const struct addre
         close(fd);
         return -1;
     }
+    if (watcher)
+        watcher->made(watcher->context, fd);
     if (!connect(fd, &peer->any, peer->length) || errno == EINPROGRESS)
         return fd;
     int error = errno;

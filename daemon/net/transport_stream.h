@@ -4,6 +4,7 @@
 #ifndef FLOWRIG_TRANSPORT_STREAM_H
 #define FLOWRIG_TRANSPORT_STREAM_H
 
+#include "net/socket.h"
 #include "net/tcpinfo.h"
 #include "net/transport.h"
 
@@ -11,7 +12,8 @@
 int stream_create(int protocol, int family, const struct endpoint_settings *settings,
                   struct fail *fail);
 int stream_connect(int protocol, const struct addresses *own, const struct address *peer,
-                   const struct endpoint_settings *settings, struct fail *fail);
+                   const struct endpoint_settings *settings, const struct socket_watcher *watcher,
+                   struct fail *fail);
 
 /* Members of struct transport; transport.h says what they do. */
 int stream_accept(int listener);

@@ -19,9 +19,10 @@ static int tcp_create(int family, const struct endpoint_settings *settings, stru
 }
 
 static int tcp_connect(const struct addresses *own, const struct address *peer,
-                       const struct endpoint_settings *settings, struct fail *fail)
+                       const struct endpoint_settings *settings,
+                       const struct socket_watcher *watcher, struct fail *fail)
 {
-    return stream_connect(IPPROTO_TCP, own, peer, settings, fail);
+    return stream_connect(IPPROTO_TCP, own, peer, settings, watcher, fail);
 }
 
 /* RFC 9293, 3.3.2: in FIN-WAIT-2 and behind it the FIN is acknowledged. */

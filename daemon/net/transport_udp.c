@@ -99,9 +99,11 @@ static int udp_listen(const struct address *address, const struct endpoint_setti
 }
 
 static int udp_connect(const struct addresses *own, const struct address *peer,
-                       const struct endpoint_settings *settings, struct fail *fail)
+                       const struct endpoint_settings *settings,
+                       const struct socket_watcher *watcher, struct fail *fail)
 {
     int fd = udp_create(peer->any.sa_family, settings, fail);
+    (void)watcher; /* there are no traces of datagrams */
     if (fd < 0)
         return -1;
     if (!socket_bind_own(fd, own, peer, settings, fail)) {

@@ -58,7 +58,7 @@ static void try_address(struct flow *flow, struct fail *why)
     while ((peer = flow_next_peer(flow)) != NULL) {
         source->began = now(flow);
         int fd = flow_transport(flow)->connect(flow_own_addresses(flow), peer,
-                                               flow_own_settings(flow), why);
+                                               flow_own_settings(flow), NULL, why);
         if (fd < 0) {
             peer_note_failure(flow, why->text);
             continue;

@@ -61,6 +61,7 @@ static void destination_adopt(struct flow *flow, int fd, const struct preamble *
         return;
     }
     flow_claim_dump(flow, fd);
+    flow_trace_socket(flow, fd);
     preamble_answer(flow_proof(flow), preamble, bytes);
     const struct iovec part = {bytes, sizeof bytes};
     if (flow_transport(flow)->send(flow_connection(flow), fd, &part, 1) != sizeof bytes) {

@@ -113,10 +113,17 @@ static void fail_connecting(struct flow *flow, const struct fail *fail)
     flow_fail(flow, fail->code, "%s", flow_peer_errors(flow)->data);
 }
 
+/* Before the SYN. */
+static void trace_socket(void *flow, int fd)
+{
+    flow_trace_socket(flow, fd);
+}
+
 /* Begins to connect to the peer's next address; `why` is what became of the one before. */
 static void try_address(struct flow *flow, struct fail *why)
 {
     struct source *source = flow_peer_state(flow);
+    const struct socket_watcher watcher = {trace_socket, flow};
     for (;;) {
         if (flow_peers_tried(flow))
             peer_note_failure(flow, why->text);
@@ -126,7 +133,7 @@ static void try_address(struct flow *flow, struct fail *why)
         /* Not worker->now: earlier addresses may have taken time, and a turn has but one now. */
         source->began = clock_now();
         int fd = flow_transport(flow)->connect(flow_own_addresses(flow), peer,
-                                               flow_own_settings(flow), why);
+                                               flow_own_settings(flow), &watcher, why);
         if (fd < 0)
             continue;
         flow_claim_dump(flow, fd);

@@ -5,6 +5,7 @@
 #define FLOWRIG_SESSION_H
 
 #include "capture/capture.h"
+#include "capture/trace.h"
 #include "engine/collector.h"
 #include "net/listener.h"
 #include "mem.h"
@@ -37,6 +38,7 @@ struct sessions_parts {
     struct rendezvous *rendezvous;
     struct resolver *resolver;
     struct captures *captures;
+    struct tracer *tracer;
     struct collector *collector; /* woken when there is a new lease to look after */
 };
 

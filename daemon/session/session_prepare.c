@@ -191,11 +191,34 @@ static bool open_dump(struct session *session, struct request *request, struct f
     return request->dump || request_refuse(endpoint, fail);
 }
 
+static bool open_trace(struct session *session, struct request *request, struct fail *fail)
+{
+    const struct prepare_endpoint *endpoint = request->endpoint;
+    bool source = request_is_source(endpoint);
+    const struct endpoint_settings *own = source ? &endpoint->source : &endpoint->destination;
+    if (!own->trace)
+        return true;
+    request->trace = trace_open(session->owner->parts.tracer,
+                                &(struct trace_request){
+                                    .prefix = endpoint->settings.dump_prefix,
+                                    .run = session->run,
+                                    .host = endpoint->host,
+                                    .user = session->user->name,
+                                    .flow = endpoint->flow,
+                                    .endpoint = endpoint_letter((enum endpoint)endpoint->endpoint),
+                                    .port = source ? 0 : listener_port(request->listener),
+                                    .events = own->trace_max,
+                                    .filter = (int)endpoint->settings.trace_filter,
+                                },
+                                fail);
+    return request->trace || request_refuse(endpoint, fail);
+}
+
 static bool open_dumps(struct session *session, struct request *requests, size_t count,
                        struct fail *fail)
 {
     for (size_t i = 0; i < count; i++)
-        if (!open_dump(session, &requests[i], fail))
+        if (!open_dump(session, &requests[i], fail) || !open_trace(session, &requests[i], fail))
             return false;
     return true;
 }
@@ -230,6 +253,8 @@ void request_add_member(struct session *session, const struct request *request)
     });
     if (request->dump)
         flow_set_dump(flow, request->dump);
+    if (request->trace)
+        flow_set_trace(flow, request->trace);
     session->members[session->count++] = (struct member){
         .flow = flow, .id = endpoint->flow, .endpoint = which, .contact = which == SOURCE};
     atomic_fetch_add(&flow_worker(flow)->endpoint_count[which], 1);
@@ -320,6 +345,7 @@ static enum call_result prepare_new(struct session *session, const struct prepar
     }
     for (size_t i = 0; i < count; i++) {
         dump_close(requests[i].dump);
+        trace_close(requests[i].trace);
         listeners_release(session->owner->parts.listeners, requests[i].listener);
         if (requests[i].socket >= 0)
             close(requests[i].socket);

@@ -16,6 +16,7 @@ struct request {
     int socket; /* that the endpoint has from the start; -1: none */
     const struct peer_protocol *protocol;
     struct dump *dump;
+    struct trace *trace;
     uint8_t secret[SECRET_SIZE], proof[SECRET_SIZE];
 };
 

@@ -74,6 +74,9 @@ FLOWCTL_OPTIONS = """
 -e --dump-prefix=PREFIX
    --snaplen=#
    --dump-us
+   --trace=x
+   --trace-max=x=#
+   --trace-filter=all|change
    --source-port=x=#
    --freebind=x
 -4 --ipv4
@@ -109,6 +112,7 @@ FLOWD_OPTIONS = """
    --workers=#
    --data-ports=LO-HI
 -w --dump-dir=DIR
+   --trace
    --max-flows=#
    --dump-file-size=#
    --dump-space=#
@@ -169,10 +173,16 @@ PLOT_OPTIONS = """
    --size=WxH
    --script=FILE
 """
+TRACE_OPTIONS = """
+-h --help
+-v --version
+   --output=FORMAT
+"""
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
           "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
-          "flowctl plot": PLOT_OPTIONS, "flowctl completion": ATTACH_OPTIONS}
+          "flowctl plot": PLOT_OPTIONS, "flowctl trace": TRACE_OPTIONS,
+          "flowctl completion": ATTACH_OPTIONS}
 
 
 def run(command, *arguments):
@@ -284,7 +294,8 @@ def complete(*words):
 @case
 def completion():
     """bash completes commands, and the options of each command"""
-    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "completion"]
+    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "trace",
+                            "completion"]
     assert complete("st") == ["status", "stop"]
     assert complete("status", "ho") == []
     assert complete("--dry") == complete("run", "--dry") == ["--dry-run"]

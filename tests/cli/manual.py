@@ -18,7 +18,7 @@ from flowrig_test import FLOWCTL, FLOWD, Daemon, case, main, need_program, temp_
 
 SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5", "flowd.conf.5")
+PAGES = ("flowctl.1", "flowctl-stop.1", "flowd.8", "flowlog.5", "flowtrace.5", "flowd.conf.5")
 
 
 def read(*path):
@@ -374,7 +374,7 @@ def options_of_flowctl():
 def options_of_commands():
     """flowctl(1) lists the options of the commands, and once those that several have."""
     common, _ = manual_options(section("flowctl.1", "Common options", "Ss"))
-    for command in ("status", "stop", "attach", "fetch-dumps", "plot", "completion"):
+    for command in ("status", "stop", "attach", "fetch-dumps", "plot", "trace", "completion"):
         expected, _ = help_options(FLOWCTL, command, "--help")
         of_daemons = command in ("status", "stop", "fetch-dumps")
         same(common if of_daemons else ["-h, --help", "-v, --version"],

@@ -429,6 +429,19 @@ for command in ("status", "stop"):
     bad([command, "--foo"], f"{command}: unknown option --foo; --help lists the options")
     bad([command, "--help=x"], f"{command}: option --help takes no argument")
 
+bad("--trace x", "option --trace: 'x' does not say which endpoint it is for: write s= for the source, d= for the "
+    "destination, or b= for both")
+bad("--trace s --udp", "flow 0: --trace is for TCP: there are no traces of UDP")
+bad("--trace s --mptcp", "flow 0: --trace is for TCP: there are no traces of Multipath TCP")
+bad("--trace-max s=5",
+    "flow 0: --trace-max limits a trace of the source, but none is requested: add --trace s")
+bad("--trace s --trace-max s=0", "option --trace-max: '0' is not within 1 to 1099511627776")
+bad("--trace-filter=none", "option --trace-filter: 'none' is not one of all, change")
+bad("trace", "trace: missing argument; usage: flowctl trace [OPTION]... FILE")
+bad("trace a b", "trace: unexpected argument 'b'; usage: flowctl trace [OPTION]... FILE")
+bad("trace --output=xml a", "trace: option --output: 'xml' is not a format: csv or jsonl")
+bad("trace missing", "trace: missing can't be read: No such file or directory")
+bad("trace /dev/null", "trace: /dev/null is not a regular file")
 bad("plot", "plot: missing argument; usage: flowctl plot [OPTION]... LOG...")
 bad("plot missing.log", "plot: missing.log: No such file or directory")
 bad("plot --flows x a", "plot: option --flows: 'x' is not a whole number")

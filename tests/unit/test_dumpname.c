@@ -24,10 +24,10 @@ static void names(void **state)
 {
     char name[DUMP_NAME_MAX];
     (void)state;
-    dump_name_make(name, "", "1f6c0a2b", 7, 's', "host1");
+    dump_name_make(name, "", "1f6c0a2b", 7, 's', "host1", DUMP_SUFFIX);
     assert_string_equal(name, "flowrig-1f6c0a2b-7-s-host1.pcap");
     assert_true(dump_name_check(name));
-    dump_name_make(name, "mine.", "../../etc", 9999999, 'd', "fe80::1%eth0");
+    dump_name_make(name, "mine.", "../../etc", 9999999, 'd', "fe80::1%eth0", DUMP_SUFFIX);
     assert_string_equal(name, "mine..._.._etc-9999999-d-fe80__1_eth0.pcap");
     assert_true(dump_name_check(name));
 }
@@ -71,7 +71,8 @@ static void random_texts(void **state)
             host[k] = (char)random_bits();
         }
         run[random_below(sizeof run)] = host[random_below(sizeof host)] = '\0';
-        dump_name_make(name, "", run, (int64_t)random_below(10000000), 's', host);
+        dump_name_make(name, "", run, (int64_t)random_below(10000000), 's', host,
+                       random_below(2) ? DUMP_SUFFIX : TRACE_SUFFIX);
         assert_true(dump_name_check(name));
         assert_null(strchr(name, '/'));
         assert_true(!*run || dump_name_of_run(name, run));
