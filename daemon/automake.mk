@@ -84,6 +84,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/iperf/iperf3_flows.c daemon/iperf/iperf3_flows.h \
 	daemon/iperf/iperf3_json.c daemon/iperf/iperf3_json.h \
 	daemon/iperf/iperf3_leave.c \
+	daemon/iperf/iperf3_output.c daemon/iperf/iperf3_output.h \
 	daemon/iperf/iperf3_params.c daemon/iperf/iperf3_params.h \
 	daemon/iperf/iperf3_results.c daemon/iperf/iperf3_results.h \
 	daemon/iperf/iperf3_server.c daemon/iperf/iperf3_server.h \

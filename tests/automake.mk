@@ -100,6 +100,7 @@ UNIT_TESTS = \
 	tests/unit/test_histogram \
 	tests/unit/test_http_connections \
 	tests/unit/test_intervals \
+	tests/unit/test_iperf3 \
 	tests/unit/test_kernel \
 	tests/unit/test_known_hosts \
 	tests/unit/test_limits \

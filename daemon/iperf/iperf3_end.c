@@ -43,7 +43,9 @@ void test_ask_results(struct iperf3_test *test)
 
 void test_send_results(struct iperf3_test *test)
 {
-    char *text = iperf3_results_write(test->flows.streams, test->flows.count, &test->cpu, NULL);
+    struct iperf3_flows *flows = &test->flows;
+    const char *output = iperf3_output_finish(&flows->output, flows->streams, flows->count);
+    char *text = iperf3_results_write(flows->streams, flows->count, &test->cpu, output);
     iperf3_channel_json(&test->channel, text);
     free(text);
     test_say(test, IPERF3_DISPLAY_RESULTS);

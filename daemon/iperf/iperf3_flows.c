@@ -106,6 +106,8 @@ bool iperf3_flows_adopt(struct iperf3_flows *flows, const struct iperf3_params *
     struct prepare_endpoint *endpoints = mem_new(count, sizeof *endpoints);
     flows->streams = mem_new(count, sizeof *flows->streams);
     flows->count = count;
+    flows->output.wanted = params->server_output;
+    flows->output.omit = params->omit * NS_PER_SEC;
     for (size_t i = 0; i < count; i++) {
         iperf3_params_endpoint(params, i, longest, &endpoints[i]);
         flows->streams[i].reverse = iperf3_params_is_reverse(params, i);
@@ -178,6 +180,8 @@ static void take_row(struct iperf3_flows *flows, const struct report_row *row)
     if (flow < 0 || flow >= (int64_t)flows->count)
         return;
     struct iperf3_stream *stream = &flows->streams[flow];
+    if (row->report.key[REPORT_KIND] == REPORT_INTERVAL)
+        iperf3_output_interval(&flows->output, (size_t)flow, stream, &row->report);
     if (row->report.key[REPORT_KIND] != REPORT_FINAL || stream->finished)
         return;
     stream->finished = true;
@@ -251,6 +255,7 @@ bool iperf3_flows_close(struct iperf3_flows *flows)
         session_put(flows->session);
     }
     flows->session = NULL;
+    iperf3_output_free(&flows->output);
     free(flows->streams);
     flows->streams = NULL;
     flows->count = 0;

@@ -4,7 +4,7 @@
 #ifndef FLOWRIG_IPERF3_FLOWS_H
 #define FLOWRIG_IPERF3_FLOWS_H
 
-#include "iperf/iperf3_results.h"
+#include "iperf/iperf3_output.h"
 #include "session/session.h"
 
 struct iperf3_flows {
@@ -16,6 +16,7 @@ struct iperf3_flows {
     int64_t renew_every, renew_at; /* the lease */
     struct iperf3_stream *streams;
     size_t count, finished;
+    struct iperf3_output output;
     int64_t after;                     /* the last row that was read */
     bool over;                         /* no further row will come */
     char stopped[PROTOCOL_REASON_MAX]; /* who or what stopped them, "": nobody has */

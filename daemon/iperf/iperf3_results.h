@@ -12,7 +12,8 @@ enum { IPERF3_RESULTS_MAX = 256 << 10 }; /* bytes of a client's results */
 /* What one stream has come to, as this end has counted it. */
 struct iperf3_stream {
     bool finished, reverse;
-    struct report report; /* the final one */
+    struct report report;                   /* the final one */
+    int64_t shown_bytes, shown_retransmits; /* in lines about intervals so far */
     char congestion[SETTINGS_NAME_MAX];
     char error[PROTOCOL_REASON_MAX]; /* why it failed, "": it did not */
 };

@@ -184,6 +184,34 @@ def socket_options():
     assert end["sender_tcp_congestion"] == "reno", end["sender_tcp_congestion"]
 
 
+def lines_of(text):
+    """[(id, begin, end, bytes, remark)] of the daemon's table, and how many of these it has with figures
+    of the kernel."""
+    found = re.findall(r"^\[ *(\d+)\] +([\d.]+)-([\d.]+) +(\d+) +\S+ +\S+ +\d+ +[\d.]+ +\S+ *(.*)$", text,
+                       re.M)
+    return [(int(i), float(begin), float(end), int(size), remark) for i, begin, end, size, remark in found]
+
+
+@case
+def server_output():
+    """--get-server-output: the daemon's table, whose intervals add up to what the results say"""
+    common = ("-t", "2", "-b", "20M", "-P", "2", "--get-server-output")
+    forward, backward, partly = measure_all(common, (*common, "-R"), (*common, "-O", "1", "-R"))
+    for document, remark in ((forward, "receiver"), (backward, "sender")):
+        lines = lines_of(document["server_output_text"])
+        finals = {line[0]: line[3] for line in lines if line[4] == remark}
+        assert finals.keys() == {1, 3}, document["server_output_text"]
+        for number, total in finals.items():
+            intervals = [line for line in lines if line[0] == number and not line[4]]
+            assert len(intervals) >= 2 and sum(line[3] for line in intervals) == total, (lines, total)
+        sent, received = sums(document)
+        assert sum(finals.values()) == (received if remark == "receiver" else sent)
+    lines = lines_of(partly["server_output_text"])
+    assert {line[4] for line in lines} == {"(omitted)", "", "sender"}, partly["server_output_text"]
+    status, text = run_client("-t", "1", "-b", "10M", "--get-server-output")
+    assert status == 0 and "Server output:\nflowd " in text, text
+
+
 @case
 def over_ipv6():
     """-6"""
