@@ -72,7 +72,8 @@ static void forget(struct stranger *stranger)
 {
     struct worker *worker = stranger->server->host.worker;
     timers_cancel(&worker->timers, &stranger->timer);
-    worker_unwatch(worker, stranger->fd);
+    if (stranger->fd >= 0)
+        worker_unwatch(worker, stranger->fd);
     stranger->fd = -1;
     list_remove(&stranger->link);
     stranger->server->stranger_count--;
@@ -132,6 +133,7 @@ static void introduce(struct stranger *stranger)
     int fd = stranger->fd;
     worker_unwatch(server->host.worker, fd);
     if (iperf3_test_add_stream(test, fd, &stranger->peer, stranger->serial)) {
+        stranger->fd = -1; /* it may be closed by now */
         forget(stranger);
         return;
     }
