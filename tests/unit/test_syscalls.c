@@ -33,15 +33,16 @@ static int failed(const char *what, long number)
 }
 
 /* In a process of its own: a filter stays. */
-static int behind_the_filter(void)
+static int behind_the_filter(bool keep_bpf)
 {
     static const long flags[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET, CLONE_NEWPID};
     pthread_t thread;
+    int bare = error_of(SYS_bpf, -1);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    syscalls_limit();
+    syscalls_limit(keep_bpf);
     for (size_t i = 0; i < COUNT(never); i++)
-        if (error_of(never[i], -1) != EPERM)
-            return failed("passes", never[i]);
+        if (error_of(never[i], -1) != (keep_bpf && never[i] == SYS_bpf ? bare : EPERM))
+            return failed("is not as it should be", never[i]);
     for (size_t i = 0; i < COUNT(flags); i++)
         if (error_of(SYS_clone, flags[i] | SIGCHLD) != EPERM)
             return failed("passes with a namespace", SYS_clone);
@@ -54,16 +55,28 @@ static int behind_the_filter(void)
     return error_of(SYS_getppid, 0) ? failed("does not pass", SYS_getppid) : 0;
 }
 
-static void what_is_never_needed_is_refused(void **state)
+static void check_in_child(bool keep_bpf)
 {
     int status;
-    (void)state;
     pid_t child = fork();
     if (child == 0)
-        _exit(behind_the_filter());
+        _exit(behind_the_filter(keep_bpf));
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void what_is_never_needed_is_refused(void **state)
+{
+    (void)state;
+    check_in_child(false);
+}
+
+/* Traces need bpf(2), and nothing else more. */
+static void with_traces_bpf_passes(void **state)
+{
+    (void)state;
+    check_in_child(true);
 }
 
 #else
@@ -74,10 +87,17 @@ static void what_is_never_needed_is_refused(void **state)
     skip(); /* a build without a filter */
 }
 
+static void with_traces_bpf_passes(void **state)
+{
+    (void)state;
+    skip();
+}
+
 #endif
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_never_needed_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_never_needed_is_refused),
+                                       cmocka_unit_test(with_traces_bpf_passes)};
     return cmocka_run_group_tests_name("syscalls", tests, NULL, NULL);
 }
