@@ -61,12 +61,16 @@ static bool rebuild_plan(struct run_file *file, struct run_options *options, str
     return true;
 }
 
-static int attach(const char *id)
+/* `id` may have the colon that follows it in the list. */
+static int attach(char *id)
 {
+    size_t length = strlen(id);
     struct run_file file;
     struct run_options options = {0};
     struct fail fail;
     int status = EXIT_USAGE;
+    if (length && id[length - 1] == ':')
+        id[length - 1] = '\0';
     if (run_file_open(id, &file, &fail) && rebuild_plan(&file, &options, &fail))
         status = run_attach(&options, &file);
     else
@@ -83,7 +87,8 @@ static int attach_or_list(struct command_line *line)
         return status;
     if (line->operand_count)
         return attach(line->operands[0]);
-    run_file_each(print_run, NULL);
+    if (!run_file_each(print_run, NULL))
+        log_warning("attach: there is no run to attach to");
     return EXIT_OK;
 }
 

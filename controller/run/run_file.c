@@ -261,9 +261,10 @@ static bool is_run(const char *name, const char *id)
            !name[length + PROTOCOL_ID_MAX - 1];
 }
 
-void run_file_each(void (*take)(void *context, const struct run_file *file, bool busy),
-                   void *context)
+size_t run_file_each(void (*take)(void *context, const struct run_file *file, bool busy),
+                     void *context)
 {
+    size_t count = 0;
     char *where = folder();
     DIR *directory = where ? opendir(where) : NULL;
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
@@ -272,6 +273,7 @@ void run_file_each(void (*take)(void *context, const struct run_file *file, bool
         bool busy;
         if (!is_run(entry->d_name, ""))
             continue;
+        count++;
         if (open_path(mem_printf("%s/%s", where, entry->d_name), &file, &busy, &fail))
             take(context, &file, busy);
         else
@@ -281,6 +283,7 @@ void run_file_each(void (*take)(void *context, const struct run_file *file, bool
     if (directory)
         closedir(directory);
     free(where);
+    return count;
 }
 
 /* The path of the only run that begins with `id`. */

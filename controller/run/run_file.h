@@ -46,9 +46,10 @@ void run_file_collected(struct run_file *file);
 /* Finds the run whose number begins with `id`, reads and locks its file. Gives false and a sentence
  * if there is none, it is not the only one, or its controller lives. */
 bool run_file_open(const char *id, struct run_file *file, struct fail *fail);
-/* Calls `take` for each run; `busy`: its controller lives. */
-void run_file_each(void (*take)(void *context, const struct run_file *file, bool busy),
-                   void *context);
+/* Calls `take` for each run; `busy`: its controller lives. Returns how many there are, those
+ * included whose file is refused, which a warning tells. */
+size_t run_file_each(void (*take)(void *context, const struct run_file *file, bool busy),
+                     void *context);
 
 /* The run is over and everything fetched: removes the file. */
 void run_file_remove(struct run_file *file);

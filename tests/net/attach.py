@@ -230,10 +230,13 @@ def while_its_controller_lives():
     listed = run.attach(words=[]).out
     assert re.fullmatch(rf"{run.run[:8]}: started \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d, 2 daemons, its "
                         rf"flowctl runs, log {re.escape(run.log)}\n", listed), listed
-    assert run.attach(1).err == f"flowctl: attach: run {run.run[:8]} still has a running controller\n"
+    for words in (None, [listed.split()[0]]):  # as it is listed, with the colon
+        err = run.attach(1, words=words).err
+        assert err == f"flowctl: attach: run {run.run[:8]} still has a running controller\n", err
     assert run.process.wait(30) == 0
     run.check(40)
-    assert run.attach(words=[]).out == ""
+    nothing = run.attach(words=[])
+    assert (nothing.out, nothing.err) == ("", "flowctl: attach: there is no run to attach to\n"), nothing
 
 
 @case
