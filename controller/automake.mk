@@ -20,12 +20,15 @@ controller_libcontroller_a_SOURCES = \
 	controller/fleet/known_hosts.c controller/fleet/known_hosts.h \
 	controller/output/cell.c controller/output/cell.h \
 	controller/output/figure.c controller/output/figure.h \
+	controller/output/courier.c controller/output/courier.h \
 	controller/output/filesink.c controller/output/filesink.h \
 	controller/output/flowlog_reader.c controller/output/flowlog_reader.h \
 	controller/output/flowlog_replay.c controller/output/flowlog_replay.h \
 	controller/output/formats.c controller/output/formats.h \
 	controller/output/hide.c controller/output/hide.h \
 	controller/output/histograms.c controller/output/histograms.h \
+	controller/output/influx_http.c controller/output/influx_http.h \
+	controller/output/influx_line.c controller/output/influx_line.h \
 	controller/output/json.c controller/output/json.h \
 	controller/output/metric_form.c controller/output/metric_form.h \
 	controller/output/output_options.c controller/output/output_options.h \

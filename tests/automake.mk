@@ -71,6 +71,7 @@ UNIT_TESTS = \
 	tests/unit/test_conf \
 	tests/unit/test_contacts \
 	tests/unit/test_closing \
+	tests/unit/test_courier \
 	tests/unit/test_cpu_time \
 	tests/unit/test_cpus \
 	tests/unit/test_daemon_contact \
@@ -275,6 +276,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_web.py \
 	tests/net/nothing_lost.py \
 	tests/net/option_pairs.py \
+	tests/net/outputs_servers.py \
 	tests/net/page_examples.py \
 	tests/net/random_calls.py \
 	tests/net/random_replies.py \

@@ -14,7 +14,9 @@ const struct output_format output_formats[] = {
      "the same as JSON records, one per line, each written as soon as it is known"},
     {"csv", &sink_csv, 0, "[FILE]",
      "interval rows as a table: one line of names, then one line for each row"},
-    {"influx", &sink_influx, 0, "[FILE]", "interval rows in InfluxDB's line protocol"},
+    {"influx", &sink_influx, 0, "[FILE]|http://HOST:PORT/[PATH]?QUERY",
+     "interval rows in InfluxDB's line protocol; to a server if the target is a URL, such as "
+     "http://localhost:8086?db=lab"},
     {"openmetrics", &sink_openmetrics, 0, "[FILE]",
      "the totals of the run and of each flow, once it is over, for Prometheus"},
     {"sqlite", &sink_sqlite, 1, "FILE",

@@ -21,7 +21,8 @@ static bool open_sink(struct sinks *sinks, const struct sink_ops *ops,
     struct sink *sink = ops->open(options, target, fail);
     if (!sink)
         return !fail->text[0];
-    sink->ops = ops;
+    if (!sink->ops) /* it may have chosen others of its own */
+        sink->ops = ops;
     sinks->list[sinks->count++] = sink;
     return true;
 }

@@ -250,13 +250,16 @@ def sqlite_reads_the_csv():
     assert done.stdout == f"{len(rows)}|{sum(r['rx_bytes'] for r in rows)}\n", done
 
 
-def points(text):
+def points(text, measurement="flowrig"):
     """(tags, {field: value}, ns) of each line of the line protocol; a field's type is checked."""
     found = []
     for line in text.splitlines():
         head, fields, at = line.split(" ")
         name, *tags = head.split(",")
-        assert name == "flowrig" and at.isdigit(), line
+        assert name == measurement or name in ("flowrig", "flowrig_flow"), line
+        assert at.isdigit(), line
+        if name != measurement:
+            continue
         values = {}
         for field in fields.split(","):
             key, value = field.split("=")
@@ -265,6 +268,8 @@ def points(text):
                 values[key] = int(value[:-1])
             elif value[0] == '"':
                 values[key] = value[1:-1]
+            elif value in ("true", "false"):
+                values[key] = value == "true"
             else:
                 values[key] = float(value)
         found.append((dict(tag.split("=") for tag in tags), values, int(at)))
@@ -285,6 +290,21 @@ def influx_has_the_rows():
             assert types.setdefault(name, type(value)) is type(value), name
         assert set(row) - set(values) == {"type", "flow", "endpoint", "begin_seconds", "end_seconds",
                                           "time", "tx_bits_per_second", "rx_bits_per_second"}
+
+
+@case
+def influx_has_the_totals():
+    """The line protocol ends with the totals of each direction and what limited it, as JSON has them"""
+    folder, _, _, whole, _ = run_of_all()
+    found = points(read(f"{folder}/a.influx"), "flowrig_flow")
+    directions = [(f["flow"], d) for f in whole["end"]["flows"] for d in f["directions"]]
+    assert len(found) == len(directions) == 3
+    for (flow, direction), (tags, values, _) in zip(directions, found):
+        assert (tags["flow"], tags["sender"]) == (str(flow), direction["sender"])
+        assert values["complete"] is True and values["received_bytes"] == direction["received_bytes"]
+        assert values.get("limited_by") == direction.get("limited_by")
+        for cause, share in direction.get("limits", {}).items():
+            assert abs(values[f"limited_by_{cause}_ratio"] - share) < 1e-6, cause
 
 
 @case

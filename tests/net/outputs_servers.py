@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Outputs to servers: real ones, and ones that are slow, refuse, fail or die. The run goes on; what
+is lost is counted."""
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from flowrig_test import Process, Skip, case, expect, flowctl, main, shared, temp_dir, wait_for
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+# ---- a scripted InfluxDB
+
+
+class Played(http.server.ThreadingHTTPServer):
+    """Answers the n-th request as answers[n] says, the last one for ever: (status, body), a number of
+    seconds to wait before 204, or None to hang up."""
+
+    daemon_threads = True
+
+    def __init__(self, *answers):
+        super().__init__(("127.0.0.1", 0), PlayedHandler)
+        self.answers, self.requests, self.taken = list(answers), [], []
+        self.gone = threading.Event()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}?db=lab"
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class PlayedHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        server = self.server
+        answer = server.answers[min(len(server.requests), len(server.answers) - 1)]
+        server.requests.append((self.path, dict(self.headers), body))
+        if answer is None:
+            self.close_connection = True
+            return
+        if not isinstance(answer, tuple):
+            server.gone.wait(answer)
+            answer = (204, "")
+        if answer[0] == 204:
+            server.taken += body.splitlines()
+        self.send_response(answer[0])
+        self.send_header("Content-Length", str(len(answer[1])))
+        self.end_headers()
+        self.wfile.write(answer[1].encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+def run_to(target, *arguments, status=0, env=None, seconds="1.5"):
+    """A run of 2 endpoints with 20 rows a second; its result, its JSON, and how long it took."""
+    began = time.monotonic()
+    result = flowctl("--embedded", "-T", f"s={seconds}", "-R", "s=8Mbit", "-i", "0.1", "--json", "--output",
+                     target, env=env)
+    expect(result, status)
+    return result, json.loads(result.out), time.monotonic() - began
+
+
+def rows_of(lines):
+    return [line for line in lines if line.startswith("flowrig,")]
+
+
+@case
+def influx_is_sent_all_rows():
+    """All points in batches, with path, precision and credentials; nothing is said"""
+    server = Played((204, ""))
+    result, whole, _ = run_to("influx:" + server.url, env={"INFLUX_TOKEN": "abc"})
+    assert len(rows_of(server.taken)) == len(whole["rows"]) > 20
+    assert len(server.taken) == len(set(server.taken)) == len(whole["rows"]) + 1
+    for path, headers, _ in server.requests:
+        assert path == "/write?db=lab&precision=ns" and headers["Authorization"] == "Token abc"
+    assert 1 < len(server.requests) < 8 and "influx" not in result.err and "http" not in result.err
+
+
+@case
+def influx_that_fails_for_a_while():
+    """5xx and closed connections are tried again: nothing is lost, and it is said once"""
+    server = Played((503, "busy"), None, (500, ""), (204, ""))
+    result, whole, _ = run_to("influx:" + server.url)
+    assert len(rows_of(set(server.taken))) == len(whole["rows"])
+    assert len(re.findall(r"http://127.*the run continues", result.err)) == 1, result.err
+    assert "status 503: busy" in result.err
+
+
+@case
+def influx_that_refuses_points():
+    """4xx are not tried again; as many rows are lost as the server says"""
+    server = Played((400, '{"error":"partial write: field type conflict dropped=3"}'), (204, ""))
+    result, _, _ = run_to("influx:" + server.url, status=2)
+    assert re.search(r"\b3 rows did not reach http://127\.0\.0\.1:\d+: status 400: .*dropped=3", result.err), result.err
+    server = Played((404, '{"error":"database not found: \\"lab\\""}'))
+    result, whole, _ = run_to("influx:" + server.url, status=2)
+    lost = int(re.search(r"(\d+) rows did not reach", result.err)[1])
+    assert lost == len(whole["rows"]) + 1 and "database not found" in result.err, result.err
+
+
+@case
+def influx_that_is_not_there():
+    """Nobody listens, or never answers: the run is as long as ever, the rest is given up 10 s after it"""
+    results = []
+
+    def attempt(target):
+        results.append(run_to("influx:" + target, status=2, seconds="1"))
+
+    hanging = Played(3600)
+    threads = [threading.Thread(target=attempt, args=(target,))
+               for target in (f"http://127.0.0.1:{free_port()}/?db=lab", hanging.url)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    hanging.gone.set()
+    assert len(results) == 2, "an attempt failed"
+    for result, whole, took in results:
+        assert took < 60 and whole["end"]["complete"] is True
+        assert int(re.search(r"(\d+) rows did not reach", result.err)[1]) == len(whole["rows"]) + 1, result.err
+
+
+@case
+def influx_targets():
+    """Targets that are none are refused before the run"""
+    for target, words in (("http://a", "names no database"), ("http://?db=a", "is not http://HOST:PORT/PATH"), ("http://a?x=1", "names no database"),
+                          ("http://u:p@a?db=b", "INFLUX_TOKEN"), ("http://a/write", "names no database")):
+        result = flowctl("--embedded", "-T", "s=0.1", "--output", "influx:" + target)
+        assert result.status == 1 and words in result.err, (target, result.err)
+
+
+# ---- a real InfluxDB
+
+
+@shared
+def influxdb():
+    """The URL of a real InfluxDB 1 with the database lab."""
+    if not shutil.which("influxd"):
+        raise Skip("influxd (package influxdb) is not installed")
+    folder, port, rpc = temp_dir(), free_port(), free_port()
+    with open(os.path.join(folder, "conf"), "w", encoding="ascii") as file:
+        file.write(f'reporting-disabled = true\nbind-address = "127.0.0.1:{rpc}"\n[meta]\ndir = "{folder}/meta"\n'
+                   f'[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
+                   f'[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n[logging]\nlevel = "error"\n')
+    server = Process(["influxd", "-config", f"{folder}/conf"])
+    url = f"http://127.0.0.1:{port}"
+    wait_for(lambda: not server.running() or influx_query(url, "CREATE DATABASE lab") is not None, 60, "influxd")
+    assert server.running(), server.err
+    return url
+
+
+def influx_query(url, text):
+    """The rows of the answer, each {column: value}; None where nobody answers."""
+    data = urllib.parse.urlencode({"q": text, "db": "lab"}).encode()
+    try:
+        with urllib.request.urlopen(f"{url}/query", data, timeout=20) as answer:
+            result = json.load(answer)["results"][0]
+    except urllib.error.URLError:
+        return None
+    assert "error" not in result, result
+    return [dict(zip(series["columns"], row), **series.get("tags", {}))
+            for series in result.get("series", []) for row in series["values"]]
+
+
+@case
+def a_real_influxdb():
+    """A real InfluxDB has every row, and sums that are those of the JSON; a second run adds to it"""
+    url = influxdb()
+    for runs in (1, 2):
+        result, whole, _ = run_to(f"influx:{url}?db=lab", seconds="1")
+        assert url not in result.err, result.err
+        run = whole["run"]["run"]
+        found = influx_query(url, f"SELECT count(seq), sum(rx_bytes) FROM flowrig WHERE run='{run}'")[0]
+        assert found["count"] == len(whole["rows"])
+        assert found["sum"] == sum(row.get("rx_bytes", 0) for row in whole["rows"])
+        total = influx_query(url, f"SELECT sum(received_bytes) FROM flowrig_flow WHERE run='{run}'")[0]["sum"]
+        assert total == whole["end"]["total"]["received_bytes"]
+        assert len(influx_query(url, "SHOW TAG VALUES FROM flowrig WITH KEY = run")) == runs
+
+
+@case
+def a_real_influxdb_without_the_database():
+    """What InfluxDB has against it is said"""
+    result, _, _ = run_to(f"influx:{influxdb()}?db=nowhere", status=2, seconds="0.5")
+    assert 'status 404: {"error":"database not found' in result.err, result.err
+
+
+main()
