@@ -21,6 +21,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/cell.c controller/output/cell.h \
 	controller/output/figure.c controller/output/figure.h \
 	controller/output/courier.c controller/output/courier.h \
+	controller/output/database.c controller/output/database.h \
 	controller/output/filesink.c controller/output/filesink.h \
 	controller/output/flowlog_reader.c controller/output/flowlog_reader.h \
 	controller/output/flowlog_replay.c controller/output/flowlog_replay.h \

@@ -53,7 +53,8 @@ def records(columns):
                                "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}})
     flow = record(["flow", "directions"], flow=COUNT,
                   directions={"type": "array", "items": direction},
-                  errors={"type": "object", "additionalProperties": TEXT})
+                  errors={"type": "object", "additionalProperties": TEXT},
+                  stopped={"type": "object", "additionalProperties": TEXT})
     total = record(["flows", "failed"], flows=COUNT, failed=COUNT, received_bytes=BYTES,
                    goodput_bits_per_second=RATE, flow_minimum_bits_per_second=RATE,
                    flow_median_bits_per_second=RATE, flow_maximum_bits_per_second=RATE,
@@ -77,7 +78,7 @@ def records(columns):
                        destination=end, settings=settings()),
         "begin": row(columns, **report),
         "row": row(columns),
-        "final": row(columns, error=TEXT, **report),
+        "final": row(columns, error=TEXT, stopped=TEXT, **report),
         "histogram": record(["type", "series", "count", "buckets"], type=TEXT, flow=COUNT,
                             endpoint=ENDPOINT, series=TEXT, count=COUNT,
                             buckets={"type": "array", "items": bucket}),

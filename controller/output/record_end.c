@@ -40,6 +40,18 @@ static json_t *new_direction(const struct summary_direction *direction, enum end
     return object;
 }
 
+static void set_stopped(const struct records *records, json_t *object,
+                        const struct summary_flow *flow)
+{
+    json_t *stopped = json_object();
+    for (int end = 0; end < ENDPOINTS; end++)
+        json_set_text(records->hide, stopped, endpoint_name((enum endpoint)end),
+                      flow->ends[end].result->stopped);
+    if (json_object_size(stopped))
+        json_object_set(object, "stopped", stopped);
+    json_decref(stopped);
+}
+
 static void set_errors(const struct records *records, json_t *object,
                        const struct summary_flow *flow)
 {
@@ -64,6 +76,7 @@ static json_t *new_flow_summary(const struct records *records, const struct summ
                                   new_direction(&flow->directions[sender], (enum endpoint)sender));
     json_object_set_new(object, "directions", directions);
     set_errors(records, object, flow);
+    set_stopped(records, object, flow);
     return object;
 }
 

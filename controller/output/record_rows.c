@@ -136,6 +136,10 @@ void record_report(const struct records *records, const struct report *report,
         buffer_text(out, ",\"error\":");
         json_put(json_new_text(records->hide, result->error), out);
     }
+    if (final && result->stopped) {
+        buffer_text(out, ",\"stopped\":");
+        json_put(json_new_text(records->hide, result->stopped), out);
+    }
     buffer_text(out, "}");
 }
 

@@ -134,6 +134,27 @@ static void put_directions(struct exposition *page, const struct summary *summar
     }
 }
 
+/* What limited each direction, as far as anything can be said. */
+static void put_limits(struct exposition *page, const struct summary *summary)
+{
+    exposition_family(page, EXPOSITION_GAUGE, "flow_limited_ratio", "ratio",
+                      "Share of the time in which this cause limited the flow.");
+    for (size_t i = 0; i < ENDPOINTS * summary->count; i++) {
+        const struct summary_direction *direction =
+            &summary->flows[i / ENDPOINTS].directions[i % ENDPOINTS];
+        for (int k = 0; k < LIMITS && direction->exists && direction->limits_known; k++) {
+            struct buffer labels = {0};
+            if (direction->limits.share[k] <= 0)
+                continue;
+            exposition_label_number(&labels, "flow", (int64_t)(i / ENDPOINTS));
+            exposition_label(&labels, "sender", endpoint_name((enum endpoint)(i % ENDPOINTS)));
+            exposition_label(&labels, "cause", limits_list[k].name);
+            exposition_real(page, labels.data, direction->limits.share[k]);
+            buffer_free(&labels);
+        }
+    }
+}
+
 /* A family of one sample. */
 static void put_value(struct exposition *page, const char *name, const char *unit, const char *help,
                       double value)
@@ -176,6 +197,7 @@ static void openmetrics_summary(struct sink *sink, const struct summary *summary
     put_run(&page, metrics_sink->run, summary);
     for (size_t i = 0; i < COUNT(families); i++)
         put_directions(&page, summary, i);
+    put_limits(&page, summary);
     exposition_end(&page);
     metrics_sink->whole = true;
 }

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "output/database.h"
 #include "output/hide.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
@@ -37,25 +38,6 @@ static struct sqlite *of(struct sink *sink)
 {
     return (struct sqlite *)sink;
 }
-
-static const char layout[] =
-    "CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, uuid TEXT UNIQUE, start TEXT, "
-    "start_ns INTEGER, version TEXT, controller TEXT, flows INTEGER, status INTEGER, "
-    "complete INTEGER, goodput REAL, received_bytes INTEGER, retransmitted_bytes INTEGER);"
-    "CREATE TABLE IF NOT EXISTS host(id INTEGER PRIMARY KEY, run INTEGER REFERENCES run, "
-    "number INTEGER, record TEXT);"
-    "CREATE TABLE IF NOT EXISTS flow(id INTEGER PRIMARY KEY, run INTEGER REFERENCES run, "
-    "number INTEGER, source TEXT, destination TEXT, record TEXT);"
-    "CREATE TABLE IF NOT EXISTS endpoint(id INTEGER PRIMARY KEY, flow INTEGER REFERENCES flow, "
-    "side TEXT, error TEXT);"
-    "CREATE TABLE IF NOT EXISTS event(run INTEGER REFERENCES run, record TEXT);"
-    "CREATE TABLE IF NOT EXISTS histogram(run INTEGER REFERENCES run, endpoint INTEGER, "
-    "series TEXT, bucket INTEGER, lower_ns INTEGER, upper_ns INTEGER, count INTEGER);"
-    "CREATE TABLE IF NOT EXISTS row(endpoint INTEGER REFERENCES endpoint, seq INTEGER, "
-    "begin_ns INTEGER, end_ns INTEGER);"
-    "CREATE TABLE IF NOT EXISTS final(endpoint INTEGER REFERENCES endpoint, seq INTEGER, "
-    "begin_ns INTEGER, end_ns INTEGER);"
-    "CREATE INDEX IF NOT EXISTS row_place ON row(endpoint, seq);";
 
 /* ---- statements */
 
@@ -148,32 +130,11 @@ static bool add_columns(struct sqlite *db, const char *table, struct fail *fail)
     return good;
 }
 
-/* A metric in the unit of its name. */
-static void put_expression(struct buffer *sql, const struct metric_form *form, const char *field)
-{
-    double divisor = 1;
-    for (unsigned i = 0; i < form->places; i++)
-        divisor *= 10;
-    if (form->places)
-        buffer_printf(sql, ", row.\"%s\" / %.1f AS \"%s\"", field, divisor, form->name);
-    else
-        buffer_printf(sql, ", row.\"%s\" * %" PRId64 " AS \"%s\"", field, form->multiplier,
-                      form->name);
-}
-
-static bool make_view(struct sqlite *db, struct fail *fail)
+static bool run_made(struct sqlite *db, void (*put)(enum database, struct buffer *),
+                     struct fail *fail)
 {
     struct buffer sql = {0};
-    buffer_text(&sql, "DROP VIEW IF EXISTS rows; CREATE VIEW rows AS SELECT run.uuid AS run, "
-                      "flow.number AS flow, endpoint.side AS endpoint, row.seq AS seq, "
-                      "row.begin_ns / 1e9 AS begin_seconds, row.end_ns / 1e9 AS end_seconds, "
-                      "row.tx_bytes * 8e9 / (row.end_ns - row.begin_ns) AS tx_bits_per_second, "
-                      "row.rx_bytes * 8e9 / (row.end_ns - row.begin_ns) AS rx_bits_per_second");
-    for (int i = 0; i < METRICS; i++)
-        put_expression(&sql, metric_form((enum metric)i), metrics[i].field);
-    buffer_text(&sql,
-                " FROM row JOIN endpoint ON endpoint.id = row.endpoint JOIN flow ON flow.id = "
-                "endpoint.flow JOIN run ON run.id = flow.run");
+    put(DATABASE_SQLITE, &sql);
     buffer_add(&sql, "", 1);
     bool good = run_sql(db, sql.data, fail);
     buffer_free(&sql);
@@ -207,9 +168,10 @@ static bool set_up(struct sqlite *db, struct fail *fail)
              APPLICATION_ID, LAYOUT);
     sqlite3_exec(db->database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     return run_sql(db, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", fail) &&
-           run_sql(db, sql, fail) && run_sql(db, layout, fail) && add_columns(db, "row", fail) &&
-           add_column(db, "run", "title", "TEXT", fail) && add_columns(db, "final", fail) &&
-           make_view(db, fail) && run_sql(db, "COMMIT", fail);
+           run_sql(db, sql, fail) && run_made(db, database_put_tables, fail) &&
+           add_columns(db, "row", fail) && add_column(db, "run", "title", "TEXT", fail) &&
+           add_column(db, "endpoint", "stopped", "TEXT", fail) && add_columns(db, "final", fail) &&
+           run_made(db, database_put_view, fail) && run_sql(db, "COMMIT", fail);
 }
 
 static sqlite3_stmt *prepare_insert(struct sqlite *db, const char *table)
@@ -365,10 +327,12 @@ static void sqlite_event(struct sink *sink, const struct report *report,
         return;
     insert_report(db, db->final, report, report->value);
     char *error = result->error ? hide_text(db->records.hide, result->error) : NULL;
-    if (error)
-        insert(db, "UPDATE endpoint SET error = ? WHERE id = ?", "ti", error,
+    char *stopped = result->stopped ? hide_text(db->records.hide, result->stopped) : NULL;
+    if (error || stopped)
+        insert(db, "UPDATE endpoint SET error = ?, stopped = ? WHERE id = ?", "tti", error, stopped,
                endpoint_of(db, report->key[REPORT_FLOW], report->key[REPORT_ENDPOINT]));
     free(error);
+    free(stopped);
 }
 
 static void sqlite_note(struct sink *sink, const struct note *note)
@@ -400,17 +364,33 @@ static void sqlite_histogram(struct sink *sink, const struct histogram_about *ab
     must(db, "COMMIT");
 }
 
+/* What limited each direction, as far as anything can be said. */
+static void insert_limits(struct sqlite *db, const struct summary *summary)
+{
+    for (size_t i = 0; i < ENDPOINTS * summary->count; i++) {
+        const struct summary_direction *direction =
+            &summary->flows[i / ENDPOINTS].directions[i % ENDPOINTS];
+        for (int k = 0; k < LIMITS && direction->exists && direction->limits_known; k++)
+            if (direction->limits.share[k] > 0)
+                insert(db, "INSERT INTO limited(endpoint, cause, share) VALUES (?, ?, ?)", "itr",
+                       db->endpoint[i], limits_list[k].name, direction->limits.share[k]);
+    }
+}
+
 static void sqlite_summary(struct sink *sink, const struct summary *summary)
 {
     struct sqlite *db = of(sink);
     const struct results_total *total = &summary->total;
     commit(db);
+    must(db, "BEGIN");
+    insert_limits(db, summary);
     insert(db,
            "UPDATE run SET status = ?, complete = ?, goodput = ?, received_bytes = ?, "
            "retransmitted_bytes = ? WHERE id = ?",
            "iiriii", (int64_t)summary->status, (int64_t)!summary->status,
            total->directions ? total->goodput : (double)NAN, total->bytes, total->retransmitted,
            db->run);
+    must(db, "COMMIT");
 }
 
 static void sqlite_flush(struct sink *sink)

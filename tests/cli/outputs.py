@@ -335,6 +335,9 @@ def openmetrics_has_the_totals():
             label = f'{{flow="{flow["flow"]}",sender="{direction["sender"]}"}}'
             assert values["flowrig_flow_received_bytes" + label] == direction["received_bytes"]
             assert abs(values["flowrig_flow_srtt_seconds" + label] - direction["srtt_seconds"]) < 1e-9
+            for cause, share in direction.get("limits", {}).items():
+                label = f'{{flow="{flow["flow"]}",sender="{direction["sender"]}",cause="{cause}"}}'
+                assert abs(values["flowrig_flow_limited_ratio" + label] - share) < 1e-9
 
 
 def title_in_all(title, *options):
@@ -411,6 +414,13 @@ def sqlite_has_the_run():
         "endpoint.flow")}
     for final in of_type(records, "final"):
         assert finals[final["flow"], final["endpoint"]]["rx_bytes"] == final["rx_bytes"]
+    limits = {}
+    for flow, side, cause, share in base.execute(
+            "SELECT number, side, cause, share FROM limited JOIN endpoint ON endpoint.id = limited.endpoint "
+            "JOIN flow ON flow.id = endpoint.flow"):
+        limits.setdefault((flow, side), {})[cause] = round(share, 12)
+    assert limits == {(f["flow"], d["sender"]): {cause: round(share, 12) for cause, share in d["limits"].items()}
+                      for f in whole["end"]["flows"] for d in f["directions"] if "limits" in d} and limits
     counted = sum(h["count"] for h in of_type(records, "histogram") if "flow" in h)
     assert base.execute("SELECT sum(count) FROM histogram").fetchone()[0] == counted
     base.close()
@@ -556,6 +566,26 @@ def failed_flow():
     check = validator()
     for record in records:
         check.validate(record)
+
+
+@case
+def stopped_flow():
+    """Who stopped a flow is told in its final record, at the end and in the database"""
+    daemon, folder = Daemon(), temp_dir()
+    process = start_flowctl("-H", hosts(daemon), "-T", "s=60", "-i", "0.1", "-q", f"--json={folder}/a.json",
+                            "--output", f"sqlite:{folder}/a.db")
+    wait_for(lambda: any(s["state"] == "started" for s in daemon.rpc().flowd.status({})["sessions"]), 30, "the start")
+    expect(flowctl("stop", daemon.control))
+    assert process.wait(60) == 2, process.err
+    whole = parse(read(f"{folder}/a.json"))
+    causes = [final["stopped"] for final in whole["finals"]]
+    assert len(causes) == 2 and all("127.0.0.1" in cause for cause in causes), causes
+    assert list(whole["end"]["flows"][0]["stopped"].values()) == [
+        final["stopped"] for end in ("source", "destination") for final in whole["finals"] if final["endpoint"] == end]
+    validator().validate(whole)
+    base = sqlite3.connect(f"{folder}/a.db")
+    assert sorted(cause for cause, in base.execute("SELECT stopped FROM endpoint")) == sorted(causes)
+    base.close()
 
 
 @case
