@@ -37,6 +37,9 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/record_rows.c \
 	controller/output/records.c controller/output/records.h \
 	controller/output/gnuplot.c controller/output/gnuplot.h \
+	controller/output/pg_delivery.c controller/output/pg_delivery.h \
+	controller/output/pg_link.c controller/output/pg_link.h \
+	controller/output/pg_put.c controller/output/pg_put.h \
 	controller/output/plot.c controller/output/plot.h controller/output/plot_state.h \
 	controller/output/plot_data.c controller/output/plot_data.h \
 	controller/output/plot_parts.c controller/output/plot_time.c controller/output/plot_values.c \
@@ -46,6 +49,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/sink_influx.c \
 	controller/output/sink_json.c \
 	controller/output/sink_openmetrics.c \
+	controller/output/sink_postgresql.c \
 	controller/output/sink_screen.c \
 	controller/output/sink_sqlite.c \
 	controller/output/sink_table.c \
@@ -91,7 +95,7 @@ controller_libcontroller_a_SOURCES = \
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) -lm
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) -lm
 
 # The other name, for those who are used to flowgrind-stop; argv[0] decides.
 install-exec-hook:

@@ -55,7 +55,7 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/pair.h tests/unit/socket_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
-LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) \
+LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) \
 	$(GSL_LIBS) $(PCAP_LIBS) $(BPF_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
 	tests/unit/test_address \

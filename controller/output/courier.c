@@ -165,7 +165,7 @@ bool courier_close(struct courier *courier)
     pthread_join(courier->thread, NULL);
     int64_t lost = courier->lost;
     if (lost)
-        log_warning("%" PRId64 " rows did not reach %s: %s", lost, courier->config.target,
+        log_warning("%" PRId64 " records did not reach %s: %s", lost, courier->config.target,
                     courier->why.text);
     pthread_cond_destroy(&courier->changed);
     pthread_mutex_destroy(&courier->lock);

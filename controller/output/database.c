@@ -49,7 +49,7 @@ void database_put_tables(enum database kind, struct buffer *sql)
 {
     for (size_t i = 0; i < COUNT(tables); i++)
         put_table(&types_of[kind], tables[i], sql);
-    buffer_text(sql, "CREATE INDEX IF NOT EXISTS row_place ON row(endpoint, seq);");
+    buffer_text(sql, "CREATE INDEX IF NOT EXISTS row_place ON row(endpoint, seq); ");
 }
 
 /* A metric in the unit of its name. */
@@ -68,11 +68,12 @@ static void put_expression(struct buffer *sql, const struct metric_form *form, c
 void database_put_view(enum database kind, struct buffer *sql)
 {
     (void)kind;
-    buffer_text(sql, "DROP VIEW IF EXISTS rows; CREATE VIEW rows AS SELECT run.uuid AS run, "
-                     "flow.number AS flow, endpoint.side AS endpoint, row.seq AS seq, "
-                     "row.begin_ns / 1e9 AS begin_seconds, row.end_ns / 1e9 AS end_seconds, "
-                     "row.tx_bytes * 8e9 / (row.end_ns - row.begin_ns) AS tx_bits_per_second, "
-                     "row.rx_bytes * 8e9 / (row.end_ns - row.begin_ns) AS rx_bits_per_second");
+    buffer_text(sql,
+                "DROP VIEW IF EXISTS rows; CREATE VIEW rows AS SELECT run.uuid AS run, "
+                "flow.number AS flow, endpoint.side AS endpoint, row.seq AS seq, "
+                "row.begin_ns / 1e9 AS begin_seconds, row.end_ns / 1e9 AS end_seconds, "
+                "row.tx_bytes * 8e9 / NULLIF(row.end_ns - row.begin_ns, 0) AS tx_bits_per_second, "
+                "row.rx_bytes * 8e9 / NULLIF(row.end_ns - row.begin_ns, 0) AS rx_bits_per_second");
     for (int i = 0; i < METRICS; i++)
         put_expression(sql, metric_form((enum metric)i), metrics[i].field);
     buffer_text(sql, " FROM row JOIN endpoint ON endpoint.id = row.endpoint JOIN flow ON flow.id = "

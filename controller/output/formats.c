@@ -19,6 +19,8 @@ const struct output_format output_formats[] = {
      "http://localhost:8086?db=lab"},
     {"openmetrics", &sink_openmetrics, 0, "[FILE]",
      "the totals of the run and of each flow, once it is over, for Prometheus"},
+    {"postgresql", &sink_postgresql, 1, "CONNINFO",
+     "a PostgreSQL database of runs, to which this one is appended, such as dbname=lab"},
     {"sqlite", &sink_sqlite, 1, "FILE",
      "an SQLite database of runs, to which this one is appended"},
 };

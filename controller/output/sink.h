@@ -91,7 +91,7 @@ struct sink {
 };
 
 extern const struct sink_ops sink_screen, sink_table, sink_flowlog, sink_json, sink_jsonl, sink_csv,
-    sink_influx, sink_openmetrics, sink_sqlite;
+    sink_influx, sink_openmetrics, sink_postgresql, sink_sqlite;
 
 /* The name of a log that the options do not name, in new memory. */
 char *flowlog_default_path(const char *run_id);
