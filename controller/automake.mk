@@ -19,6 +19,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/fleet/interrupt.c controller/fleet/interrupt.h \
 	controller/fleet/known_hosts.c controller/fleet/known_hosts.h \
 	controller/output/cell.c controller/output/cell.h \
+	controller/output/database_reader.c \
 	controller/output/figure.c controller/output/figure.h \
 	controller/output/courier.c controller/output/courier.h \
 	controller/output/database.c controller/output/database.h \
@@ -36,6 +37,8 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/record_end.c \
 	controller/output/record_rows.c \
 	controller/output/records.c controller/output/records.h \
+	controller/output/records_reader.c \
+	controller/output/run_reader.c controller/output/run_reader.h \
 	controller/output/gnuplot.c controller/output/gnuplot.h \
 	controller/output/pg_delivery.c controller/output/pg_delivery.h \
 	controller/output/pg_link.c controller/output/pg_link.h \
@@ -55,6 +58,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/sink_table.c \
 	controller/output/sinks.c controller/output/sinks.h \
 	controller/output/status.c controller/output/status.h \
+	controller/output/stored_runs.c controller/output/stored_runs.h \
 	controller/output/summary_lines.c controller/output/summary_lines.h \
 	controller/output/summary_settings.c controller/output/summary_settings.h \
 	controller/output/summary_table.c controller/output/summary_table.h \

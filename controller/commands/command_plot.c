@@ -241,7 +241,7 @@ static bool is_possible(const struct plot_arguments *arguments, int logs, struct
 {
     const struct plot_request *request = &arguments->request;
     if (logs > LOGS_MAX)
-        return fail_set(fail, 0, "at most %d logs fit one picture", LOGS_MAX);
+        return fail_set(fail, 0, "at most %d runs fit one picture", LOGS_MAX);
     return !(request->from >= request->to) ||
            fail_set(fail, 0, "option --to: must be later than --from");
 }
@@ -263,10 +263,12 @@ static int plot(struct command_line *line)
 
 const struct command command_plot = {
     .name = "plot",
-    .arguments = "LOG...",
+    .arguments = "RUN...",
     .least = 1,
     .most = COMMAND_ANY,
-    .sentence = "Plots flow logs with gnuplot.",
+    .sentence =
+        "Plots runs with gnuplot. RUN is a flow log, a file of --output=jsonl, or a database of "
+        "--output=sqlite (DATABASE:RUN; default: its last run).",
     .specs = specs,
     .spec_count = COUNT(specs),
     .take = handle,

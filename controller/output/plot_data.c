@@ -2,12 +2,15 @@
 #include "output/plot_data.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "mem.h"
 #include "metrics.h"
 #include "option.h"
+#include "output/cell.h"
 
 /* While a log is read: where its columns stand, and the series by flow and end. */
 struct loading {
@@ -17,7 +20,8 @@ struct loading {
     size_t activity[2]; /* columns of bytes sent and received, 0 where there is none */
     char **names, **units;
     size_t name_count;
-    struct plot_series **index; /* by 2 * flow + endpoint */
+    const struct column *shown[PLOT_METRICS_MAX]; /* for rows of records; NULL: not known there */
+    struct plot_series **index;                   /* by 2 * flow + endpoint */
     size_t index_count;
 };
 
@@ -36,6 +40,8 @@ static bool add_metric(struct loading *loading, size_t column, struct fail *fail
         return fail_set(fail, 0, "option --metrics: at most %d metrics fit one picture",
                         PLOT_METRICS_MAX);
     loading->columns[log->metric_count] = column;
+    loading->shown[log->metric_count] =
+        column_find(loading->names[column], strlen(loading->names[column]));
     log->names[log->metric_count] = mem_strdup(loading->names[column]);
     log->units[log->metric_count++] = mem_strdup(loading->units ? loading->units[column] : "1");
     return true;
@@ -55,7 +61,7 @@ static bool choose_metric(void *context, char *item, struct fail *fail)
         if (column && !add_metric(loading, column, fail))
             return false;
     }
-    return loading->log->metric_count > before ||
+    return loading->log->metric_count > before || loading->choice->skip_missing ||
            fail_set(fail, 0, "option --metrics: %s has no column or group '%s'", loading->log->path,
                     item);
 }
@@ -124,24 +130,48 @@ static bool is_chosen(const struct plot_choice *choice, int64_t flow)
     return !choice->flows || (flow < (int64_t)choice->flow_count && choice->flows[flow]);
 }
 
+/* A place for a row of the series; false where its time is not wanted. */
+static bool add_row(struct loading *loading, struct plot_series *series, double begin, double end)
+{
+    if (!(end > loading->choice->from && begin < loading->choice->to))
+        return false;
+    make_room(series, loading->log->metric_count);
+    series->begin[series->count] = begin;
+    series->end[series->count++] = end;
+    return true;
+}
+
 static void take_row(void *context, int64_t flow, enum endpoint endpoint, char **words)
 {
     struct loading *loading = context;
-    double begin = number_of(words[FLOWLOG_BEGIN]), end = number_of(words[FLOWLOG_END]);
     if (!is_chosen(loading->choice, flow))
         return;
     struct plot_series *series = series_of(loading, flow, endpoint);
     for (size_t i = 0; i < 2; i++)
         if (loading->activity[i] && number_of(words[loading->activity[i]]) > 0)
             *(i ? &series->receives : &series->sends) = true;
-    if (!(end > loading->choice->from && begin < loading->choice->to))
+    if (add_row(loading, series, number_of(words[FLOWLOG_BEGIN]), number_of(words[FLOWLOG_END])))
+        for (size_t i = 0; i < loading->log->metric_count; i++)
+            series->values[i][series->count - 1] = (float)number_of(words[loading->columns[i]]);
+}
+
+/* A row of a record has the values that the log's columns are made from. */
+static void take_figures(void *context, const struct run_row *row)
+{
+    static const struct cell_style style = {0};
+    struct loading *loading = context;
+    char word[CELL_MAX];
+    if (!is_chosen(loading->choice, row->flow))
         return;
-    make_room(series, loading->log->metric_count);
-    series->begin[series->count] = begin;
-    series->end[series->count] = end;
-    for (size_t i = 0; i < loading->log->metric_count; i++)
-        series->values[i][series->count] = (float)number_of(words[loading->columns[i]]);
-    series->count++;
+    struct plot_series *series = series_of(loading, row->flow, row->endpoint);
+    series->sends |= row->values[METRIC_tx_bytes] > 0;
+    series->receives |= row->values[METRIC_rx_bytes] > 0;
+    if (!add_row(loading, series, (double)row->begin / NS_PER_SEC, (double)row->end / NS_PER_SEC))
+        return;
+    for (size_t i = 0; i < loading->log->metric_count; i++) {
+        cell_format(loading->shown[i], row->values, row->end - row->begin, &style, word);
+        series->values[i][series->count - 1] = (float)number_of(word);
+    }
 }
 
 static struct plot_flow *flow_of(struct plot_log *log, int64_t flow)
@@ -229,6 +259,62 @@ static void take_comment(void *context, const char *line)
     else if (!strncmp(line, "# start_ns ", 11) && (space = strchr(line + 11, ' ')))
         set_text(&loading->log->date, space + 1);
     free(copy);
+    if (loading->choice->listener)
+        loading->choice->listener->log.comment(loading->choice->listener->log.context, line);
+}
+
+static const char *text_in(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "-";
+}
+
+static void take_end_record(struct plot_flow *flow, int end, const json_t *record)
+{
+    const json_t *settings = json_object_get(record, "settings"),
+                 *dscp = json_object_get(settings, "dscp");
+    char number[32];
+    flow->duration[end] = json_number_value(json_object_get(settings, "duration_seconds"));
+    flow->delay[end] = json_number_value(json_object_get(settings, "delay_seconds"));
+    set_text(&flow->host[end], text_in(record, "address"));
+    snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(dscp));
+    set_text(&flow->dscp[end], json_is_integer(dscp) ? number : text_in(settings, "dscp"));
+    const char *algorithm = text_in(settings, "congestion_control");
+    if (strcmp(algorithm, "-"))
+        set_text(&flow->congestion_control[end], algorithm);
+}
+
+/* What an end was planned to do, or found when it began. */
+static void take_flow_record(struct plot_log *log, const char *type, const json_t *record)
+{
+    const json_t *number = json_object_get(record, "flow"), *info = json_object_get(record, "info");
+    struct plot_flow *flow =
+        json_is_integer(number) ? flow_of(log, json_integer_value(number)) : NULL;
+    if (flow && !strcmp(type, "flow")) {
+        flow->known = true;
+        flow->udp = !strcmp(text_in(json_object_get(record, "settings"), "transport"), "udp");
+        take_end_record(flow, 0, json_object_get(record, "source"));
+        take_end_record(flow, 1, json_object_get(record, "destination"));
+    } else if (flow && json_object_get(info, "congestion_control")) {
+        set_text(&flow->congestion_control[!strcmp(text_in(record, "endpoint"), "destination")],
+                 text_in(info, "congestion_control"));
+    }
+}
+
+static void take_record(void *context, const json_t *record)
+{
+    struct loading *loading = context;
+    const char *type = text_in(record, "type");
+    if (!strcmp(type, "run")) {
+        set_text(&loading->log->title, text_in(record, "title"));
+        set_text(&loading->log->date, text_in(record, "start"));
+        if (loading->log->date && strlen(loading->log->date) > 19)
+            memcpy(loading->log->date + 19, "Z", 2); /* to the second, as in a flow log */
+    } else {
+        take_flow_record(loading->log, type, record);
+    }
+    if (loading->choice->listener)
+        loading->choice->listener->record(loading->choice->listener->log.context, record);
 }
 
 /* Until a direction has begun there is nothing to draw of it: a flow that joins later begins then.
@@ -299,9 +385,10 @@ struct plot_log *plot_log_read(const char *path, const struct plot_choice *choic
 {
     struct plot_log *log = mem_new(1, sizeof *log);
     struct loading loading = {.log = log, .choice = choice};
-    const struct flowlog_visitor visitor = {&loading, take_columns, take_row, take_comment};
+    const struct run_visitor visitor = {
+        {&loading, take_columns, take_row, take_comment}, take_figures, take_record};
     log->path = path;
-    bool good = flowlog_read(path, &visitor, fail);
+    bool good = run_read(path, &visitor, fail);
     collect(&loading);
     if (good && has_flows(log, choice, fail))
         return log;
@@ -336,14 +423,18 @@ void plot_log_free(struct plot_log *log)
     free(log);
 }
 
+bool plot_is_read_at_end(const struct plot_log *log, size_t metric)
+{
+    const struct column *column = column_find(log->names[metric], strlen(log->names[metric]));
+    return column && (column->form == COLUMN_VALUE || column->form == COLUMN_BITS) &&
+           metrics[column->metric].kind != METRIC_KIND_PERCENTILE;
+}
+
 double plot_time(const struct plot_log *log, const struct plot_series *series, size_t row,
                  size_t metric)
 {
-    const struct column *column = column_find(log->names[metric], strlen(log->names[metric]));
-    bool read_at_end = column && (column->form == COLUMN_VALUE || column->form == COLUMN_BITS) &&
-                       metrics[column->metric].kind != METRIC_KIND_PERCENTILE;
     double end = series->end[row];
-    return read_at_end ? end : (series->begin[row] + end) / 2;
+    return plot_is_read_at_end(log, metric) ? end : (series->begin[row] + end) / 2;
 }
 
 bool plot_is_drawn(const struct plot_log *log, const struct plot_series *series, size_t metric)

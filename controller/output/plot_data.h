@@ -3,7 +3,7 @@
 #ifndef FLOWRIG_PLOT_DATA_H
 #define FLOWRIG_PLOT_DATA_H
 
-#include "output/flowlog_reader.h"
+#include "output/run_reader.h"
 
 enum { PLOT_METRICS_MAX = 16 };
 
@@ -25,7 +25,7 @@ struct plot_flow {
     char *host[2], *dscp[2], *congestion_control[2];
 };
 
-/* One log. */
+/* One run. */
 struct plot_log {
     const char *path;
     size_t metric_count;
@@ -44,15 +44,21 @@ struct plot_choice {
                             that flows of this kind have most to tell with */
     const bool *flows;   /* by number; NULL: all */
     size_t flow_count;
-    double from, to; /* rows that lie outside are dropped; to may be INFINITY */
+    double from, to;   /* rows that lie outside are dropped; to may be INFINITY */
+    bool skip_missing; /* metrics that the log does not have are left out */
+    /* Hears of comments and records as well; NULL: nobody does. Its other functions are not used.
+     */
+    const struct run_visitor *listener;
 };
 
-/* Reads a log; NULL and a sentence where it can't be read or has no such column. plot_log_free()
- * it; `path` has to live as long. */
+/* Reads a flow log or another file of a run (run_reader.h); NULL and a sentence where it can't be
+ * read or has no such column. plot_log_free() it; `path` has to live as long. */
 struct plot_log *plot_log_read(const char *path, const struct plot_choice *choice,
                                struct fail *fail);
 void plot_log_free(struct plot_log *log);
 
+/* Whether the metric is what the kernel said at the end of a row. */
+bool plot_is_read_at_end(const struct plot_log *log, size_t metric);
 /* Where in time a value of the metric stands: at the end of its row if it is what the kernel said
  * then, else in the middle of the interval that it was counted over. */
 double plot_time(const struct plot_log *log, const struct plot_series *series, size_t row,

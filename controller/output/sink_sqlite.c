@@ -15,12 +15,14 @@
 #include "log.h"
 #include "output/database.h"
 #include "output/hide.h"
+#include "output/json.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
 #include "output/records.h"
 #include "output/sink.h"
+#include "output/stored_runs.h"
 
-enum { BATCH = 2000, BUSY_MS = 5000, APPLICATION_ID = 0x464C5247, LAYOUT = 1, KEYS = 4 };
+enum { BATCH = 2000, BUSY_MS = 5000, KEYS = 4 };
 
 struct sqlite {
     struct sink sink;
@@ -141,36 +143,27 @@ static bool run_made(struct sqlite *db, void (*put)(enum database, struct buffer
     return good;
 }
 
-static int64_t pragma(struct sqlite *db, const char *sql)
-{
-    sqlite3_stmt *statement;
-    int64_t value = 0;
-    if (sqlite3_prepare_v2(db->database, sql, -1, &statement, NULL) != SQLITE_OK)
-        return -1;
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
-}
-
 /* A database of somebody else's, or of a later version, is left alone. */
 static bool set_up(struct sqlite *db, struct fail *fail)
 {
-    int64_t application = pragma(db, "PRAGMA application_id");
-    bool is_empty = !pragma(db, "SELECT count(*) FROM sqlite_master");
-    if (!is_empty && application != APPLICATION_ID)
+    int64_t application = database_pragma(db->database, "PRAGMA application_id");
+    bool is_empty = !database_pragma(db->database, "SELECT count(*) FROM sqlite_master");
+    if (!is_empty && application != DATABASE_ID)
         return fail_set(fail, 0, "%s is not a flowrig database", db->path);
-    if (pragma(db, "PRAGMA user_version") > LAYOUT)
+    if (database_pragma(db->database, "PRAGMA user_version") > DATABASE_LAYOUT)
         return fail_set(fail, 0, "the database %s was made by a later version of flowrig",
                         db->path);
     char sql[128];
-    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION_ID, LAYOUT);
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", DATABASE_ID,
+             DATABASE_LAYOUT);
     sqlite3_exec(db->database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     return run_sql(db, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", fail) &&
            run_sql(db, sql, fail) && run_made(db, database_put_tables, fail) &&
            add_columns(db, "row", fail) && add_column(db, "run", "title", "TEXT", fail) &&
-           add_column(db, "endpoint", "stopped", "TEXT", fail) && add_columns(db, "final", fail) &&
+           add_column(db, "run", "record", "TEXT", fail) &&
+           add_column(db, "run", "summary", "TEXT", fail) &&
+           add_column(db, "endpoint", "stopped", "TEXT", fail) &&
+           add_column(db, "endpoint", "info", "TEXT", fail) && add_columns(db, "final", fail) &&
            run_made(db, database_put_view, fail) && run_sql(db, "COMMIT", fail);
 }
 
@@ -261,11 +254,12 @@ static void sqlite_start(struct sink *sink, const struct sink_run *run)
     const char *typed = run->options->title;
     char *title = typed ? hide_text(db->records.hide, typed) : NULL;
     must(db, "BEGIN");
+    record_run(&db->records, &text);
     insert(db,
-           "INSERT INTO run(uuid, start, start_ns, version, controller, title, flows, complete) "
-           "VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-           "ttittti", run->run_id, start, run->wall_start, PACKAGE_VERSION, controller, title,
-           (int64_t)run->plan->count);
+           "INSERT INTO run(uuid, start, start_ns, version, controller, title, flows, record, "
+           "complete) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+           "ttitttit", run->run_id, start, run->wall_start, PACKAGE_VERSION, controller, title,
+           (int64_t)run->plan->count, text_of(&text));
     free(title);
     db->run = last_id(db);
     for (size_t i = 0; i < run->plan->daemon_count; i++) {
@@ -325,14 +319,17 @@ static void sqlite_event(struct sink *sink, const struct report *report,
     struct sqlite *db = of(sink);
     if (report->key[REPORT_KIND] != REPORT_FINAL)
         return;
+    struct buffer info = {0};
     insert_report(db, db->final, report, report->value);
     char *error = result->error ? hide_text(db->records.hide, result->error) : NULL;
     char *stopped = result->stopped ? hide_text(db->records.hide, result->stopped) : NULL;
-    if (error || stopped)
-        insert(db, "UPDATE endpoint SET error = ?, stopped = ? WHERE id = ?", "tti", error, stopped,
-               endpoint_of(db, report->key[REPORT_FLOW], report->key[REPORT_ENDPOINT]));
+    json_put(record_info(&db->records, result->info, info_next), &info);
+    insert(db, "UPDATE endpoint SET error = ?, stopped = ?, info = ? WHERE id = ?", "ttti", error,
+           stopped, text_of(&info),
+           endpoint_of(db, report->key[REPORT_FLOW], report->key[REPORT_ENDPOINT]));
     free(error);
     free(stopped);
+    buffer_free(&info);
 }
 
 static void sqlite_note(struct sink *sink, const struct note *note)
@@ -381,16 +378,19 @@ static void sqlite_summary(struct sink *sink, const struct summary *summary)
 {
     struct sqlite *db = of(sink);
     const struct results_total *total = &summary->total;
+    struct buffer text = {0};
     commit(db);
     must(db, "BEGIN");
     insert_limits(db, summary);
+    record_end(&db->records, summary, &text);
     insert(db,
            "UPDATE run SET status = ?, complete = ?, goodput = ?, received_bytes = ?, "
-           "retransmitted_bytes = ? WHERE id = ?",
-           "iiriii", (int64_t)summary->status, (int64_t)!summary->status,
+           "retransmitted_bytes = ?, summary = ? WHERE id = ?",
+           "iiriiti", (int64_t)summary->status, (int64_t)!summary->status,
            total->directions ? total->goodput : (double)NAN, total->bytes, total->retransmitted,
-           db->run);
+           text_of(&text), db->run);
     must(db, "COMMIT");
+    buffer_free(&text);
 }
 
 static void sqlite_flush(struct sink *sink)

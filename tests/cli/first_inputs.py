@@ -59,7 +59,7 @@ FLOWCTL_INPUTS = [
     ("-c interval,,through", f"option -c: 'interval,,through' {COMMA}"),
     ("plot LOG --metrics through,,cwnd", f"plot: 'through,,cwnd' {COMMA}"),
     ("plot LOG --flows 0,", f"plot: option --flows: '0,' {COMMA}"),
-    ("plot", "plot: missing argument; usage: flowctl plot [OPTION]... LOG..."),
+    ("plot", "plot: missing argument; usage: flowctl plot [OPTION]... RUN..."),
     ("--start-at=25:00", "option --start-at: '25:00': not a valid time; expected 2026-11-30T14:30:00 "
      "(with Z or +01:00 unless it is local time), 14:30 or 14:30:05, +10s, or @ and seconds since 1970"),
 ]

@@ -442,7 +442,7 @@ bad("trace a b", "trace: unexpected argument 'b'; usage: flowctl trace [OPTION].
 bad("trace --output=xml a", "trace: option --output: 'xml' is not a format: csv or jsonl")
 bad("trace missing", "trace: missing can't be read: No such file or directory")
 bad("trace /dev/null", "trace: /dev/null is not a regular file")
-bad("plot", "plot: missing argument; usage: flowctl plot [OPTION]... LOG...")
+bad("plot", "plot: missing argument; usage: flowctl plot [OPTION]... RUN...")
 bad("plot missing.log", "plot: missing.log: No such file or directory")
 bad("plot --flows x a", "plot: option --flows: 'x' is not a whole number")
 bad("plot --flows 3-1 a", "plot: option --flows: '3-1': the end is below the start")

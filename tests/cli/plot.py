@@ -111,6 +111,27 @@ NO_ROWS = "nothing to plot: the log has no rows of these flows and times"
 
 
 @case
+def records_and_databases():
+    """The records and the database of a run are plotted as its log is"""
+    directory = temp_dir()
+    files = [os.path.join(directory, name) for name in ("r.log", "r.jsonl", "r.db")]
+    for _ in range(2):  # the database gets two runs
+        expect(flowctl("--embedded", "-n", 2, "-T", "s=0.4", "-i", "0.05", "-q", "-o", f"--log-file={files[0]}",
+                       "--output", f"jsonl:{files[1]}", "--output", f"sqlite:{files[2]}"), 0)
+    metrics = "--metrics=rx_through,cwnd,rtt,avgIAT,host_cpu,udp_lost"
+    wanted = blocks(files[0], metrics)
+    assert len(wanted) >= 8
+    for file in (*files[1:], f"{files[2]}:2"):
+        found = blocks(file, metrics)
+        assert [len(b) for b in found] == [len(b) for b in wanted], file
+        for mine, yours in zip(found, wanted):
+            for a, b in zip(sum(mine, []), sum(yours, [])):
+                assert a != a and b != b or abs(a - b) <= 1e-5 + 1e-5 * abs(b), (file, a, b)
+    assert blocks(f"{files[2]}:1", metrics) != wanted, "the first run is another one"
+    refuses("the database has no run '3'", f"{files[2]}:3")
+
+
+@case
 def real_log():
     """A real log of two flows: three panels, in each one curve per flow, one legend"""
     need_program("gnuplot")
@@ -404,8 +425,8 @@ def several_logs():
     first = write_log(log_text(sample_rows([0])), "a.log")
     second = write_log(log_text(sample_rows([0, 1], 8)), "b.log")
     assert len(blocks(first, second, "--metrics", "rtt")) == 3
-    refuses("missing argument; usage: flowctl plot [OPTION]... LOG...")
-    refuses("at most 64 logs fit one picture", *([first] * 65))
+    refuses("missing argument; usage: flowctl plot [OPTION]... RUN...")
+    refuses("at most 64 runs fit one picture", *([first] * 65))
 
 
 def least_memory(*arguments):
