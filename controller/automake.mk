@@ -7,6 +7,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/commands/command_completion.c \
 	controller/commands/command_fetch_dumps.c \
 	controller/commands/command_plot.c \
+	controller/commands/command_report.c \
 	controller/commands/command_run.c \
 	controller/commands/command_status.c \
 	controller/commands/command_stop.c \
@@ -33,17 +34,23 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/influx_line.c controller/output/influx_line.h \
 	controller/output/json.c controller/output/json.h \
 	controller/output/metric_form.c controller/output/metric_form.h \
+	controller/output/page_texts.h \
 	controller/output/output_options.c controller/output/output_options.h \
 	controller/output/record_end.c \
 	controller/output/record_rows.c \
 	controller/output/records.c controller/output/records.h \
 	controller/output/records_reader.c \
+	controller/output/report_data.c controller/output/report_data.h \
+	controller/output/report_page.c controller/output/report_page.h \
+	controller/output/run_about.c controller/output/run_about.h controller/output/run_about_state.h \
+	controller/output/run_about_log.c \
 	controller/output/run_reader.c controller/output/run_reader.h \
 	controller/output/gnuplot.c controller/output/gnuplot.h \
 	controller/output/pg_delivery.c controller/output/pg_delivery.h \
 	controller/output/pg_link.c controller/output/pg_link.h \
 	controller/output/pg_put.c controller/output/pg_put.h \
 	controller/output/plot.c controller/output/plot.h controller/output/plot_state.h \
+	controller/output/plot_axis.c controller/output/plot_axis.h \
 	controller/output/plot_data.c controller/output/plot_data.h \
 	controller/output/plot_parts.c controller/output/plot_time.c controller/output/plot_values.c \
 	controller/output/sink.h \
@@ -106,3 +113,17 @@ install-exec-hook:
 	cd '$(DESTDIR)$(bindir)' && rm -f flowctl-stop && $(LN_S) flowctl flowctl-stop
 uninstall-hook:
 	rm -f '$(DESTDIR)$(bindir)/flowctl-stop'
+
+# Style and scripts of a page, as texts in C.
+page_parts = controller/output/page.css controller/output/page_data.js controller/output/page_charts.js \
+	controller/output/page_view.js controller/output/page_sections.js
+EXTRA_DIST += $(page_parts)
+CLEANFILES += controller/output/page_texts.c
+nodist_controller_libcontroller_a_SOURCES = controller/output/page_texts.c
+AS_TEXT = sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/'
+controller/output/page_texts.c: $(page_parts)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && { echo '#include "output/page_texts.h"'; \
+	echo 'const char page_style[] ='; $(AS_TEXT) $(srcdir)/controller/output/page.css; \
+	echo ';'; echo 'const char page_script[] ='; \
+	for name in $(page_parts); do case $$name in *.js) $(AS_TEXT) $(srcdir)/$$name ;; esac; done; echo ';'; \
+	} >$@.part && mv $@.part $@

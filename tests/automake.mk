@@ -50,7 +50,7 @@ one-test:
 	@$(AM_TESTS_ENVIRONMENT) exec $(TEST)
 .PHONY: list-tests one-test
 EXTRA_DIST += tests/check.py tests/mutate.py \
-	tests/flowrig_api.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
+	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/pair.h tests/unit/socket_ends.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
@@ -233,6 +233,7 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/outputs.py \
 	tests/cli/plot.py \
+	tests/cli/report.py \
 	tests/cli/rooms.py \
 	tests/cli/screen.py \
 	tests/cli/table.py \

@@ -50,7 +50,8 @@ def records(columns):
                        datagrams_sent=COUNT, datagrams_lost=COUNT, datagrams_dropped=COUNT,
                        jitter_seconds=SECONDS, limited_by={"enum": limits()},
                        limits={"type": "object", "propertyNames": {"enum": limits()},
-                               "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}})
+                               "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}},
+                       advice=TEXT)
     flow = record(["flow", "directions"], flow=COUNT,
                   directions={"type": "array", "items": direction},
                   errors={"type": "object", "additionalProperties": TEXT},

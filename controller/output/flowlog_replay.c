@@ -110,7 +110,7 @@ static bool take_row(struct reader *reader, char **words, size_t count, struct f
     return true;
 }
 
-static bool take_value(const char *word, struct report *report)
+bool flowlog_take_value(const char *word, struct report *report)
 {
     size_t length = strcspn(word, "=");
     const char *text = word + length + (word[length] == '=');
@@ -140,7 +140,7 @@ static bool take_event(struct reader *reader, bool final, char **words, size_t c
         !read_time(words[5], &report.key[REPORT_END]))
         return bad_line(fail);
     for (size_t i = 6; i < count; i++)
-        if (!take_value(words[i], &report))
+        if (!flowlog_take_value(words[i], &report))
             buffer_printf(&info, "%s\n", words[i]);
     buffer_add(&info, "", 1);
     printable_lines(info.data);

@@ -21,4 +21,7 @@ struct log_replay {
 bool log_replay(const char *path, const char *run_id, struct results *results,
                 struct log_replay *replay, struct fail *fail);
 
+/* Takes the word "metric=value" of a start or final row; false where it is none. */
+bool flowlog_take_value(const char *word, struct report *report);
+
 #endif

@@ -4,6 +4,7 @@
 #define FLOWRIG_PLOT_STATE_H
 
 #include "output/plot.h"
+#include "output/plot_axis.h"
 
 /* One end of a flow. All its curves look the same in all panels, and those of both ends stand side
  * by side in the plot. */
@@ -33,17 +34,6 @@ struct plot {
 /* Above this number of curves a panel shows how they are distributed instead. */
 enum { PLOT_LINES_MAX = 12 };
 
-/* How a metric is written at its axis. */
-struct plot_axis {
-    const char *words, *unit;
-    double factor; /* values times this are in the unit */
-};
-
-/* The axis of a metric whose largest value is this. */
-struct plot_axis plot_axis_of(const struct plot_log *log, size_t metric, double largest);
-/* Whether values of several flows can be added up: rates and counts. */
-bool plot_is_additive(const struct plot_log *log, size_t metric);
-
 /* The largest finite value of a metric in all curves that show it, 0 where there is none. */
 double plot_largest(const struct plot *plot, size_t metric);
 /* Whether a panel of the metric shows the curve. */
@@ -61,8 +51,6 @@ void plot_begin(struct plot *plot, size_t panels, bool shared_x);
 void plot_panel(struct plot *plot, const char *x, const char *y);
 /* The range of the axis 'x' or 'y' of values whose largest is this: from 0, and not empty. */
 void plot_range(struct plot *plot, char axis, double largest);
-/* The words of an axis: "goodput [Mbit/s]", in new memory. */
-char *plot_axis_text(const struct plot_axis *axis);
 /* "$d7 << END"; the number of the block. plot_block_end() ends it. */
 size_t plot_block(struct plot *plot);
 void plot_block_end(struct plot *plot);

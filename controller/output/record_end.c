@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "output/json.h"
 #include "output/records.h"
+#include "output/summary_limits.h"
 
 /* Causes that had no share are left out. */
 static json_t *new_limits(const struct limit_shares *limits)
@@ -14,7 +15,7 @@ static json_t *new_limits(const struct limit_shares *limits)
     return object;
 }
 
-static json_t *new_direction(const struct summary_direction *direction, enum endpoint sender)
+json_t *record_direction(const struct summary_direction *direction, enum endpoint sender)
 {
     json_t *object = json_object();
     json_object_set_new(object, "sender", json_string(endpoint_name(sender)));
@@ -65,15 +66,28 @@ static void set_errors(const struct records *records, json_t *object,
     json_decref(errors);
 }
 
+static void set_advice(const struct records *records, json_t *direction,
+                       const struct summary_flow *flow, enum endpoint sender)
+{
+    struct buffer text = {0};
+    summary_remedy(flow, sender, &text);
+    buffer_add(&text, "", 1);
+    json_set_text(records->hide, direction, "advice", text.data);
+    buffer_free(&text);
+}
+
 static json_t *new_flow_summary(const struct records *records, const struct summary_flow *flow,
                                 size_t index)
 {
     json_t *object = json_object(), *directions = json_array();
     json_set_integer(object, "flow", (int64_t)index);
-    for (int sender = 0; sender < ENDPOINTS; sender++)
-        if (flow->directions[sender].exists)
-            json_array_append_new(directions,
-                                  new_direction(&flow->directions[sender], (enum endpoint)sender));
+    for (int sender = 0; sender < ENDPOINTS; sender++) {
+        if (!flow->directions[sender].exists)
+            continue;
+        json_t *direction = record_direction(&flow->directions[sender], (enum endpoint)sender);
+        set_advice(records, direction, flow, (enum endpoint)sender);
+        json_array_append_new(directions, direction);
+    }
     json_object_set_new(object, "directions", directions);
     set_errors(records, object, flow);
     set_stopped(records, object, flow);

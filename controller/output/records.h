@@ -30,6 +30,8 @@ void record_report(const struct records *records, const struct report *report,
 void record_note(const struct records *records, const struct note *note, struct buffer *out);
 void record_histogram(const struct histogram_about *about, const struct histogram *histogram,
                       struct buffer *out);
+/* One direction of a flow, as the last record has it: the caller owns it. */
+json_t *record_direction(const struct summary_direction *direction, enum endpoint sender);
 /* The last one; `summary` is NULL where the run was cut off. */
 void record_end(const struct records *records, const struct summary *summary, struct buffer *out);
 

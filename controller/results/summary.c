@@ -87,12 +87,11 @@ static void sum_up_datagrams(struct summary_direction *direction,
     direction->jitter = count > 0 && sum != METRIC_ABSENT ? sum / count : METRIC_ABSENT;
 }
 
-static void sum_up_direction(struct summary_flow *flow, enum endpoint sender)
+void summary_of_direction(const struct endpoint_result *from, const struct endpoint_result *to,
+                          struct summary_direction *direction)
 {
-    const struct endpoint_result *from = flow->ends[sender].result;
-    const struct endpoint_result *to = flow->ends[1 - sender].result;
-    flow->directions[sender] = (struct summary_direction){
-        .exists = flow->ends[sender].flow->ends[sender].duration > 0,
+    *direction = (struct summary_direction){
+        .exists = true,
         .goodput = results_goodput(to),
         .bytes = final_value(to, METRIC_rx_bytes),
         .time = final_value(to, METRIC_rx_time),
@@ -102,7 +101,14 @@ static void sum_up_direction(struct summary_flow *flow, enum endpoint sender)
         .srtt = final_value(from, METRIC_srtt),
         .min_rtt = final_value(from, METRIC_min_rtt),
     };
-    sum_up_datagrams(&flow->directions[sender], from, to);
+    sum_up_datagrams(direction, from, to);
+}
+
+static void sum_up_direction(struct summary_flow *flow, enum endpoint sender)
+{
+    summary_of_direction(flow->ends[sender].result, flow->ends[1 - sender].result,
+                         &flow->directions[sender]);
+    flow->directions[sender].exists = flow->ends[sender].flow->ends[sender].duration > 0;
 }
 
 static void sum_up_limits(struct summary_flow *flow, enum endpoint sender)

@@ -82,4 +82,8 @@ struct summary_source {
 struct summary *summary_new(const struct summary_source *source);
 void summary_free(struct summary *summary);
 
+/* The figures of one direction from the final reports of its ends; nothing is known of limits. */
+void summary_of_direction(const struct endpoint_result *from, const struct endpoint_result *to,
+                          struct summary_direction *direction);
+
 #endif

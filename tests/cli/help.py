@@ -178,10 +178,21 @@ TRACE_OPTIONS = """
 -v --version
    --output=FORMAT
 """
+REPORT_OPTIONS = """
+-h --help
+-v --version
+-o --output=FILE
+   --metrics=LIST
+   --from=#.#
+   --to=#.#
+   --title=TEXT
+   --full
+   --dygraphs=DIR
+"""
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
           "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
-          "flowctl plot": PLOT_OPTIONS, "flowctl trace": TRACE_OPTIONS,
+          "flowctl plot": PLOT_OPTIONS, "flowctl report": REPORT_OPTIONS, "flowctl trace": TRACE_OPTIONS,
           "flowctl completion": ATTACH_OPTIONS}
 
 
@@ -273,11 +284,11 @@ def usage_first():
                           ("flowd", "Usage: flowd [OPTION]..."),
                           ("flowctl status", "Usage: flowctl status [OPTION]... HOST[:PORT]..."),
                           ("flowctl stop", "Usage: flowctl stop [OPTION]... HOST[:PORT]..."),
-                          ("flowctl plot", "Usage: flowctl plot [OPTION]... LOG...")):
+                          ("flowctl plot", "Usage: flowctl plot [OPTION]... RUN...")):
         text = shown(command, "--help")
         assert text.splitlines()[0] == line, text
     text = shown("flowctl", "--help")
-    for word in ("status HOST", "stop HOST", "attach [RUN]", "plot LOG", "completion", "Exit status: 0", "130"):
+    for word in ("status HOST", "stop HOST", "attach [RUN]", "plot RUN", "completion", "Exit status: 0", "130"):
         assert word in text, word
 
 
@@ -294,8 +305,7 @@ def complete(*words):
 @case
 def completion():
     """bash completes commands, and the options of each command"""
-    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "trace",
-                            "completion"]
+    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "report", "trace", "completion"]
     assert complete("st") == ["status", "stop"]
     assert complete("status", "ho") == []
     assert complete("--dry") == complete("run", "--dry") == ["--dry-run"]
