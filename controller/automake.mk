@@ -4,11 +4,14 @@ controller_libcontroller_a_SOURCES = \
 	controller/commands/command.c controller/commands/command.h \
 	controller/commands/commands.def \
 	controller/commands/command_attach.c \
+	controller/commands/command_compare.c \
 	controller/commands/command_completion.c \
 	controller/commands/command_fetch_dumps.c \
 	controller/commands/command_plot.c \
 	controller/commands/command_report.c \
 	controller/commands/command_run.c \
+	controller/commands/command_runs.c \
+	controller/commands/command_show.c \
 	controller/commands/command_status.c \
 	controller/commands/command_stop.c \
 	controller/commands/command_trace.c \
@@ -20,6 +23,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/fleet/interrupt.c controller/fleet/interrupt.h \
 	controller/fleet/known_hosts.c controller/fleet/known_hosts.h \
 	controller/output/cell.c controller/output/cell.h \
+	controller/output/compare_text.c controller/output/compare_text.h \
 	controller/output/database_reader.c \
 	controller/output/figure.c controller/output/figure.h \
 	controller/output/courier.c controller/output/courier.h \
@@ -44,6 +48,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/report_page.c controller/output/report_page.h \
 	controller/output/run_about.c controller/output/run_about.h controller/output/run_about_state.h \
 	controller/output/run_about_log.c \
+	controller/output/run_figures.c controller/output/run_figures.h \
 	controller/output/run_reader.c controller/output/run_reader.h \
 	controller/output/gnuplot.c controller/output/gnuplot.h \
 	controller/output/pg_delivery.c controller/output/pg_delivery.h \
@@ -77,6 +82,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/target.c controller/output/target.h \
 	controller/output/terminal.c controller/output/terminal.h \
 	controller/output/text.h \
+	controller/output/text_table.c controller/output/text_table.h \
 	controller/output/trace_reader.c controller/output/trace_reader.h \
 	controller/output/windows.c controller/output/windows.h \
 	controller/output/writer.c controller/output/writer.h \
@@ -85,6 +91,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/plan/selection.c controller/plan/selection.h \
 	controller/plan/plan.c controller/plan/plan.h \
 	controller/plan/startat.c controller/plan/startat.h \
+	controller/results/compare.c controller/results/compare.h \
 	controller/results/clockfit.c controller/results/clockfit.h \
 	controller/results/clocksync.c controller/results/clocksync.h \
 	controller/results/limits.c controller/results/limits.def controller/results/limits.h \

@@ -68,6 +68,7 @@ UNIT_TESTS = \
 	tests/unit/test_clockfit \
 	tests/unit/test_clocksync \
 	tests/unit/test_command_plot \
+	tests/unit/test_compare \
 	tests/unit/test_conf \
 	tests/unit/test_contacts \
 	tests/unit/test_closing \
@@ -233,6 +234,7 @@ SCRIPT_TESTS = \
 	tests/cli/options.py \
 	tests/cli/outputs.py \
 	tests/cli/plot.py \
+	tests/cli/compare.py \
 	tests/cli/report.py \
 	tests/cli/rooms.py \
 	tests/cli/screen.py \

@@ -32,7 +32,8 @@ static void help_general(void)
     list_commands();
     option_help(stdout, specs, options_specs(specs));
     printf("\nExit status: 0 success, 1 usage error, 2 a flow failed or the result is\n"
-           "incomplete, 3 no daemon was reached, 130 interrupted.\n");
+           "incomplete, 3 no daemon was reached, 4 a condition of compare --fail-if holds,\n"
+           "130 interrupted.\n");
 }
 
 static void help_socket(void)

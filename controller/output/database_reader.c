@@ -93,7 +93,7 @@ static bool give_run(sqlite3 *database, const struct run_visitor *visitor, int64
                         run, fail) &&
            give_records(database, visitor, "SELECT record FROM flow WHERE run = ? ORDER BY number",
                         run, fail) &&
-           give_rows(database, visitor, run, fail) &&
+           (!visitor->row || give_rows(database, visitor, run, fail)) &&
            (!whole || give_records(database, visitor, ends, run, fail)) &&
            give_records(database, visitor, "SELECT record FROM event WHERE run = ?", run, fail) &&
            (!whole ||

@@ -17,7 +17,8 @@ struct run_row {
     int64_t values[METRICS];
 };
 
-/* Who hears of it, in the file's order. Every function is set. */
+/* Who hears of it, in the file's order. Every function is set, but `row` may be NULL: then the rows
+ * of files with records are skipped. */
 struct run_visitor {
     struct flowlog_visitor log; /* columns: of every file; row and comment: of a flow log */
     void (*row)(void *context, const struct run_row *row);

@@ -85,8 +85,10 @@ bool database_find_run(sqlite3 *database, const char *run, int64_t *id, struct f
                fail_set(fail, 0, "the database has no run");
     if (find(database, "SELECT id FROM run WHERE CAST(id AS TEXT) = ?", run, id, &more))
         return true;
-    bool found = *run && find(database, "SELECT id FROM run WHERE substr(uuid, 1, length(?1)) = ?1",
-                              run, id, &more);
+    enum { UUID_LEAST = 4 }; /* fewer are a number that is not there */
+    bool found =
+        strlen(run) >= UUID_LEAST &&
+        find(database, "SELECT id FROM run WHERE substr(uuid, 1, length(?1)) = ?1", run, id, &more);
     if (found && more)
         return fail_set(fail, 0, "several runs of the database begin with '%s'", run);
     return found || fail_set(fail, 0, "the database has no run '%s'", run);

@@ -24,8 +24,9 @@ sqlite3_stmt *database_query(sqlite3 *database, const char *sql, struct fail *fa
 /* Frees the statement. Returns false and a sentence if its last step failed. */
 bool database_end(sqlite3_stmt *statement, struct fail *fail);
 
-/* The id of a run: by the begin of its identifier, which has to be of one run only, or by its
- * number (the id itself); NULL: the last one. Returns false and a sentence where there is none. */
+/* The id of a run: by the begin of its identifier, at least four characters that no other has, or
+ * by its number (the id itself); NULL: the last one. Returns false and a sentence where there is
+ * none. */
 bool database_find_run(sqlite3 *database, const char *run, int64_t *id, struct fail *fail);
 
 #endif

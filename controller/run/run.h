@@ -12,6 +12,7 @@ enum {
     EXIT_USAGE = 1,
     EXIT_PARTIAL = 2,     /* a flow failed, or a result is partial */
     EXIT_NOT_REACHED = 3, /* no daemon was reached */
+    EXIT_REGRESSION = 4,  /* a condition of --fail-if holds */
 };
 
 /* Carries the plan out; says on standard error what goes wrong. Gives the exit status. */

@@ -189,10 +189,22 @@ REPORT_OPTIONS = """
    --full
    --dygraphs=DIR
 """
+JSON_OPTIONS = """
+-h --help
+-v --version
+   --json
+"""
+COMPARE_OPTIONS = """
+-h --help
+-v --version
+   --fail-if=CONDITION
+   --json
+"""
 TABLES = {"flowctl": FLOWCTL_OPTIONS, "flowctl run": FLOWCTL_OPTIONS, "flowd": FLOWD_OPTIONS,
           "flowctl status": STATUS_OPTIONS, "flowctl stop": STATUS_OPTIONS,
           "flowctl attach": ATTACH_OPTIONS, "flowctl fetch-dumps": FETCH_OPTIONS,
           "flowctl plot": PLOT_OPTIONS, "flowctl report": REPORT_OPTIONS, "flowctl trace": TRACE_OPTIONS,
+          "flowctl runs": JSON_OPTIONS, "flowctl show": JSON_OPTIONS, "flowctl compare": COMPARE_OPTIONS,
           "flowctl completion": ATTACH_OPTIONS}
 
 
@@ -305,7 +317,8 @@ def complete(*words):
 @case
 def completion():
     """bash completes commands, and the options of each command"""
-    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "report", "trace", "completion"]
+    assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "report", "runs",
+                            "show", "compare", "trace", "completion"]
     assert complete("st") == ["status", "stop"]
     assert complete("status", "ho") == []
     assert complete("--dry") == complete("run", "--dry") == ["--dry-run"]
