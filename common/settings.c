@@ -13,16 +13,19 @@
 static const char *const framing_names[] = {"auto", "stream", "message"};
 static const char *const transport_names[] = {"tcp", "mptcp", "udp"};
 static const char *const trace_filter_names[] = {"all", "change"};
+static const char *const gso_names[] = {"auto", "on", "off"};
 static const char *const endpoint_letters[] = {"s", "d"};
 
 static const struct choices framing_choices = {framing_names, COUNT(framing_names)};
 static const struct choices transport_choices = {transport_names, COUNT(transport_names)};
 static const struct choices trace_filter_choices = {trace_filter_names, COUNT(trace_filter_names)};
+static const struct choices gso_choices = {gso_names, COUNT(gso_names)};
 const struct choices endpoint_choices = {endpoint_letters, COUNT(endpoint_letters)};
 
 _Static_assert(COUNT(framing_names) == FRAMINGS, "each framing has a name");
 _Static_assert(COUNT(transport_names) == TRANSPORTS, "each transport has a name");
 _Static_assert(COUNT(trace_filter_names) == TRACE_FILTERS, "each filter has a name");
+_Static_assert(COUNT(gso_names) == GSOS, "each has a name");
 _Static_assert(COUNT(endpoint_letters) == ENDPOINTS, "each end has a letter");
 
 const struct transport_traits transport_traits[TRANSPORTS] = {
@@ -38,6 +41,7 @@ const struct transport_traits transport_traits[TRANSPORTS] = {
 #define FIELD_TYPE_CHOICE_FRAMING      FIELD_CHOICE
 #define FIELD_TYPE_CHOICE_TRANSPORT    FIELD_CHOICE
 #define FIELD_TYPE_CHOICE_TRACE_FILTER FIELD_CHOICE
+#define FIELD_TYPE_CHOICE_GSO          FIELD_CHOICE
 #define FIELD_TYPE_INT                 FIELD_INT
 #define FIELD_TYPE_DSCP                FIELD_INT
 #define FIELD_TYPE_SIZE                FIELD_DIST
@@ -52,6 +56,7 @@ const struct transport_traits transport_traits[TRANSPORTS] = {
 #define WIRE_UNIT_CHOICE_FRAMING      "auto, stream or message"
 #define WIRE_UNIT_CHOICE_TRANSPORT    "tcp, mptcp or udp"
 #define WIRE_UNIT_CHOICE_TRACE_FILTER "all or change"
+#define WIRE_UNIT_CHOICE_GSO          "auto, on or off"
 #define WIRE_UNIT_INT                 "as a number"
 #define WIRE_UNIT_DSCP                "as a number"
 #define WIRE_UNIT_SIZE                "in bytes, as C:8192"
@@ -66,6 +71,7 @@ const struct transport_traits transport_traits[TRANSPORTS] = {
 #define FIELD_CHOICES_CHOICE_FRAMING      &framing_choices
 #define FIELD_CHOICES_CHOICE_TRANSPORT    &transport_choices
 #define FIELD_CHOICES_CHOICE_TRACE_FILTER &trace_filter_choices
+#define FIELD_CHOICES_CHOICE_GSO          &gso_choices
 #define FIELD_CHOICES_INT                 NULL
 #define FIELD_CHOICES_DSCP                NULL
 #define FIELD_CHOICES_SIZE                NULL
@@ -195,6 +201,9 @@ static void format_number(enum setting_type type, int64_t number, char text[SETT
     case SETTING_CHOICE_TRACE_FILTER:
         snprintf(text, SETTING_TEXT_MAX, "%s", trace_filter_names[number]);
         break;
+    case SETTING_CHOICE_GSO:
+        snprintf(text, SETTING_TEXT_MAX, "%s", gso_names[number]);
+        break;
     case SETTING_DSCP:
         dscp_format(number, text, SETTING_TEXT_MAX);
         break;
@@ -244,6 +253,8 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
         return choices_parse(&transport_choices, text, number, fail);
     case SETTING_CHOICE_TRACE_FILTER:
         return choices_parse(&trace_filter_choices, text, number, fail);
+    case SETTING_CHOICE_GSO:
+        return choices_parse(&gso_choices, text, number, fail);
     case SETTING_INT:
         return number_parse_code(text, number, fail);
     case SETTING_DSCP:

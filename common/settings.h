@@ -20,6 +20,7 @@ enum { SETTINGS_NAME_MAX = 32 };
 #define SETTINGS_SIZE_LIMIT      (INT64_C(1) << 30)   /* of a request or response, in bytes */
 
 enum framing_choice { FRAMING_AUTO, FRAMING_STREAM, FRAMING_MESSAGE, FRAMINGS };
+enum gso_choice { GSO_AUTO, GSO_ON, GSO_OFF, GSOS };
 enum transport_choice { TRANSPORT_TCP, TRANSPORT_MPTCP, TRANSPORT_UDP, TRANSPORTS };
 
 /* What not every transport can do. */
@@ -60,6 +61,7 @@ static inline enum endpoint endpoint_other(enum endpoint endpoint)
 #define SETTING_C_CHOICE_FRAMING(field)      int64_t field;
 #define SETTING_C_CHOICE_TRANSPORT(field)    int64_t field;
 #define SETTING_C_CHOICE_TRACE_FILTER(field) int64_t field;
+#define SETTING_C_CHOICE_GSO(field)          int64_t field;
 #define SETTING_C_SIZE(field)                struct dist field;
 #define SETTING_C_GAP(field)                 struct dist field;
 #define SETTING_C_NAME(field)                char field[SETTINGS_NAME_MAX];
@@ -108,6 +110,7 @@ enum setting_type {
     SETTING_DSCP,
     SETTING_CHOICE_TRANSPORT,
     SETTING_CHOICE_TRACE_FILTER,
+    SETTING_CHOICE_GSO,
 };
 enum setting_form {
     SETTING_FORM_VALUE,

@@ -199,8 +199,8 @@ static bool check_traffic(const struct endpoint_settings *end, enum endpoint whi
 }
 
 /* A volume has one end, which has to be reached; what is omitted has to leave something. */
-static bool check_volume(const struct endpoint_settings *end, const struct flow_settings *flow,
-                         enum endpoint which, bool messages, struct fail *fail)
+static bool check_volume(const struct endpoint_settings *end, enum endpoint which, bool messages,
+                         struct fail *fail)
 {
     const char *name = endpoint_name(which);
     if (end->omit && (end->volume || end->volume_blocks))
@@ -230,11 +230,7 @@ static bool check_volume(const struct endpoint_settings *end, const struct flow_
                         "the %s's --bytes=%c=%" PRId64 " is less than the header of %d bytes that "
                         "each block carries here",
                         name, endpoint_letter(which), end->volume, BLOCK_HEADER_SIZE);
-    return transport_traits[flow->transport].capabilities & TRANSPORT_STREAM ||
-           fail_set(fail, 0,
-                    "the %s's volume (--bytes, --blocks) may never arrive with %s, which does not "
-                    "retransmit lost data",
-                    name, transport_traits[flow->transport].name);
+    return true;
 }
 
 /* Refuses, by its option's name, what was asked for and the transport does not have. */
@@ -257,8 +253,8 @@ static bool check_kind(const void *object, enum setting_scope scope, const char 
 }
 
 /* Datagrams: UDP's length has 16 bits, of which its header and that of IPv4 take some. */
-static bool check_datagrams(const struct endpoint_settings *end, enum endpoint which,
-                            struct fail *fail)
+static bool check_datagrams(const struct endpoint_settings *end, const struct flow_settings *flow,
+                            enum endpoint which, struct fail *fail)
 {
     enum { PAYLOAD_MAX = 65535 - 8 - 20 };
     bool fixed = end->request_size.kind == DIST_CONSTANT;
@@ -268,6 +264,12 @@ static bool check_datagrams(const struct endpoint_settings *end, enum endpoint w
                         "the %s's datagrams of %" PRId64 " bytes (-S) request answers of %" PRId64
                         " bytes, but an answer is never larger than what it answers",
                         endpoint_name(which), size, answer);
+    if (flow->gso == GSO_ON &&
+        (!fixed || has_gap(end) || end->one_way_delay || settings_ask_responses(end)))
+        return fail_set(fail, 0,
+                        "--gso=on sends trains of datagrams, but the %s's gaps, varying sizes, "
+                        "delays (-I) or answers (-A) need the time of each: omit one",
+                        endpoint_name(which));
     if (!end->fit_mtu && largest(&end->request_size) > PAYLOAD_MAX)
         return fail_set(fail, 0, "the %s's datagrams (-S) have %" PRId64 " bytes, but UDP takes %d",
                         endpoint_name(which), largest(&end->request_size), PAYLOAD_MAX);
@@ -293,6 +295,8 @@ static bool check_transport(const struct endpoint_settings *end, const struct fl
 static bool check_addresses(const struct endpoint_settings ends[ENDPOINTS],
                             const struct flow_settings *flow, struct fail *fail)
 {
+    if (flow->enumerate && flow->check_data)
+        return fail_set(fail, 0, "both --enumerate and --check-data number bytes: give one");
     if (flow->ipv4 && flow->ipv6)
         return fail_set(fail, 0, "both IPv4 only (-4) and IPv6 only (-6): give one");
     return !ends[DESTINATION].source_port ||
@@ -335,8 +339,8 @@ bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
         char whose[32];
         snprintf(whose, sizeof whose, "the %s's ", endpoint_name(i));
         if (!check_kind(&ends[i], SCOPE_ENDPOINT, whose, flow, fail) ||
-            !check_sizes(&ends[i], i, fail) || !check_volume(&ends[i], flow, i, messages, fail) ||
-            (!stream && sends(&ends[i]) && !check_datagrams(&ends[i], i, fail)))
+            !check_sizes(&ends[i], i, fail) || !check_volume(&ends[i], i, messages, fail) ||
+            (!stream && sends(&ends[i]) && !check_datagrams(&ends[i], flow, i, fail)))
             return false;
         if (sends(&ends[i]) &&
             (!check_fit(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail) ||

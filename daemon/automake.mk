@@ -55,6 +55,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/flow/flow_run.c \
 	daemon/flow/flow_start.c \
 	daemon/flow/datagram_answer.c \
+	daemon/flow/datagram_consent.c \
 	daemon/flow/framing_datagram.c \
 	daemon/flow/framing_message.c \
 	daemon/flow/framing_stream.c \

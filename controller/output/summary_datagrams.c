@@ -100,6 +100,7 @@ static void put_received(const int64_t *value, const struct summary_direction *d
     put_reordered(value, line);
     put_some(line, "too old to tell", value[METRIC_datagrams_old]);
     put_some(line, "foreign", value[METRIC_datagrams_foreign]);
+    put_count(line, "corrupted", value[METRIC_datagrams_corrupted]);
     if (time > 0)
         buffer_printf(line, ", datagrams/s = %.2f [#]",
                       (double)value[METRIC_rx_requests] * NS_PER_SEC / (double)time);

@@ -138,6 +138,13 @@ static void say_partial(size_t flow, const struct plan_flow *planned,
 {
     const struct endpoint_settings *sender = &planned->ends[1 - receiver];
     const int64_t *value = result->ends[receiver].final.value;
+    int64_t sent = value[METRIC_datagrams_peer_sent], distinct = value[METRIC_datagrams_distinct];
+    if (sent != METRIC_ABSENT && distinct < sent) {
+        log_error("flow %zu: %" PRId64 " of the %" PRId64 " datagrams of the volume did not arrive "
+                  "at the %s%s",
+                  flow, sent - distinct, sent, endpoint_name(receiver), more);
+        return;
+    }
     log_error("flow %zu: the %s had read %" PRId64 " of %" PRId64
               " %s%s when the duration (-T) of %.9g s was over",
               flow, endpoint_name(receiver),

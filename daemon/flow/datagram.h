@@ -39,7 +39,10 @@ struct datagram_state {
     int64_t consent_until; /* absolute; 0 before the first datagram */
     uint64_t keeps_seen;   /* counter of the last proof */
     int64_t queue_dropped; /* by the host's own queue */
-    int64_t not_offered;   /* were due, and would have come in a burst */
+    int64_t sent_bytes;    /* of data */
+    int64_t breaker_at;    /* when its counts are from; 0: there are none */
+    uint64_t breaker_sent, breaker_distinct;
+    int64_t not_offered; /* were due, and would have come in a burst */
     int64_t longest_burst;
     uint64_t end_nonce; /* 0: the end was not told yet */
     int64_t end_due, end_wait;
@@ -54,7 +57,8 @@ struct datagram_state {
     struct seqtrack track;
     size_t overhead;  /* bytes of headers below each payload */
     int64_t ip_bytes; /* of distinct ones */
-    int64_t late, foreign;
+    int64_t late, foreign, corrupted;
+    int64_t last_data;            /* when the last distinct one came */
     int64_t last_arrival;         /* 0: none */
     int64_t transit, transit_min; /* by two clocks: only differences mean anything */
     int64_t jitter;               /* ns, in sixteenths */
@@ -66,6 +70,12 @@ struct datagram_state {
     int64_t late_until; /* what is missing may come until then; CLOCK_NEVER: no end is known */
     bool unreported;    /* something has changed since the last row */
 };
+
+/* Where the bytes of a datagram begin to count with --check-data: each at another number. */
+static inline size_t datagram_numbers_at(uint64_t sequence)
+{
+    return DATAGRAM_HEADER_SIZE + (size_t)(sequence % 251);
+}
 
 /* Room for a worker's reads. */
 struct datagram_room {

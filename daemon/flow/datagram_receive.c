@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "flow/datagram.h"
 #include "flow/delay.h"
@@ -67,6 +68,17 @@ static void take_times(struct flow *flow, const struct datagram_header *header, 
     state->last_arrival = arrived;
 }
 
+/* All of it is looked at: what differs was changed by a host or router that has put it right with
+ * the checksum. */
+static bool is_corrupted(const struct flow *flow, const struct datagram_header *header,
+                         const struct datagram *datagram)
+{
+    const uint8_t *numbers =
+        worker_payload(flow->worker, true, datagram_numbers_at(header->sequence));
+    return memcmp(datagram->data + DATAGRAM_HEADER_SIZE, numbers,
+                  datagram->size - DATAGRAM_HEADER_SIZE) != 0;
+}
+
 static void take_data(struct flow *flow, const struct datagram_header *header,
                       const struct datagram *datagram)
 {
@@ -81,9 +93,13 @@ static void take_data(struct flow *flow, const struct datagram_header *header,
         seqtrack_take(&state->track, header->sequence, datagram->arrived);
     if (verdict == SEQTRACK_DUPLICATE || verdict == SEQTRACK_OLD)
         return;
+    if (flow->settings.check_data)
+        state->corrupted += is_corrupted(flow, header, datagram);
+    state->last_data = datagram->arrived;
     state->ip_bytes += (int64_t)(datagram->size + state->overhead);
     direction_add_bytes(&flow->rx, (int64_t)datagram->size);
     direction_add_block(&flow->rx, false);
+    flow_check_volume(flow, flow->rx.bytes, flow->rx.requests);
     if (header->answer)
         datagram_answer(flow, header, datagram);
     if (!state->trains)
@@ -109,6 +125,9 @@ static void take_end(struct flow *flow, const struct control *end)
     state->peer_sent = (int64_t)end->values[0];
     state->late_until = flow->worker->now + flow->settings.late;
     state->keep_due = CLOCK_NEVER;
+    /* Its volume was sent, and something of it got lost, or comes late. */
+    if (settings_have_volume(flow_other(flow)) && state->last_data > flow->rx.start)
+        direction_stop(&flow->rx, state->last_data, settings_ask_responses(flow_own(flow)));
     state->unreported |= state->peer_sent > (int64_t)state->track.next;
 }
 

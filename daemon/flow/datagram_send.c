@@ -72,6 +72,14 @@ static void renew_nonce(struct datagram_state *state, int64_t now)
 }
 
 /* All of a volley have one size and one time, and ask for answers of one size. */
+static void begin_volley(struct flow *flow, struct volley *volley, int64_t due, uint32_t answer)
+{
+    volley->count = 0;
+    volley->due = due;
+    volley->answer = answer;
+    renew_nonce(flow->datagrams, flow->worker->now);
+}
+
 static void add_datagram(struct flow *flow, struct volley *volley, size_t size, int64_t now)
 {
     struct datagram_state *state = flow->datagrams;
@@ -79,8 +87,10 @@ static void add_datagram(struct flow *flow, struct volley *volley, size_t size, 
                                            volley->answer};
     uint8_t *bytes = volley->headers[volley->count];
     datagram_header_encode(state->own_tag, &header, bytes);
+    bool checked = flow->settings.check_data;
     const uint8_t *payload =
-        worker_payload(flow->worker, flow->settings.enumerate, DATAGRAM_HEADER_SIZE);
+        worker_payload(flow->worker, checked || flow->settings.enumerate,
+                       checked ? datagram_numbers_at(header.sequence) : DATAGRAM_HEADER_SIZE);
     struct iovec *parts = &volley->parts[2 * volley->count++];
     parts[0] = (struct iovec){bytes, DATAGRAM_HEADER_SIZE};
     parts[1] = (struct iovec){(void *)payload, size - DATAGRAM_HEADER_SIZE};
@@ -95,6 +105,7 @@ static void count_sent(struct flow *flow, size_t count, const struct volley *vol
     for (size_t i = 0; i < count && volley->answer; i++)
         datagram_note_asked(flow, state->next + i, volley->due, volley->sent);
     state->next += count;
+    state->sent_bytes += (int64_t)(count * volley->size);
     direction_add_bytes(&flow->tx, (int64_t)(count * volley->size));
     flow->tx.requests += (int64_t)count;
 }
@@ -142,32 +153,66 @@ static uint32_t answer_size(const struct flow *flow, int64_t asked, size_t size)
     return (uint32_t)(asked < (int64_t)size ? asked : (int64_t)size);
 }
 
+/* The size of the next datagram: what is left of a volume may be less. */
+static size_t shortened(const struct flow *flow, size_t size)
+{
+    const struct endpoint_settings *own = flow_own(flow);
+    int64_t left = own->volume - flow->datagrams->sent_bytes;
+    if (own->volume && left < (int64_t)size)
+        size = left > 0 ? (size_t)left : 0;
+    return size < DATAGRAM_HEADER_SIZE ? DATAGRAM_HEADER_SIZE : size;
+}
+
+/* How many more of this size the volume has, of which the kernel is to take each. */
+static int64_t left_of_volume(const struct flow *flow, size_t size)
+{
+    const struct endpoint_settings *own = flow_own(flow);
+    const struct datagram_state *state = flow->datagrams;
+    if (!settings_have_volume(own))
+        return INT64_MAX;
+    if (own->volume_blocks)
+        return own->volume_blocks - (int64_t)state->next;
+    int64_t left = own->volume - state->sent_bytes;
+    return left <= 0 ? 0 : left < (int64_t)size ? 1 : left / (int64_t)size;
+}
+
+/* The whole volume was sent: then the sending ends. */
+static bool ends_volume(struct flow *flow)
+{
+    if (left_of_volume(flow, 1) > 0)
+        return false;
+    flow_end_tx(flow);
+    return true;
+}
+
 /* Without a rate: as much as the socket takes. */
 static bool send_freely(struct flow *flow)
 {
     struct datagram_state *state = flow->datagrams;
     struct volley volley;
-    size_t most = DATAGRAM_TRAIN_BYTES / state->size, bytes = 0;
-    most = most < 1 ? 1 : most < DATAGRAM_TRAIN_MAX ? most : DATAGRAM_TRAIN_MAX;
-    volley.answer = answer_size(flow, settings_response_size(flow_own(flow)), state->size);
+    size_t bytes = 0;
     while (bytes < DATAGRAM_TURN) {
-        volley.count = 0;
+        if (ends_volume(flow))
+            return false;
+        size_t size = shortened(flow, state->size), most = DATAGRAM_TRAIN_BYTES / size;
+        int64_t left = left_of_volume(flow, size);
+        most = most < 1 ? 1 : most < DATAGRAM_TRAIN_MAX ? most : DATAGRAM_TRAIN_MAX;
+        most = left < (int64_t)most ? (size_t)left : most;
         worker_update_now(flow->worker);
-        volley.due = flow->worker->now;
-        renew_nonce(state, flow->worker->now);
+        begin_volley(flow, &volley, flow->worker->now,
+                     answer_size(flow, settings_response_size(flow_own(flow)), size));
         while (volley.count < most)
-            add_datagram(flow, &volley, state->size, flow->worker->now);
+            add_datagram(flow, &volley, size, flow->worker->now);
         if (!fire(flow, &volley))
             return false;
-        bytes += most * state->size;
+        bytes += most * size;
     }
     return true;
 }
 
 static size_t size_of(const struct flow *flow, const struct traffic_block *block)
 {
-    size_t size = flow_own(flow)->fit_mtu ? flow->datagrams->size : block->request_size;
-    return size < DATAGRAM_HEADER_SIZE ? DATAGRAM_HEADER_SIZE : size;
+    return shortened(flow, flow_own(flow)->fit_mtu ? flow->datagrams->size : block->request_size);
 }
 
 /* The next datagram, which the pacer and the traffic are past now. */
@@ -180,6 +225,8 @@ struct taken {
 
 static struct taken take_next(struct flow *flow)
 {
+    flow->traffic.bytes = flow->datagrams->sent_bytes; /* of a volume, what was not sent is left */
+    flow->traffic.blocks = (int64_t)flow->datagrams->next;
     struct traffic_block block = traffic_peek(&flow->traffic, 0);
     size_t size = size_of(flow, &block);
     struct taken taken = {size, answer_size(flow, block.response_size, size),
@@ -216,34 +263,62 @@ static void skip(struct flow *flow, const struct taken *taken, struct skipped *s
     pacer_skip(&flow->pacer, left);
 }
 
+/* How many may travel as a train at the rate: 1 ms of it. */
+static size_t train_at_rate(const struct flow *flow, size_t size)
+{
+    int64_t rate = flow->pacer.rate;
+    double count = (double)rate / 8e9 * (double)DATAGRAM_DEPTH / (double)size;
+    size_t most = DATAGRAM_TRAIN_BYTES / size;
+    most = most < DATAGRAM_TRAIN_MAX ? most : DATAGRAM_TRAIN_MAX;
+    return !flow->datagrams->trains || count < 1 ? 1 : count < (double)most ? (size_t)count : most;
+}
+
+/* Those behind the first that go with it, though they are due within the next millisecond. */
+static void fill_train(struct flow *flow, struct volley *volley, size_t size)
+{
+    size_t most = train_at_rate(flow, size);
+    while (volley->count < most && pacer_due(&flow->pacer) < flow->tx.stop &&
+           left_of_volume(flow, size) > (int64_t)volley->count) {
+        take_next(flow);
+        add_datagram(flow, volley, size, volley->sent);
+    }
+}
+
+/* Sends one that is due, or a train of which it is the first. Gives how many they were. */
+static int64_t send_taken(struct flow *flow, const struct taken *taken, bool *more)
+{
+    struct volley volley;
+    begin_volley(flow, &volley, taken->due, taken->answer);
+    add_datagram(flow, &volley, taken->size, flow->worker->now);
+    fill_train(flow, &volley, taken->size);
+    if (!flow->datagrams->trains)
+        series_add(&flow->lateness, flow->worker->now - taken->due);
+    *more = fire(flow, &volley);
+    if (!*more && !flow->writable)
+        flow->tx.refused += (int64_t)volley.count;
+    return (int64_t)volley.count;
+}
+
 /* At a rate or with gaps: what is due now, each by itself, so that each drop is known. What becomes
  * due meanwhile has another turn. */
 static bool send_due(struct flow *flow)
 {
     struct datagram_state *state = flow->datagrams;
-    struct volley volley;
     struct skipped skipped = {0};
     int64_t rate, burst = 0, turn = flow->worker->now;
+    bool more = true;
     if (traffic_new_rate(&flow->traffic, turn, &rate))
         pacer_change(&flow->pacer, rate, turn);
-    while (burst < DATAGRAM_TRAIN_MAX && pacer_due(&flow->pacer) <= turn) {
+    while (more && burst < DATAGRAM_TRAIN_MAX && pacer_due(&flow->pacer) <= turn) {
+        if (ends_volume(flow))
+            return false;
         struct taken taken = take_next(flow);
         /* The next one is due as well, and the two would lie in one burst too long. */
         if (turn - taken.due > DATAGRAM_DEPTH && pacer_due(&flow->pacer) <= turn) {
             skip(flow, &taken, &skipped, turn - DATAGRAM_DEPTH);
             continue;
         }
-        volley.count = 0;
-        volley.answer = taken.answer;
-        volley.due = taken.due;
-        renew_nonce(state, flow->worker->now);
-        add_datagram(flow, &volley, taken.size, flow->worker->now);
-        series_add(&flow->lateness, flow->worker->now - taken.due);
-        burst++;
-        if (!fire(flow, &volley)) {
-            flow->tx.refused += !flow->writable;
-            break;
-        }
+        burst += send_taken(flow, &taken, &more);
         worker_update_now(flow->worker);
     }
     if (burst > state->longest_burst)
@@ -274,17 +349,6 @@ int64_t datagram_next_send(const struct flow *flow)
     return varies ? flow->traffic.next_rate : due;
 }
 
-void datagram_take_keep(struct flow *flow, const struct control *keep)
-{
-    struct datagram_state *state = flow->datagrams;
-    uint64_t counter = keep->values[0], nonce = keep->values[1];
-    bool fresh = nonce && (nonce == state->nonces[0] || nonce == state->nonces[1]);
-    if (counter <= state->keeps_seen || !fresh)
-        return;
-    state->keeps_seen = counter;
-    state->consent_until = flow->worker->now + CONSENT_TIME;
-}
-
 static bool tells_end(const struct flow *flow)
 {
     return flow->tx.active && flow->tx.stopped && !flow->datagrams->end_known;
@@ -294,7 +358,8 @@ static bool tells_end(const struct flow *flow)
 static void count_rest(struct flow *flow)
 {
     struct skipped skipped = {0};
-    while (is_paced(flow) && pacer_due(&flow->pacer) < flow->tx.stop) {
+    while (is_paced(flow) && !settings_have_volume(flow_own(flow)) &&
+           pacer_due(&flow->pacer) < flow->tx.stop) {
         struct taken taken = take_next(flow);
         skip(flow, &taken, &skipped, flow->tx.stop);
     }

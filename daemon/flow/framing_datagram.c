@@ -34,7 +34,8 @@ static void datagram_begin(struct flow *flow)
 {
     struct datagram_state *state = datagram_state_of(flow);
     const struct endpoint_settings *own = flow_own(flow);
-    state->trains = !wants_times(&flow->ends[SOURCE]) && !wants_times(&flow->ends[DESTINATION]);
+    bool times = wants_times(&flow->ends[SOURCE]) || wants_times(&flow->ends[DESTINATION]);
+    state->trains = flow->settings.gso == GSO_ON || (flow->settings.gso == GSO_AUTO && !times);
     state->overhead = flow->transport->overhead(flow->fd);
     state->size = own->fit_mtu ? datagram_fitting_size(flow) : (size_t)settings_block_size(own);
     if (state->trains)
@@ -69,6 +70,8 @@ static void count_receiving(const struct flow *flow, int64_t value[METRICS])
     value[METRIC_datagrams_old] = track->old;
     value[METRIC_datagrams_foreign] = state->foreign;
     value[METRIC_rx_ip_bytes] = state->ip_bytes;
+    if (flow->settings.check_data)
+        value[METRIC_datagrams_corrupted] = state->corrupted;
     if (flow->fd >= 0)
         value[METRIC_datagrams_dropped] = flow->transport->dropped(flow->connection, flow->fd);
     if (state->jitter_known)

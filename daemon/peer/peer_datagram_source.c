@@ -89,7 +89,9 @@ static void source_timeout(struct flow *flow)
 {
     char text[ADDRESS_TEXT_MAX];
     struct fail fail;
-    if (datagram_state_of(flow)->attempts < CHALLENGES_MAX) {
+    const struct source *source = flow_peer_state(flow);
+    int64_t limit = flow_common_settings(flow)->connect_timeout;
+    if (datagram_state_of(flow)->attempts < CHALLENGES_MAX && now(flow) - source->began < limit) {
         ask(flow);
         return;
     }
@@ -97,7 +99,7 @@ static void source_timeout(struct flow *flow)
     fail_set(&fail, FAULT_CONNECT,
              "%s has not agreed to the flow: %d challenges were not answered; is UDP blocked on "
              "the path (--data-ports), or does the address belong to another host?",
-             text, CHALLENGES_MAX);
+             text, datagram_state_of(flow)->attempts);
     fail_address(flow, &fail);
 }
 

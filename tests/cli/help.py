@@ -60,6 +60,9 @@ FLOWCTL_OPTIONS = """
 -D --dscp=x=DSCP
    --cpu=x=#
    --late=#.#
+   --gso=auto|on|off
+   --check-data
+   --no-breaker
    --mptcp
 -i --report-interval=#.#
 -J --random-seed=#

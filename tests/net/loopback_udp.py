@@ -133,6 +133,41 @@ def answers():
             assert least <= answered / sent["datagrams_sent"] <= most, answered
 
 
+@case
+def volumes():
+    """--bytes and --blocks: exactly that is sent, at a rate or without; the last datagram is shorter,
+    but has a header"""
+    daemons = pair()
+    for volume, size, rate, count, total in (
+            (("--bytes", "s=10500"), 1000, "1Mbit", 11, 10500), (("--bytes", "s=10010"), 1000, "0", 11, 10040),
+            (("--bytes", "s=3000000"), 1000, "0", 3000, 3000000), (("--blocks", "s=777"), 200, "0", 777, 155400),
+            (("--blocks", "s=99"), 200, "1Mbit", 99, 19800)):
+        done, log = run_logged("-H", hosts(*daemons), "--udp", *volume, "-S", f"s={size}", "-R", f"s={rate}",
+                               "-W", "d=8388608")
+        sent, got = accounted(log)
+        assert sent["datagrams_sent"] == got["datagrams_distinct"] == count, (sent, got)
+        assert sent["tx_bytes"] + sent["tx_tail"] == got["rx_bytes"] + got["rx_tail"] == total, (sent, got)
+        assert 0 < got["volume_time"] < 60e9 and "volumes = 1/1 (read/all)" in done.out, done.out
+
+
+@case
+def trains_and_singles():
+    """--gso=on at a rate, and off without one: every datagram is accounted for, and its bytes are
+    right (--check-data); times are there where there are no trains"""
+    daemons = pair()
+    for gso, rate in (("on", "100Mbit"), ("off", "0"), ("auto", "0"), ("auto", "20Mbit")):
+        _, log = run_logged("-H", hosts(*daemons), "--udp", "--gso", gso, "--check-data", "-T", "s=0.3",
+                            "-R", f"s={rate}", "-S", "s=1000", "--late", 0.3)
+        sent, got = accounted(log)
+        assert got["datagrams_corrupted"] == 0 and got["datagrams_received"] > 100, got
+        trains = gso == "on" or (gso, rate) == ("auto", "0")
+        assert got["gso"] == ("on" if trains else "off"), got["gso"]
+        assert bool(got["jitter_count"]) != trains, got
+        if gso == "on":
+            due = 0.3 * 100e6 / 8000
+            assert abs(sent["datagrams_sent"] + sent["datagrams_not_offered"] - due) <= 13, (sent, due)
+
+
 def still(daemon):
     """A thread that stops the daemon after a second, for half a second."""
     def stand_still():
@@ -194,6 +229,10 @@ def refused_by_name():
             (["--pacing", "s"], f"the source's --pacing {of_udp}"),
             (["-O", "d=TCP_NODELAY"], f"the destination's -O TCP_NODELAY {of_udp}"),
             (["-O", "s=TCP_CONGESTION=reno"], f"the source's -O TCP_CONGESTION {of_udp}"),
+            (["--gso", "on", "-A", "s"],
+             "--gso=on sends trains of datagrams, but the source's gaps, varying sizes, delays (-I) or "
+             "answers (-A) need the time of each: omit one"),
+            (["-E", "--check-data"], "both --enumerate and --check-data number bytes: give one"),
             (["-L"], f"--late-connect {of_udp}"), (["-N"], f"--shutdown {of_udp}"),
             (["--touch-data"], f"--touch-data {of_udp}"),
             (["--framing", "stream"], f"--framing {of_udp}"),
