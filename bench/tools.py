@@ -93,11 +93,11 @@ def flowrig(*options, flows=1, seconds=SECONDS, interval=1, path=LOOPBACK, daemo
         processes = [process for process, _ in daemons]
         before = sum(map(memory_of, processes))
         log = os.path.join(folder, "log")
+        congestion = () if "--udp" in options else ("-O", f"b=TCP_CONGESTION={CONGESTION}")
         began, launched = time.monotonic(), time.time()
         _, cpu, found = group.run(
             [FLOWCTL, "-q", f"--log-file={log}", "-n", flows, "-T", f"s={seconds}", "-i", interval,
-             "-H", f"s={daemons[0][1]},d={daemons[-1][1]}", "-O",
-             f"b=TCP_CONGESTION={CONGESTION}", *options],
+             "-H", f"s={daemons[0][1]},d={daemons[-1][1]}", *congestion, *options],
             lambda: meanwhile(processes) if meanwhile else None)
         wall = time.monotonic() - began
         memory = sum(memory_of(process, "VmHWM") for process in processes) - before
@@ -116,11 +116,13 @@ def iperf3(*options, flows=1, seconds=SECONDS, path=LOOPBACK):
     with Group() as group:
         server = group.start([program, "-s", "-1", "-p", port], path.inside)
         wait_port(server, port)
+        congestion = () if "-u" in options else ("-C", CONGESTION)
         out, _, _ = group.run([program, "-c", path.far, "-p", port, "-J", "-t", seconds, "-P",
-                               flows, "-C", CONGESTION, *options])
+                               flows, *congestion, *options])
         group.reap(server)
-    return Run(rate=json.loads(out)["end"]["sum_received"]["bits_per_second"], cpu=group.cpu,
-               seconds=seconds)
+    end = json.loads(out)["end"]
+    rate = (end.get("sum_received") or end["sum"])["bits_per_second"]
+    return Run(rate=rate, cpu=group.cpu, seconds=seconds)
 
 
 def iperf(*options, flows=1, seconds=SECONDS, path=LOOPBACK):
@@ -211,6 +213,13 @@ def limit(placement, flows=2, seconds=SECONDS):
         out, _, _ = group.run([os.path.join(BUILD, "bench", "limit"), CONGESTION, flows, seconds,
                                placement])
     return Run(rate=float(out), cpu=group.cpu, seconds=seconds)
+
+
+def udplimit(technique, size, seconds=SECONDS):
+    """A process for each end, and nothing but the calls (udplimit.c)."""
+    with Group() as group:
+        out, _, _ = group.run([os.path.join(BUILD, "bench", "udplimit"), technique, size, seconds])
+    return Run(rate=float(out.split()[0]), cpu=group.cpu, seconds=seconds)
 
 
 def sleeper(seconds=SECONDS):
