@@ -9,7 +9,7 @@
 
 #define BLANKS " \t\r"
 
-/* The next word at *at, which moves behind it; NULL for none. */
+/* The next word at *at, which moves past it; NULL for none. */
 static char *next_word(char **at)
 {
     char *word = *at + strspn(*at, BLANKS), *end = word + strcspn(word, BLANKS);

@@ -40,8 +40,8 @@ struct clock_map {
     int64_t bound, bound_ppb;
 };
 
-/* The peer's time `peer` as own time, and how far that may be off. Gives false where the result is
- * out of range. */
+/* The peer's time `peer` as own time, and how far that may be off. Returns false where the result
+ * is out of range. */
 bool clock_map_apply(const struct clock_map *map, int64_t peer, int64_t *own, int64_t *bound);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "fail.h"
 
-/* Reads a number (decimal, or hexadecimal behind 0x), whose range is not checked, or a name, in
+/* Reads a number (decimal, or hexadecimal after 0x), whose range is not checked, or a name, in
  * small or capital letters. */
 bool dscp_parse(const char *text, int64_t *dscp, struct fail *fail);
 /* The name, or the number of a code point that has none. */

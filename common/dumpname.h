@@ -15,7 +15,7 @@ enum { DUMP_NAME_MAX = 160 };
 #define TRACE_SUFFIX ".flowtrace"
 
 /* Whether the text may begin a name: letters, digits, dot, underscore and dash only, and no dot at
- * first. Gives a sentence otherwise. */
+ * first. Returns a sentence otherwise. */
 bool dump_prefix_check(const char *prefix, struct fail *fail);
 
 /* The name of an endpoint's dump, or trace. An empty prefix stands for DUMP_PREFIX; of run and host

@@ -14,11 +14,11 @@ struct fail {
     char text[FAIL_TEXT_MAX];
 };
 
-/* Fills `fail` (may be NULL) and gives false, so that a check reads `return fail_set(...)`. */
+/* Fills `fail` (may be NULL) and returns false, so that a check reads `return fail_set(...)`. */
 bool fail_set(struct fail *fail, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Puts "prefix: " before the sentence that is there. Gives false. */
+/* Puts "prefix: " before the sentence that is there. Returns false. */
 bool fail_prefix(struct fail *fail, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* strerror() that is safe in threads: the name of an errno value, in a buffer of the thread. */

@@ -17,7 +17,7 @@ struct failure {
 };
 
 /* Puts the flow and the endpoint before a sentence, as a fault carries them: "flow 3, source: ".
- * Gives false. */
+ * Returns false. */
 bool failure_mark(struct fail *fail, int64_t flow, enum endpoint endpoint);
 /* Takes a fault apart; the sentence points into it, the host is not known. Returns false where it
  * is not about one end of a flow. */

@@ -14,7 +14,7 @@ struct fifo {
 size_t fifo_growth(const struct fifo *fifo, size_t item_size);
 /* Room for a new last item; good until the next fifo_add(). */
 void *fifo_add(struct fifo *fifo, size_t item_size);
-/* The item behind `index` others; good until the next fifo_add(). */
+/* The item after `index` others; good until the next fifo_add(). */
 void *fifo_at(const struct fifo *fifo, size_t index, size_t item_size);
 /* Takes the first away. */
 void fifo_drop(struct fifo *fifo);

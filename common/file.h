@@ -10,8 +10,8 @@
 
 #include "fail.h"
 
-/* Writes all of it where the descriptor stands; else gives false with errno. A part may be written
- * then: *done (NULL: nobody asks) says how much. */
+/* Writes all of it where the descriptor stands; else returns false with errno. A part may be
+ * written then: *done (NULL: nobody asks) says how much. */
 bool file_write(int fd, const void *data, size_t length, size_t *done);
 
 /* What file_open() demands. */

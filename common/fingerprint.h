@@ -15,7 +15,7 @@ enum { FINGERPRINT_LENGTH = 52, FINGERPRINT_MAX = FINGERPRINT_LENGTH + 1 };
 
 /* Whether the text is written as a fingerprint is. */
 bool fingerprint_valid(const char *text);
-/* Of the first certificate in PEM text. Gives false and a sentence where there is none. */
+/* Of the first certificate in PEM text. Returns false and a sentence where there is none. */
 bool fingerprint_of_pem(const char *pem, size_t length, char text[FINGERPRINT_MAX],
                         struct fail *fail);
 

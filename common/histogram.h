@@ -66,7 +66,7 @@ void histogram_percentiles(const struct histogram *histogram, const int *thousan
  * use, in order, two unsigned LEB128 numbers: its distance from the one before (the first: from
  * -HISTOGRAM_END - 1), and its count. */
 void histogram_encode(const struct histogram *histogram, struct buffer *out);
-/* Reads that form; gives NULL with a sentence where it is anything else. At most
+/* Reads that form; returns NULL with a sentence where it is anything else. At most
  * HISTOGRAM_COUNT_MAX values. */
 struct histogram *histogram_decode(const void *bytes, size_t length, struct fail *fail);
 /* 2 million values a second for a year. */

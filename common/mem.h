@@ -24,7 +24,8 @@ char *mem_strdup(const char *text);
 /* sprintf() into new memory; free() the result. */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Copies `text` into `to` of `size` bytes. Gives false, and copies nothing, if it does not fit. */
+/* Copies `text` into `to` of `size` bytes. Returns false, and copies nothing, if it does not fit.
+ */
 bool mem_copy_text(char *to, size_t size, const char *text);
 
 /* Bytes that may be held at once on behalf of others. Safe to use from any thread. */

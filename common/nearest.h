@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "Did you mean": of many names, the one that was probably meant by a word that is none of them. */
+/* "Did you mean": of many names, the one that was probably meant by a word that is not one of them.
+ */
 #ifndef FLOWRIG_NEAREST_H
 #define FLOWRIG_NEAREST_H
 

@@ -41,7 +41,7 @@ struct decimal {
     unsigned places;
 };
 
-/* Reads the digits at *text and moves it behind them. */
+/* Reads the digits at *text and moves it past them. */
 static bool take_decimal(const char **text, struct decimal *number, struct fail *fail)
 {
     const char *at = *text;
@@ -118,7 +118,7 @@ bool number_parse_range(const char *text, int64_t least, int64_t most, int64_t *
                     (long long)most);
 }
 
-/* A word behind a number, and what it multiplies by. */
+/* A word after a number, and what it multiplies by. */
 struct unit {
     const char *name;
     int64_t multiplier, divisor;

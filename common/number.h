@@ -14,7 +14,7 @@ bool number_parse_int(const char *text, int64_t *value, struct fail *fail);
 /* A range of whole numbers, "3-5", or one alone, from `least` (0 or more) to `most`. */
 bool number_parse_range(const char *text, int64_t least, int64_t most, int64_t *first,
                         int64_t *last, struct fail *fail);
-/* A whole number, or hexadecimal digits behind 0x. */
+/* A whole number, or hexadecimal digits after 0x. */
 bool number_parse_code(const char *text, int64_t *value, struct fail *fail);
 /* Bytes: "8192", "64k", "1.5MiB", "100MB"; k, M, G and T (or KiB ...) are powers of 1024, kB, MB,
  * GB and TB powers of 1000; a whole number of them. */

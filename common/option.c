@@ -77,7 +77,7 @@ static bool refuse_unknown(const char *given, const struct option_spec *specs, s
 }
 
 /* Adds what to say of an option that another tool has, too, with another meaning, where it lacks
- * its argument or has that tool's. Gives false. */
+ * its argument or has that tool's. Returns false. */
 static bool add_hint(const struct option_spec *specs, size_t count, int letter, const char *value,
                      struct fail *fail)
 {

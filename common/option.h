@@ -32,8 +32,8 @@ struct option_spec {
 typedef bool option_handler(void *context, const struct option_spec *spec, const char *given,
                             const char *value, struct fail *fail);
 
-/* Reads argv[1..]; operands are moved behind the options and *operand is the index of the first.
- * Gives false and a sentence at the first option that is unknown or lacks its argument, or that
+/* Reads argv[1..]; operands are moved after the options and *operand is the index of the first.
+ * Returns false and a sentence at the first option that is unknown or lacks its argument, or that
  * the handler refused. Not for threads (getopt). */
 bool option_parse(int argc, char **argv, const struct option_spec *specs, size_t count,
                   option_handler *handler, void *context, int *operand, struct fail *fail);

@@ -293,7 +293,7 @@ struct schema_reply {
 
 struct dumps_list_call {
     char run[PROTOCOL_LABEL_MAX]; /* empty: of all runs */
-    char after[DUMP_NAME_MAX];    /* names behind this one only */
+    char after[DUMP_NAME_MAX];    /* names after this one only */
 };
 
 struct dump_entry {

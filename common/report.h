@@ -89,7 +89,7 @@ struct report_layout {
 
 /* The layout of rows that this program packs itself. */
 void report_layout_own(struct report_layout *layout);
-/* Adds the sender's next column; gives false when there are too many. */
+/* Adds the sender's next column; returns false when there are too many. */
 bool report_layout_add(struct report_layout *layout, const char *name);
 
 enum { REPORT_SECTIONS_MAX = 32 };

@@ -154,7 +154,7 @@ bool setting_equal(const struct setting *setting, const void *one, const void *o
 bool setting_is_default(const struct setting *setting, const void *object);
 
 /* The settings that are options of their own as rows for option_parse(), appended at `specs`;
- * `id` of a row is its index in settings_list plus `base`. Gives how many. */
+ * `id` of a row is its index in settings_list plus `base`. Returns how many. */
 size_t settings_options(struct option_spec *specs, int base, const char *group);
 
 /* The setting that is kept in this field, or NULL. */
@@ -194,7 +194,7 @@ bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
                             const struct flow_settings *flow);
 
 /* Checks what one value cannot show: sizes against the cap and the framing, durations, delays
- * with late connect, what the transport can do. Gives false and a sentence. */
+ * with late connect, what the transport can do. Returns false and a sentence. */
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail);
 

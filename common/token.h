@@ -40,8 +40,8 @@ struct token_file {
 };
 
 /* Reads a file, which has to belong to the user that runs the program and to be closed to all
- * others. Gives false and a sentence where it can't be read, is open to others, or has a line that
- * is not as it should be; there is nothing to free then. */
+ * others. Returns false and a sentence where it can't be read, is open to others, or has a line
+ * that is not as it should be; there is nothing to free then. */
 bool token_file_read(const char *path, struct token_file *file, struct fail *fail);
 /* Reads the text of one. */
 bool token_file_parse(const char *text, struct token_file *file, struct fail *fail);

@@ -39,7 +39,7 @@ struct fetched_host {
     uint16_t port;
     struct dump_entry *entries; /* what is left of the list: from `next` on */
     size_t count, next;
-    bool more;                /* of the list, behind its last entry */
+    bool more;                /* of the list, after its last entry */
     char last[DUMP_NAME_MAX]; /* the last name that was listed */
     int64_t listed;
     int fd;

@@ -21,7 +21,8 @@ char *known_hosts_path(void)
     return path_of_user("XDG_CONFIG_HOME", ".config", "flowrig/known_hosts");
 }
 
-/* Gives whether the line is as it should be; *fingerprint is NULL where it is of another daemon. */
+/* Returns whether the line is as it should be; *fingerprint is NULL where it is of another daemon.
+ */
 static bool parse_line(char *line, const char *name, const char **fingerprint)
 {
     char *save = NULL;
@@ -69,7 +70,7 @@ bool known_hosts_find(const char *path, const char *name, char fingerprint[FINGE
                     path, *line);
 }
 
-/* Adds the line behind the last whole one, or nothing: half a line would make the file one that
+/* Adds the line after the last whole one, or nothing: half a line would make the file one that
  * nobody can read. Others may add theirs at the same time; all hold the lock meanwhile. */
 static bool add_line(int fd, const char *line)
 {

@@ -11,8 +11,8 @@
 char *known_hosts_path(void);
 
 /* Looks the daemon `name` ("host1:5999") up. `line` becomes the line that it is in, 0 where it is
- * in none or there is no file. Gives false and a sentence where the file can't be read or a line of
- * it is not as it should be. */
+ * in none or there is no file. Returns false and a sentence where the file can't be read or a line
+ * of it is not as it should be. */
 bool known_hosts_find(const char *path, const char *name, char fingerprint[FINGERPRINT_MAX],
                       int *line, struct fail *fail);
 /* Adds a daemon, and makes the file and its directories where they are not there. */

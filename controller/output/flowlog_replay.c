@@ -196,7 +196,7 @@ static bool take_line(struct reader *reader, char *line, struct fail *fail)
 }
 
 /* What attaching does not make anew: the head, rows, and what begins and ends them. The summary,
- * and the lines before it, come behind the last of these, and again at the end of the run. */
+ * and the lines before it, come after the last of these, and again at the end of the run. */
 static bool is_kept(const struct reader *reader, const char *line)
 {
     return !reader->replay->has_head || (*line != '#' && *line != '\n') ||

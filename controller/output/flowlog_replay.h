@@ -16,8 +16,8 @@ struct log_replay {
 };
 
 /* Reads the log of run `run_id` into `results`, which have no row yet. A file that is not there, or
- * was cut off within its head, is an empty log. Gives false and a sentence for a file that can't be
- * read, is no such log, or that of another run. */
+ * was cut off within its head, is an empty log. Returns false and a sentence for a file that can't
+ * be read, is no such log, or that of another run. */
 bool log_replay(const char *path, const char *run_id, struct results *results,
                 struct log_replay *replay, struct fail *fail);
 

@@ -14,7 +14,7 @@ struct sinks {
     bool incomplete; /* after sinks_close(): what should outlive this process lacks something */
 };
 
-/* Opens those that the options ask for; gives false with a sentence if one can't be. */
+/* Opens those that the options ask for; returns false with a sentence if one can't be. */
 bool sinks_open(struct sinks *sinks, const struct output_options *options, struct fail *fail);
 void sinks_start(struct sinks *sinks, const struct sink_run *run);
 void sinks_interval(struct sinks *sinks, const struct report *report, const int64_t delta[METRICS]);
@@ -25,7 +25,7 @@ void sinks_note(struct sinks *sinks, const struct note *note);
 void sinks_histograms(struct sinks *sinks, const struct results *results);
 void sinks_summary(struct sinks *sinks, const struct summary *summary);
 void sinks_flush(struct sinks *sinks);
-/* Gives false if something is lost that one of them took. */
+/* Returns false if something is lost that one of them took. */
 bool sinks_close(struct sinks *sinks, bool used);
 /* What the sinks have taken, to be asked about later. */
 struct sinks_mark {

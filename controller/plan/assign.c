@@ -400,6 +400,6 @@ bool assignments_apply(struct assignments *all, struct plan *plan, struct fail *
         }
     }
     plan_settle_durations(plan);
-    /* Only now: a value that is none is the better complaint than two of them. */
+    /* Only now: a value that is not one is the better complaint than two of them. */
     return check_all_twice(all, fail) && set_datagram_defaults(all, plan, fail);
 }

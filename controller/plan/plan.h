@@ -79,7 +79,7 @@ void plan_set_seed(struct plan *plan, int64_t seed);
 /* Finds the daemons: endpoints with one control address share one. */
 void plan_group(struct plan *plan);
 
-/* Checks each flow by itself; gives false and a sentence that names the flow. */
+/* Checks each flow by itself; returns false and a sentence that names the flow. */
 bool plan_check(const struct plan *plan, struct fail *fail);
 
 /* When the last flow ends, in ns after the start, without draining. */

@@ -29,7 +29,7 @@ static bool skip(const char **at, char what)
     return true;
 }
 
-/* A fraction behind a point, to the ns; further digits are cut off. */
+/* A fraction after a point, to the ns; further digits are cut off. */
 static bool fraction(const char **at, int64_t *ns)
 {
     int64_t unit = NS_PER_SEC / 10;

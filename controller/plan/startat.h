@@ -18,8 +18,8 @@
  *     14:30[:05[.25]]                       today, or tomorrow if that is past; local time
  *     +10s                                  from now on; units as in number_parse_seconds()
  *     @1795327200[.5]                       seconds since 1970
- * Gives false and a sentence for anything else, for what is past and what is more than a day away,
- * and for local times that the clocks leave out. */
+ * Returns false and a sentence for anything else, for what is past and what is more than a day
+ * away, and for local times that the clocks leave out. */
 bool startat_parse(const char *text, int64_t now, int64_t *at, struct fail *fail);
 
 #endif

@@ -48,7 +48,7 @@ int64_t clocksync_remote(const struct clocksync *clocks, size_t daemon, int64_t 
 int64_t clocksync_local(const struct clocksync *clocks, size_t daemon, int64_t remote, int64_t near,
                         int64_t *bound);
 
-/* How the clock of daemon `own` sees that of `peer`, from local time `at` on. Gives false where
+/* How the clock of daemon `own` sees that of `peer`, from local time `at` on. Returns false where
  * nothing is known of one of them, or the mode is CLOCK_MODE_NONE. */
 bool clocksync_map(const struct clocksync *clocks, size_t own, size_t peer, int64_t at,
                    struct clock_map *map);

@@ -53,7 +53,7 @@ struct endpoint_result *results_take(struct results *results, const struct repor
 
 /* Whether the row is known already from a log that was replayed; its number is noted then, and its
  * histograms are taken. *failed is the endpoint whose failure comes with it but is not in the log,
- * as the line behind the row was not written any more; else NULL. */
+ * as the line after the row was not written any more; else NULL. */
 bool results_know(struct results *results, const struct report_row *row,
                   const struct endpoint_result **failed);
 

@@ -15,11 +15,11 @@ enum {
     EXIT_REGRESSION = 4,  /* a condition of --fail-if holds */
 };
 
-/* Carries the plan out; says on standard error what goes wrong. Gives the exit status. */
+/* Carries the plan out; says on standard error what goes wrong. Returns the exit status. */
 int run_execute(struct run_options *options);
 
 /* Goes on with a run whose controller died, by its file, which it takes over; `options` are those
- * that the file has. Gives the exit status. */
+ * that the file has. Returns the exit status. */
 int run_attach(struct run_options *options, struct run_file *file);
 
 #endif

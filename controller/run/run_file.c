@@ -144,7 +144,7 @@ static int hex(char digit)
                                           : -1;
 }
 
-/* What put_line() wrote, in place; gives false for what it never writes. */
+/* What put_line() wrote, in place; returns false for what it never writes. */
 static bool unescape(char *text)
 {
     char *to = text;

@@ -34,7 +34,8 @@ struct run_file {
 
 enum { RUN_FILE_NO_PLACE = 1 }; /* fail.code: the user has no place for such files */
 
-/* Writes the file, syncs it to the disk and locks it. Gives false and a sentence if it can't be. */
+/* Writes the file, syncs it to the disk and locks it. Returns false and a sentence if it can't be.
+ */
 bool run_file_write(struct run_file *file, struct fail *fail);
 /* Notes, after run_file_write(), that the flows are about to be started. Where it can't, the file
  * is removed, and a sentence says why. */
@@ -43,8 +44,8 @@ bool run_file_started(struct run_file *file, struct fail *fail);
 /* Notes that nothing is left to be done but to close the sessions. */
 void run_file_collected(struct run_file *file);
 
-/* Finds the run whose number begins with `id`, reads and locks its file. Gives false and a sentence
- * if there is none, it is not the only one, or its controller lives. */
+/* Finds the run whose number begins with `id`, reads and locks its file. Returns false and a
+ * sentence if there is none, it is not the only one, or its controller lives. */
 bool run_file_open(const char *id, struct run_file *file, struct fail *fail);
 /* Calls `take` for each run; `busy`: its controller lives. Returns how many there are, those
  * included whose file is refused, which a warning tells. */

@@ -104,7 +104,7 @@ void run_fail(struct run *run, int status, const char *format, ...)
 /* "host:port" of a daemon, in a buffer of the thread. */
 const char *run_daemon_name(const struct run *run, size_t daemon);
 
-/* Works until no call is pending; gives false if the run failed or was interrupted. */
+/* Works until no call is pending; returns false if the run failed or was interrupted. */
 bool run_wait(struct run *run);
 
 /* Likewise, of one end of a flow, of which that daemon speaks. Returns false where it is not its

@@ -16,7 +16,7 @@ void pcap_source_close(struct pcap_source *source);
 int pcap_source_link(const struct pcap_source *source);
 /* Readable when there are packets. */
 int pcap_source_fd(const struct pcap_source *source);
-/* Hands over some packets that are there; gives how many, -1 with a sentence. */
+/* Hands over some packets that are there; returns how many, -1 with a sentence. */
 int pcap_source_read(struct pcap_source *source,
                      void (*take)(void *context, const struct captured *captured), void *context,
                      struct fail *fail);

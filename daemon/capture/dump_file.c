@@ -103,7 +103,7 @@ static void close_file(struct dump_file *file)
     file->waiting_packets = 0;
 }
 
-/* What could not be written is cut off behind the last whole packet. */
+/* What could not be written is cut off after the last whole packet. */
 static void give_up(struct dump_file *file, int error)
 {
     int64_t lost = (int64_t)file->waiting.length;

@@ -30,8 +30,8 @@ struct dump_limits {
     int64_t files;            /* their number */
 };
 
-/* Opens the directory, or none for NULL; gives false and a sentence where it can't be used: no file
- * can be made in it, too. */
+/* Opens the directory, or none for NULL; returns false and a sentence where it can't be used: no
+ * file can be made in it, too. */
 bool dump_dir_open(struct dump_dir *dir, const char *path, const struct dump_limits *limits,
                    struct fail *fail);
 void dump_dir_close(struct dump_dir *dir);

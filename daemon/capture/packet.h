@@ -38,7 +38,7 @@ bool packet_link_known(int link);
 /* The number that stands for it in a file: they differ for PACKET_LINK_RAW. */
 int packet_link_in_file(int link);
 
-/* Reads the headers of a packet of which `length` bytes were captured; gives false where it is no
+/* Reads the headers of a packet of which `length` bytes were captured; returns false where it is no
  * TCP segment or UDP datagram, a later fragment, or cut off before the end of its fixed header. */
 bool packet_read(int link, const uint8_t *data, size_t length, struct packet *packet);
 

@@ -30,7 +30,7 @@ struct connection {
     bool reset;
     struct {
         bool ended, acknowledged; /* its FIN was seen; and the peer's acknowledgment */
-        uint32_t after;           /* the sequence number behind its FIN */
+        uint32_t after;           /* the sequence number after its FIN */
     } directions[2];              /* from ends[0], from ends[1] */
 };
 

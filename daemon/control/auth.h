@@ -26,7 +26,7 @@ bool auth_has_users(const struct auth *auth);
 const char *auth_user(const struct auth *auth, const char *header);
 
 /* Someone at `peer` was refused, for the reason `why`: counts, logs that where this was not logged
- * just now, and gives how long the answer has to be held back, in ns: longer after each failure
+ * just now, and returns how long the answer has to be held back, in ns: longer after each failure
  * from an address, until a minute has passed without one. From any thread. */
 int64_t auth_failed(struct auth *auth, const struct address *peer, const char *why, int64_t now);
 

@@ -9,7 +9,7 @@
 #include "wire.h"
 
 /* What a column of a row takes while a table is made, in bytes: xmlrpc-c has an object for each,
- * and its XML is behind it. Measured: about 250 times what the packed row has. */
+ * and its XML comes after it. Measured: about 250 times what the packed row has. */
 enum { TABLE_COLUMN_BYTES = 400 };
 
 /* An answer with packed rows: these, their object, and their base64 in the XML. */

@@ -25,7 +25,7 @@ struct collector {
     struct ring *rings[RINGS_MAX];
 };
 
-/* Gives whether there was anything. */
+/* Returns whether there was anything. */
 static bool drain(struct collector *collector)
 {
     bool any = false;

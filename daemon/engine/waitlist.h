@@ -28,7 +28,7 @@ void waitlist_init(struct waitlist *waitlist);
 void waitlist_destroy(struct waitlist *waitlist);
 /* Adds a waiter, which the caller owns, at the end. */
 void waitlist_add(struct waitlist *waitlist, struct waiter *waiter);
-/* Takes the waiter out and gives true, or false if it was woken already. */
+/* Takes the waiter out and returns true, or false if it was woken already. */
 bool waitlist_cancel(struct waitlist *waitlist, struct waiter *waiter);
 /* Wakes all that wait now; who waits anew when it is woken waits for the next time. */
 void waitlist_wake(struct waitlist *waitlist);

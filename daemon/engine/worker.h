@@ -100,7 +100,7 @@ void worker_post(struct worker *worker, struct command *command);
 
 /* The rest is for the worker's own thread. */
 
-/* PAYLOAD_SIZE bytes of payload for a block's byte `at` and those behind it: zeros, or the
+/* PAYLOAD_SIZE bytes of payload for a block's byte `at` and those after it: zeros, or the
  * lowest eight bits of each byte's place in the block. */
 static inline const uint8_t *worker_payload(const struct worker *worker, bool numbered, size_t at)
 {

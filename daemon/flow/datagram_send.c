@@ -284,7 +284,7 @@ static void fill_train(struct flow *flow, struct volley *volley, size_t size)
     }
 }
 
-/* Sends one that is due, or a train of which it is the first. Gives how many they were. */
+/* Sends one that is due, or a train of which it is the first. Returns how many they were. */
 static int64_t send_taken(struct flow *flow, const struct taken *taken, bool *more)
 {
     struct volley volley;

@@ -111,7 +111,7 @@ struct flow {
     struct task task;
     int fd;
     bool readable, writable;   /* until the socket says otherwise */
-    bool peer_closed;          /* its end, or an error, is to be read behind what has come */
+    bool peer_closed;          /* its end, or an error, is to be read after what has come */
     size_t peer_tried;         /* addresses of the peer that were tried */
     struct buffer peer_errors; /* why each of these failed */
     int64_t deadline;          /* of what the state waits for */
@@ -188,8 +188,9 @@ void flow_run_init(struct flow *flow);
 void flow_advance(struct flow *flow, int64_t now);
 /* The measured time begins: the connection is there, and the start instant is reached. */
 void flow_begin(struct flow *flow);
-/* Whether there may be more to read behind a read that had so much room and gave so much. Less than
- * there was room for has emptied the socket: whatever comes later is an event of its own. */
+/* Whether there may be more to read after a read that had this much room and returned this much.
+ * Less than there was room for has emptied the socket: whatever comes later is an event of its own.
+ */
 static inline bool flow_has_more(const struct flow *flow, ssize_t got, size_t room)
 {
     return got > 0 && ((size_t)got == room || flow->peer_closed);

@@ -30,7 +30,7 @@ void peerclock_free(struct peerclock *clock);
  * may be repeated. */
 void peerclock_set(struct peerclock *clock, const struct clock_map *map);
 
-/* Brings the view up to date; gives whether anything is known. It takes the lock only after a
+/* Brings the view up to date; returns whether anything is known. It takes the lock only after a
  * change. `clock` may be NULL. */
 bool peerclock_view(struct peerclock *clock, struct peerclock_view *view);
 

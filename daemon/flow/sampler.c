@@ -92,7 +92,7 @@ static void turn_series(struct flow *flow)
         series_turn(&flow->series[i]);
 }
 
-/* Writes the histograms into `bytes` and gives how many sections they are. */
+/* Writes the histograms into `bytes` and returns how many sections they are. */
 static size_t add_histograms(const struct flow *flow, struct buffer bytes[SERIES],
                              struct report_section *sections)
 {

@@ -41,7 +41,7 @@ void traffic_init(struct traffic *traffic, const struct endpoint_settings *setti
                   const struct cdf *tables, int64_t seed, int64_t flow, enum endpoint endpoint);
 void traffic_free(struct traffic *traffic);
 
-/* The block behind the next `index` ones. Blocks stay the same until they are dropped. */
+/* The block after the next `index` ones. Blocks stay the same until they are dropped. */
 struct traffic_block traffic_peek(struct traffic *traffic, size_t index);
 /* Whether the volume (--bytes, --blocks) is complete without that block. */
 bool traffic_over(struct traffic *traffic, size_t index);

@@ -13,7 +13,7 @@ struct privileges {
     bool trace;              /* CAP_BPF and CAP_PERFMON */
 };
 
-/* The numbers of a user, by name or number; gives false and a sentence where there is none. */
+/* The numbers of a user, by name or number; returns false and a sentence where there is none. */
 bool privileges_find(const char *user, uid_t *uid, gid_t *gid, struct fail *fail);
 /* Becomes the user and keeps no other capabilities; no program that is run ever gets more than this
  * one has. Before any thread is started. */

@@ -14,7 +14,7 @@ void sysinfo_describe(struct describe_reply *reply);
 /* Whether the system gives out sockets of MPTCP. */
 bool sysinfo_has_mptcp(void);
 
-/* The CPUs that this process may use, in order; gives how many, at most `most`. */
+/* The CPUs that this process may use, in order; returns how many, at most `most`. */
 int sysinfo_cpus(int *cpus, int most);
 
 /* Fills all but `received`: the clocks as they are now, and what the kernel says of the wall clock

@@ -28,9 +28,9 @@ size_t iperf3_tests_of(struct iperf3_host *host, const struct address *address);
 /* Begins the test of a client that has shown its cookie; takes the watched socket over. */
 void iperf3_test_new(struct iperf3_host *host, int fd, const struct address *peer,
                      const uint8_t cookie[IPERF3_COOKIE_SIZE]);
-/* Gives it a further connection with its cookie: of the client's streams the one that was accepted
- * as number `serial` of all. Returns false, and leaves the socket alone, where the test waits for
- * none from that address. */
+/* Returns it a further connection with its cookie: of the client's streams the one that was
+ * accepted as number `serial` of all. Returns false, and leaves the socket alone, where the test
+ * waits for none from that address. */
 bool iperf3_test_add_stream(struct iperf3_test *test, int fd, const struct address *peer,
                             uint64_t serial);
 /* Ends all tests, before their worker ends. */

@@ -18,7 +18,7 @@ enum sockopt_phase {
     SOCKOPT_READ = 32,      /* what the kernel changes by itself, after each read */
 };
 
-/* Sets what was asked for and belongs to the phase; `family` is the socket's. Gives false and a
+/* Sets what was asked for and belongs to the phase; `family` is the socket's. Returns false and a
  * sentence that names the option, its value, and the capability that may be missing. */
 bool sockopt_set(int fd, int family, enum sockopt_phase phase,
                  const struct endpoint_settings *settings, struct fail *fail);

@@ -23,8 +23,8 @@ struct tcpinfo {
 };
 
 /* Reads the connection and makes it the baseline: counters count from here. `values` (indexed by
- * enum metric) gets gauges, and counters as the kernel has them. Gives false, and leaves the values
- * absent, where the socket is no TCP connection. */
+ * enum metric) gets gauges, and counters as the kernel has them. Returns false, and leaves the
+ * values absent, where the socket is no TCP connection. */
 bool tcpinfo_baseline(int fd, struct tcpinfo *info, int64_t values[METRICS]);
 /* The same, but counters since the baseline. Called at least once in 2^32 counts. */
 bool tcpinfo_read(int fd, struct tcpinfo *info, int64_t values[METRICS]);

@@ -25,7 +25,7 @@ static int tcp_connect(const struct addresses *own, const struct address *peer,
     return stream_connect(IPPROTO_TCP, own, peer, settings, watcher, fail);
 }
 
-/* RFC 9293, 3.3.2: in FIN-WAIT-2 and behind it the FIN is acknowledged. */
+/* RFC 9293, 3.3.2: in FIN-WAIT-2 and after it the FIN is acknowledged. */
 static bool tcp_end_acknowledged(int fd)
 {
     int state = tcpinfo_state(fd);

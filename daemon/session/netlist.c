@@ -51,7 +51,7 @@ static bool parse_bits(const char *text, bool was_v6, struct network *network, s
     return true;
 }
 
-/* A bit behind the prefix is a mistake, in one or the other. */
+/* A bit beyond the prefix is a mistake, in one or the other. */
 static bool check_rest(const struct network *network, struct fail *fail)
 {
     int most = network->family == AF_INET ? V4_BITS : V6_BITS;

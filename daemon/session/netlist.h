@@ -19,7 +19,7 @@ struct netlist {
     size_t count;
 };
 
-/* Adds the networks of a list with commas. Gives false and a sentence where one is none. */
+/* Adds the networks of a list with commas. Returns false and a sentence where one is none. */
 bool netlist_add(struct netlist *list, const char *text, struct fail *fail);
 /* Whether an address is in one of the networks. An IPv4 address is the same however it is written
  * in IPv6, and the unspecified address is that of this host, as connect() has it. */

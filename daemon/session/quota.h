@@ -44,7 +44,7 @@ struct quotas {
 int64_t quota_rate(const struct endpoint_settings ends[ENDPOINTS], enum endpoint which);
 
 /* Takes "[USER:]sessions=#,flows=#,rate=#.#,duration=#.#,reports=#,lease=#.#", any of these; a
- * later one for the same user replaces the first. Gives false and a sentence where the text is
+ * later one for the same user replaces the first. Returns false and a sentence where the text is
  * none. */
 bool quota_add_user(struct quotas *quotas, const char *text, struct fail *fail);
 /* The quota of a user: their own, or that of each, or one without limits. */

@@ -23,7 +23,7 @@ struct request {
 /* Whether the endpoint is a source, and which end a request is for. */
 bool request_is_source(const struct prepare_endpoint *endpoint);
 enum endpoint request_end(const struct request *request);
-/* Gives false, with the endpoint before the sentence. */
+/* Returns false, with the endpoint before the sentence. */
 bool request_refuse(const struct prepare_endpoint *endpoint, struct fail *fail);
 
 /* What the endpoint says, by itself: fills `request` with it. */

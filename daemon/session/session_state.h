@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parts of a session share. From the top: session.c (open, start, stop, close),
- * session_prepare.c, session_adopt.c and session_reports.c carry out calls; session_live.c shows what
- * goes on; session_lease.c and session_events.c are
- * the collector's; session_wait.c, session_clocks.c; session_list.c; session_users.c (quotas) and
- * session_members.c. A file calls those below it only. */
+ * session_prepare.c, session_adopt.c and session_reports.c carry out calls; session_live.c shows
+ * what goes on; session_lease.c and session_events.c are the collector's; session_wait.c,
+ * session_clocks.c; session_list.c; session_users.c (quotas) and session_members.c. A file calls
+ * those below it only. */
 #ifndef FLOWRIG_SESSION_STATE_H
 #define FLOWRIG_SESSION_STATE_H
 
@@ -27,14 +27,14 @@ struct member {
     bool failed;
     int code;
     char *reason;
-    bool contact;  /* a source whose contacts are not over */
-    bool released; /* the worker was told to release it: it may be freed at any moment */
+    bool contact;             /* a source whose contacts are not over */
+    bool released;            /* the worker was told to release it: it may be freed at any moment */
     struct live_row *live;    /* its last report; NULL: none, or nobody wants it */
     int64_t live_tx, live_rx; /* bytes, as far as they are in the sums of the session */
 };
 
 /* With the session's lock: the member's flow while commands may be posted to it; NULL once its
- * release was posted, behind which a command would reach freed memory. */
+ * release was posted, after which a command would reach freed memory. */
 static inline struct flow *member_flow_to_post(const struct member *member)
 {
     return member->released ? NULL : member->flow;
@@ -107,7 +107,7 @@ struct session {
     bool stop_told;                    /* and its controller knows */
     bool sockets_closed;
     int64_t live_tx, live_rx; /* bytes of its endpoints, where config.live */
-    int64_t wake_at; /* when the calls that wait for reports are answered */
+    int64_t wake_at;          /* when the calls that wait for reports are answered */
     struct waitlist waitlist;
 };
 
@@ -127,7 +127,7 @@ struct sessions {
     size_t count;
     struct list users;
     atomic_int_fast64_t live_tx, live_rx; /* bytes of all endpoints so far, where config.live */
-    atomic_int sessions_alive; /* closed ones with references included */
+    atomic_int sessions_alive;            /* closed ones with references included */
 };
 
 /* ---- session_list.c ---- */
@@ -184,8 +184,8 @@ struct flow_set flow_set_make(const struct schema_list *numbers);
 void flow_set_free(struct flow_set *set);
 
 /* With the session's lock: stops the flows whose numbers are in `only`, or all, which drain for
- * at most `drain` ns; gives how many endpoints. The workers give the flows up; connections end. No
- * further row will come. */
+ * at most `drain` ns; returns how many endpoints. The workers give the flows up; connections end.
+ * No further row will come. */
 int64_t session_stop_members(struct session *session, const struct flow_set *only, int64_t drain);
 /* With the session's lock: notes who or what stops its flows from now on; the first cause stays. */
 void session_set_stopped(struct session *session, const char *format, ...)
@@ -196,8 +196,8 @@ void session_release_members(struct session *session);
 
 /* With the session's lock: the clock of peer `number`, made at its first use; NULL for -1. */
 struct peerclock *session_peer_clock(struct session *session, int64_t number);
-/* With the session's lock: takes what a call says of peers' clocks. Gives false, and takes nothing,
- * if one is of a peer that no endpoint has. */
+/* With the session's lock: takes what a call says of peers' clocks. Returns false, and takes
+ * nothing, if one is of a peer that no endpoint has. */
 bool session_take_clocks(struct session *session, const struct schema_list *clocks,
                          struct fail *fail);
 void session_free_clocks(struct session *session);

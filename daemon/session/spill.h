@@ -13,7 +13,7 @@ struct spill;
 
 enum spill_state { SPILL_IN_MEMORY, SPILL_IN_WRITING, SPILL_IN_FILE };
 
-/* Rows that lie behind each other. The store that it belongs to fills it, offers it, reads it and
+/* Rows that lie one after the other. The store that it belongs to fills it, offers it, reads it and
  * drops it; what may change in between is marked. */
 struct spill_block {
     struct list link; /* of the store's blocks */
@@ -34,7 +34,7 @@ struct spill_block {
 /* Opens a spill file in `directory`; gives -1 and a sentence where there can't be one. */
 int spill_open(const char *directory, struct fail *fail);
 /* Takes the file over, of at most `size` bytes, for what is charged to `memory`, which has to
- * outlive it. Gives NULL and a sentence where its thread can't be started. */
+ * outlive it. Returns NULL and a sentence where its thread can't be started. */
 struct spill *spill_new(int fd, int64_t size, struct budget *memory, struct fail *fail);
 /* All blocks must have been dropped. NULL is allowed. */
 void spill_free(struct spill *spill);
@@ -44,13 +44,13 @@ size_t spill_block_size(const struct spill *spill);
 
 /* No further row comes into the block: it may be written. Without a spill nothing happens. */
 void spill_offer(struct spill *spill, struct spill_block *block);
-/* Copies what is used of the block, wherever it is. Gives false if the file can't be read. */
+/* Copies what is used of the block, wherever it is. Returns false if the file can't be read. */
 bool spill_read(struct spill *spill, struct spill_block *block, uint8_t *to);
 /* Frees the block, its memory and its place. */
 void spill_drop(struct spill *spill, struct spill_block *block);
 
-/* Waits until there may be room for `bytes` in memory. Gives false where waiting is of no use: all
- * is written that can be. Without a spill at once. */
+/* Waits until there may be room for `bytes` in memory. Returns false where waiting is of no use:
+ * all is written that can be. Without a spill at once. */
 bool spill_wait(struct spill *spill, int64_t bytes);
 
 /* For a sentence: " nor in its spill file ..." with the reason, or "" without a spill. */

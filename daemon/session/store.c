@@ -118,8 +118,8 @@ static size_t row_length(const uint8_t *row)
     return le32toh(length);
 }
 
-/* Appends the block's rows, which lie at `data`, from number `from` on; gives false when `most` is
- * reached. */
+/* Appends the block's rows, which lie at `data`, from number `from` on; returns false when `most`
+ * is reached. */
 static bool read_rows(const struct spill_block *block, const uint8_t *data, int64_t from,
                       size_t most, struct buffer *rows, int64_t *count)
 {

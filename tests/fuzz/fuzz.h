@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes any bytes, and gives 0; what is wrong with the code under it ends the process. */
+/* Takes any bytes, and returns 0; what is wrong with the code under it ends the process. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A promise of the code under test that did not hold. */

@@ -288,7 +288,7 @@ static void test_round_trip_times(void **state)
     close(peer);
 }
 
-/* A response that is none to the oldest request ends the flow: its times would be wrong ones. */
+/* A response that is not one to the oldest request ends the flow: its times would be wrong ones. */
 static void test_responses_to_another_request(void **state)
 {
     (void)state;

@@ -56,7 +56,8 @@ static void congestion_controls_are_words(void **state)
     assert_int_equal(reno, 1);
 }
 
-/* Takes CAP_NET_ADMIN out of what is in force, or puts it back; gives whether that was possible. */
+/* Takes CAP_NET_ADMIN out of what is in force, or puts it back; returns whether that was possible.
+ */
 static bool set_net_admin(bool on)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

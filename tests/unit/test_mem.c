@@ -62,7 +62,7 @@ static void grow_too_much(void)
     free(mem_grow(NULL, too_many, 16));
 }
 
-/* Runs it in a child and gives how that ended, with what it wrote to standard error. */
+/* Runs it in a child and returns how that ended, with what it wrote to standard error. */
 static int run_apart(void (*function)(void), char *said, size_t size)
 {
     int ends[2], status = 0;

@@ -354,7 +354,7 @@ static void rates_that_are_none(void **state)
     assert_refused(number_parse_rate, cases, COUNT(cases));
 }
 
-/* An independent reading: whole and fractional part are multiplied apart. Gives -1 where the
+/* An independent reading: whole and fractional part are multiplied apart. Returns -1 where the
  * result does not fit. */
 static int64_t naive_product(uint64_t whole, uint64_t fraction, unsigned places,
                              uint64_t multiplier, bool *exact)

@@ -575,7 +575,7 @@ static void two_values_for_one_thing_are_refused(void **state)
          "option -F: there is no flow 9: with -n 9 the last one "
          "is 8"},
         {"-n 9 -F 0,3-5 -J 3 -F 2,4-8 -J 4", "option -J: two values for flow 4: '3' and '4'"},
-        /* A value that is none is the better complaint. */
+        /* A value that is not one is the better complaint. */
         {"-T s=1 -T s=x", "option -T: 'x' is not a number"},
     };
     (void)state;

@@ -87,7 +87,7 @@ static uint64_t little_endian(const uint8_t *at, int length)
 }
 
 /* Writes a row of these columns, as report.h describes it, without the help of report.c; sections
- * may follow. `there`: one bit for each, or NULL: all are. Gives its length. */
+ * may follow. `there`: one bit for each, or NULL: all are. Returns its length. */
 static size_t pack_columns(uint8_t *bytes, const int64_t *values, const bool *there, size_t count)
 {
     size_t at = 8 + (count + 7) / 8;

@@ -160,7 +160,7 @@ static void test_larger_than_a_chunk(void **state)
     ring_free(ring);
 }
 
-/* Rows until one is refused; gives how many. */
+/* Rows until one is refused; returns how many. */
 static uint32_t fill(struct ring *ring, uint32_t number, size_t size)
 {
     uint32_t count = 0;

@@ -80,7 +80,7 @@ static const struct schema every_schema = {"every", sizeof(struct every), every_
 
 /* ---- helpers */
 
-/* Reads XML as both programs do. Gives NULL where it is refused. */
+/* Reads XML as both programs do. Returns NULL where it is refused. */
 static inline xmlrpc_value *parse(const char *xml, size_t length)
 {
     struct xml_message message;
