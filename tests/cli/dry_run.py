@@ -15,7 +15,6 @@ SOURCE = os.environ.get("FLOWRIG_SOURCE") or os.path.join(
 # How the plan writes a default, by the type of common/settings.def; a negative number stands for
 # none at all.
 UNITS = {"SECONDS": "s", "BYTES": "B", "RATE": "bit/s", "SIZE": "B", "GAP": "s"}
-CHOICES = {"FRAMING_AUTO": "auto", "TRANSPORT_TCP": "tcp"}
 # Defaults that the rest of this file relies on, whatever the list says.
 PINNED = {"request_size": "8192B", "response_size": "0B", "dscp": "-", "interval": "0.05s",
           "drain": "5s", "connect_timeout": "30s", "framing": "auto", "transport": "tcp",
@@ -26,7 +25,7 @@ def default_text(kind, default):
     if kind == "NAME":
         return "-"
     if kind.startswith("CHOICE_"):
-        return CHOICES[default]
+        return default.rsplit("_", 1)[1].lower()
     expression = re.sub(r"\bINT64_C\((\d+)\)", r"\1", default).replace("NS_PER_SEC", "10**9")
     number = eval(expression.replace("NS_PER_MS", "10**6"), {"__builtins__": {}})  # of our own list
     if kind in ("INT", "DSCP") and number < 0:

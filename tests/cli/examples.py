@@ -88,6 +88,12 @@ class Hosts:
             self.control(name) for name in m[2].split()), places)
 
 
+with open(os.path.join(SOURCE, "controller", "commands", "commands.def"), encoding="utf-8") as _file:
+    COMMANDS = [name.replace("_", "-") for name in re.findall(r"^COMMAND\(command_(\w+)\)", _file.read(), re.M)]
+# What carries out a run: flowctl without another command.
+RUNS = rf"^flowctl(?! (?:{'|'.join(name for name in COMMANDS if name != 'run')}|--dry-run)\b)"
+
+
 def shorten(command):
     """Cuts durations and delays; gives one to flowctl where there is none."""
     def cut(match):
@@ -95,8 +101,7 @@ def shorten(command):
 
     if re.search(r" -T ", command):
         return re.sub(r"( -[TY] )(\S+)", cut, command)
-    runs = r"^flowctl(?! (?:status|stop|plot|--dry-run)\b)"
-    return re.sub(runs, f"flowctl -T s={USUAL:g}", command)
+    return re.sub(RUNS, f"flowctl -T s={USUAL:g}", command)
 
 
 def programs():
@@ -152,7 +157,7 @@ def check(command, done, directory):
     if files:
         return
     assert done.stdout, "nothing was printed"
-    if re.match(r"flowctl(?! status| stop| --dry-run)", command):
+    if re.match(RUNS, command):
         total = r"^# total: flows = \d+, failed = 0, goodput = (?!0\.0+ )[0-9]"
         assert re.search(total, done.stdout, re.M), "the summary is not as it should be"
         assert " -Q" in command or re.search(r"^S +0 ", done.stdout, re.M), "there are no rows"
