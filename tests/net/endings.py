@@ -120,6 +120,7 @@ def daemon_shut_down():
 @case
 def interrupted():
     """A signal to flowctl is the cause that the log gives"""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup(1) flowctl would ignore it, as it should
     for number, name in ((signal.SIGINT, "flowctl was interrupted (SIGINT)"),
                          (signal.SIGTERM, "flowctl was terminated (SIGTERM)"),
                          (signal.SIGHUP, "flowctl lost its terminal (SIGHUP)")):

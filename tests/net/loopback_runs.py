@@ -679,6 +679,7 @@ def interrupted_twice():
 @case
 def terminated():
     """SIGTERM and SIGHUP are Ctrl-C, too"""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup(1) flowctl would ignore it, as it should
     for number in (signal.SIGTERM, signal.SIGHUP):
         process = start_flowctl("--embedded", "-T", "s=300", "-i", "0.05")
         rows_come(process)
