@@ -54,7 +54,7 @@ function withUnit(value, unit) {
 
 const bytesText = value => Number.isInteger(value) && value < 1e4 ? value + " B" : withUnit(value, "B");
 const rateText = bits => withUnit(bits === undefined ? undefined : bits / 1e6, "Mbit/s");
-const percent = part => Number.isFinite(part) ? figure(100 * part) + " %" : "-";
+const percent = part => !Number.isFinite(part) ? "-" : part > 0 && part < 1e-5 ? "< 0.001 %" : figure(100 * part) + " %";
 
 function quantile(sorted, part) {
     if (!sorted.length)
