@@ -308,15 +308,46 @@ static void put_left_out(struct table *table)
             table_columns[i].of & table->kinds)
             buffer_printf(&names, "%s%s", names.length ? ", " : "", table_columns[i].head);
     if (names.length)
-        buffer_printf(&table->out, "no room for: %.*s\n", (int)names.length, names.data);
+        buffer_printf(&table->out, "not shown: %.*s\n", (int)names.length, names.data);
     buffer_free(&names);
+}
+
+static bool has_volume(const struct plan *plan)
+{
+    for (size_t i = 0; i < ENDPOINTS * plan->count; i++) {
+        const struct endpoint_settings *end = &plan->flows[i / ENDPOINTS].ends[i % ENDPOINTS];
+        if (end->volume || end->volume_blocks)
+            return true;
+    }
+    return false;
+}
+
+/* What is measured, and for how long. */
+static void put_heading(struct table *table)
+{
+    const struct sink_run *run = table->run;
+    const struct plan *plan = run->plan;
+    const struct plan_place *at = plan->flows[0].at;
+    char *line = mem_printf("run %.8s: %zu flow%s, %s > %s%s", run->run_id, plan->count,
+                            plan->count == 1 ? "" : "s", at[SOURCE].host, at[DESTINATION].host,
+                            plan->count > 1 ? " ..." : "");
+    char duration[32] = "";
+    if (!has_volume(plan))
+        snprintf(duration, sizeof duration, ", %.9g s", (double)plan_end(plan) / NS_PER_SEC);
+    if (run->options->title)
+        buffer_printf(&table->out, "%s\n", run->options->title);
+    buffer_printf(&table->out, "%.*s%s\n", table->terminal.width - (int)strlen(duration), line,
+                  duration);
+    free(line);
+    if (!plan->hosts_named)
+        buffer_printf(&table->out, "%.*s\n", table->terminal.width,
+                      "measured within this host; -H s=A,d=B names two hosts");
 }
 
 static void table_start(struct sink *sink, const struct sink_run *run)
 {
     struct table *table = of(sink);
     const struct plan *plan = run->plan;
-    const struct plan_place *at = plan->flows[0].at;
     size_t directions = count_directions(plan);
     table->run = run;
     table->windows = windows_new(plan, window_length(plan));
@@ -324,13 +355,7 @@ static void table_start(struct sink *sink, const struct sink_run *run)
     table->together =
         directions > (size_t)(table->terminal.height > 30 ? table->terminal.height / 2 : 12);
     table->kinds = table_kinds(plan);
-    char *line = mem_printf("run %.8s: %zu flow%s, %s > %s%s", run->run_id, plan->count,
-                            plan->count == 1 ? "" : "s", at[SOURCE].host, at[DESTINATION].host,
-                            plan->count > 1 ? " ..." : "");
-    if (run->options->title)
-        buffer_printf(&table->out, "%s\n", run->options->title);
-    buffer_printf(&table->out, "%.*s\n", table->terminal.width, line);
-    free(line);
+    put_heading(table);
     if (table->together)
         buffer_printf(&table->out, "%zu directions of flows share a row\n", directions);
     put_left_out(table);

@@ -95,8 +95,8 @@ def says_what_is_left_out():
     """Columns that do not fit are named; a wide terminal has them all"""
     narrow = Table(on_terminal(60, 24, "--embedded", "-T", "s=1", "-A", "s"))
     wide = Table(on_terminal(200, 24, "--embedded", "-T", "s=1", "-A", "s"))
-    left = next(line for line in narrow.lines if line.startswith("no room for: "))
-    assert not [line for line in wide.lines if line.startswith("no room for")]
+    left = next(line for line in narrow.lines if line.startswith("not shown: "))
+    assert not [line for line in wide.lines if line.startswith("not shown")]
     missing = [name for name in wide.names if name not in narrow.names]
     assert missing and all(name in left for name in missing), (missing, left)
     assert narrow.names[:3] == ["time", "flow", "goodput"] and "srtt" in narrow.names
