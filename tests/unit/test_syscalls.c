@@ -79,25 +79,20 @@ static void with_traces_bpf_passes(void **state)
     check_in_child(true);
 }
 
-#else
-
-static void what_is_never_needed_is_refused(void **state)
-{
-    (void)state;
-    skip(); /* a build without a filter */
-}
-
-static void with_traces_bpf_passes(void **state)
-{
-    (void)state;
-    skip();
-}
-
-#endif
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_never_needed_is_refused),
                                        cmocka_unit_test(with_traces_bpf_passes)};
     return cmocka_run_group_tests_name("syscalls", tests, NULL, NULL);
 }
+
+#else
+
+int main(void)
+{
+    puts("1..1\nok 1 - what is never needed is refused # SKIP builds with sanitizers have no "
+         "filter");
+    return 0;
+}
+
+#endif
