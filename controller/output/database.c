@@ -24,8 +24,9 @@ static const char *const tables[] = {
     "flow(id %K, run %I REFERENCES run, number %I, source TEXT, destination TEXT, record TEXT)",
     "endpoint(id %K, flow %I REFERENCES flow, side TEXT, error TEXT, stopped TEXT)",
     "event(run %I REFERENCES run, record TEXT)",
-    "histogram(run %I REFERENCES run, endpoint %I, series TEXT, bucket %I, lower_ns %I, "
-    "upper_ns %I, count %I)",
+    /* In brackets, as clang suspects a missing comma otherwise. */
+    ("histogram(run %I REFERENCES run, endpoint %I, series TEXT, bucket %I, lower_ns %I, "
+     "upper_ns %I, count %I)"),
     "limited(endpoint %I REFERENCES endpoint, cause TEXT, share %R)",
     "row(endpoint %I REFERENCES endpoint, seq %I, begin_ns %I, end_ns %I)",
     "final(endpoint %I REFERENCES endpoint, seq %I, begin_ns %I, end_ns %I)",

@@ -10,7 +10,7 @@ import xmlrpc.client
 
 from flowrig_api import SECOND, Session, destination, seconds, source
 from flowrig_lab import Observed, attempts, clock_bound
-from flowrig_test import Daemon, Lab, case, expect, flowctl, hosts, main, note, run_logged
+from flowrig_test import SANITIZED, Daemon, Lab, case, expect, flowctl, hosts, main, note, run_logged
 
 OFFSET = 3
 REAL = r"[+-]?\d+\.\d+"
@@ -379,7 +379,8 @@ def delays_over_a_control_network():
             final, rows = log.finals[end, 0], log.of(end)
             note(f"{end}: {final['delay_min'] / 1e6:.3f} ms of {truth}, bound "
                  f"{rows[0]['delay_bound']:.3f} .. {rows[-1]['delay_bound']:.3f} ms")
-            assert rows[-1]["delay_bound"] < 1.5, rows[-1]["delay_bound"]
+            # The bound is half of what the quickest call takes, which sanitizers make slow.
+            assert rows[-1]["delay_bound"] < (6 if SANITIZED else 1.5), rows[-1]["delay_bound"]
             assert final["delay_negative"] == 0
         _, _, drift, bound = clock_line(result)
         assert abs(drift - 80) <= bound, (drift, bound)
