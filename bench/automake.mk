@@ -4,8 +4,8 @@ EXTRA_DIST += bench/run.py bench/measure.py bench/tools.py bench/claim_bulk.py \
 	bench/claim_transactions.py bench/claim_two.py bench/claim_veth.py bench/claim_waiting.py
 
 EXTRA_PROGRAMS = bench/limit bench/logrows bench/sleeper bench/udplimit
-bench_limit_SOURCES = bench/limit.c
-bench_udplimit_SOURCES = bench/udplimit.c
+bench_limit_SOURCES = bench/limit.c bench/bare.h
+bench_udplimit_SOURCES = bench/udplimit.c bench/bare.h
 bench_sleeper_SOURCES = bench/sleeper.c
 bench_logrows_SOURCES = bench/logrows.c
 bench_logrows_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/controller

@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 enum { BLOCK = 1 << 20 };
 
 struct end {
@@ -28,28 +30,6 @@ struct end {
 };
 
 static double duration;
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAILURE);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void pin(int cpu)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (pthread_setaffinity_np(pthread_self(), sizeof set, &set))
-        die("a thread can't be bound to its CPU");
-}
 
 static void *send_all(void *argument)
 {

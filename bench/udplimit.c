@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bare.h"
+
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -26,27 +28,6 @@
 enum { BATCH = 32, ROOM = 65536, TRAIN_BYTES = 65000, TRAIN_MAX = 64, BUFFER = 8 << 20 };
 
 static uint8_t room[BATCH][ROOM];
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAILURE);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-static void pin(int cpu)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set);
-}
 
 static void open_pair(bool trains, int fd[2])
 {
