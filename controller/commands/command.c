@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "number.h"
 #include "run/run.h"
 
 #define COMMAND(row) extern const struct command row;
@@ -39,6 +40,15 @@ const struct command *command_find(const char *name)
         if (!strcmp(commands[i]->name, name))
             return commands[i];
     return NULL;
+}
+
+bool command_take_seconds(double *seconds, const char *text, struct fail *fail)
+{
+    int64_t ns;
+    if (!number_parse_seconds(text, &ns, fail))
+        return false;
+    *seconds = (double)ns / 1e9;
+    return true;
 }
 
 size_t command_specs(const struct command *command, struct option_spec specs[COMMAND_SPECS_MAX])

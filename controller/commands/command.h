@@ -53,6 +53,9 @@ bool command_read(struct command_line *line, void *context, int *status);
 /* Says on standard error what is wrong with the command line; returns the exit status for it. */
 int command_usage_error(const struct command_line *line, const struct fail *fail);
 
+/* The value of an option in seconds; the sentence of a failure does not name the option. */
+bool command_take_seconds(double *seconds, const char *text, struct fail *fail);
+
 /* The command's options as they are listed; returns their number. */
 size_t command_specs(const struct command *command, struct option_spec specs[COMMAND_SPECS_MAX]);
 

@@ -113,15 +113,6 @@ static bool take_type(struct plot_request *request, const char *name, struct fai
     return false;
 }
 
-static bool take_time(double *seconds, const char *text, struct fail *fail)
-{
-    int64_t ns;
-    if (!number_parse_seconds(text, &ns, fail))
-        return false;
-    *seconds = (double)ns / 1e9;
-    return true;
-}
-
 /* Options with a value that has to be understood. */
 static bool take_value(struct plot_arguments *arguments, int id, const char *value,
                        struct fail *fail)
@@ -132,9 +123,9 @@ static bool take_value(struct plot_arguments *arguments, int id, const char *val
     case OPT_FLOWS:
         return option_each_item(value, "no flow is given", take_range, arguments, fail);
     case OPT_FROM:
-        return take_time(&arguments->request.from, value, fail);
+        return command_take_seconds(&arguments->request.from, value, fail);
     case OPT_TO:
-        return take_time(&arguments->request.to, value, fail);
+        return command_take_seconds(&arguments->request.to, value, fail);
     default:
         return take_size(&arguments->request, value, fail);
     }

@@ -9,7 +9,6 @@
 #include "file.h"
 #include "log.h"
 #include "mem.h"
-#include "number.h"
 #include "option.h"
 #include "output/json.h"
 #include "output/report_data.h"
@@ -57,15 +56,6 @@ struct report_arguments {
     bool full;
 };
 
-static bool take_time(double *seconds, const char *text, const char *given, struct fail *fail)
-{
-    int64_t ns;
-    if (!number_parse_seconds(text, &ns, fail))
-        return fail_prefix(fail, "option %s", given);
-    *seconds = (double)ns / 1e9;
-    return true;
-}
-
 static bool handle(void *context, const struct option_spec *spec, const char *given,
                    const char *value, struct fail *fail)
 {
@@ -78,9 +68,11 @@ static bool handle(void *context, const struct option_spec *spec, const char *gi
         arguments->choice.metrics = value;
         return true;
     case OPT_FROM:
-        return take_time(&arguments->choice.from, value, given, fail);
+        return command_take_seconds(&arguments->choice.from, value, fail) ||
+               fail_prefix(fail, "option %s", given);
     case OPT_TO:
-        return take_time(&arguments->choice.to, value, given, fail);
+        return command_take_seconds(&arguments->choice.to, value, fail) ||
+               fail_prefix(fail, "option %s", given);
     case OPT_TITLE:
         arguments->title = value;
         return true;

@@ -136,7 +136,7 @@ static enum fleet_outcome not_flowd(const struct remote *remote, const char *why
     return FLEET_BROKEN;
 }
 
-/* What a fault says; false where it is none. */
+/* What a fault says; false where it is not a fault. */
 static bool read_fault(xmlrpc_value *fault, struct fail *fail)
 {
     xmlrpc_env env;

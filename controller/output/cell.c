@@ -68,7 +68,7 @@ static size_t put_gauge(const struct column *column, const int64_t values[METRIC
              (values[METRIC_snd_mss] == METRIC_ABSENT ||
               __builtin_mul_overflow(value, values[METRIC_snd_mss], &value)))
         return put_text(text, "nan");
-    /* Times are no such numbers. */
+    /* Times are not such numbers. */
     const char *name = style->symbolic && !column->power ? symbol(value) : NULL;
     return name ? put_text(text, name) : put_scaled(column, value, 1, 1, text);
 }

@@ -21,7 +21,7 @@ struct log_replay {
 bool log_replay(const char *path, const char *run_id, struct results *results,
                 struct log_replay *replay, struct fail *fail);
 
-/* Takes the word "metric=value" of a start or final row; false where it is none. */
+/* Takes the word "metric=value" of a start or final row; false where it is something else. */
 bool flowlog_take_value(const char *word, struct report *report);
 
 #endif

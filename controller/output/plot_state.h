@@ -43,7 +43,7 @@ struct plot_curve *plot_other_end(const struct plot *plot, const struct plot_cur
 /* How many curves a panel of the metric has. */
 size_t plot_count(const struct plot *plot, size_t metric);
 
-/* The begin of a multiplot of so many panels. `shared_x`: all have the same axis in time, and only
+/* The begin of a multiplot of this many panels. `shared_x`: all have the same axis in time, and only
  * the lowest has its numbers. */
 void plot_begin(struct plot *plot, size_t panels, bool shared_x);
 /* The begin of a panel: its axes' words; NULL leaves one out. Numbers stand at the x axis only

@@ -7,7 +7,7 @@
 
 #include "output/plot_data.h"
 
-/* Above so many flows a page shows how they are distributed, and some of them. */
+/* Above this number of flows a page shows how they are distributed, and some of them. */
 enum { REPORT_FEW = 12 };
 
 struct report_run {

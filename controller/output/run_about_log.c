@@ -196,7 +196,7 @@ static void take_total(struct run_about *about, const char *words)
     json_object_set_new(about->end, "total", total);
 }
 
-/* A comment that says that something went wrong, and is none of those above. */
+/* A comment that says that something went wrong, and is not one of those above. */
 static void take_note(struct run_about *about, const char *line)
 {
     json_t *event = json_object();

@@ -28,7 +28,7 @@ struct run_visitor {
 
 /* Reads the file. A database holds several runs: "FILE:RUN" is the one whose id begins with RUN, or
  * whose number in the database is RUN, and FILE alone the last one. Returns false and a sentence
- * where it is none of these, or is not well-formed. */
+ * where it is not one of these, or is not well-formed. */
 bool run_read(const char *path, const struct run_visitor *visitor, struct fail *fail);
 
 /* The parts of run_read(), each in a file of its own. */

@@ -259,7 +259,7 @@ static void flowlog_summary(struct sink *sink, const struct summary *summary)
     summary_text(summary, of(sink)->megabytes, put_line, of(sink));
 }
 
-/* A line that found room in part is none. What can't be cut off is no file. */
+/* A line that was written in part counts as not written. What can't be cut off is not a file. */
 static void cut_half_line(const struct flowlog *log)
 {
     uint64_t put, written;

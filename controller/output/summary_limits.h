@@ -14,7 +14,7 @@ void summary_limit(const struct summary_direction *direction, char *text, size_t
 void summary_limits(const struct summary_direction *direction, struct buffer *text);
 
 /* Appends a sentence with what to change so that the flow can be faster; nothing where its main
- * cause is none that a setting changes. */
+ * cause is not one that a setting changes. */
 void summary_remedy(const struct summary_flow *flow, enum endpoint sender, struct buffer *text);
 
 #endif

@@ -231,33 +231,31 @@ static void put_tail(struct part *part)
     }
 }
 
-/* The dump's file and what is in it; the figures are absent where the flow failed too early. */
-static void put_dump(struct part *part)
-{
-    char name[DUMP_NAME_MAX], note[PROTOCOL_REASON_MAX];
-    int64_t packets = part->value[METRIC_dump_packets];
-    results_info(part->endpoint->result, infos[INFO_dump].name, name, sizeof name);
-    results_info(part->endpoint->result, infos[INFO_dump_note].name, note, sizeof note);
-    if (*name)
-        buffer_printf(&part->line, ", dump = %s", name);
-    if (*name && packets != METRIC_ABSENT)
-        buffer_printf(&part->line, " (%" PRId64 " packets, %" PRId64 " dropped)", packets,
-                      part->value[METRIC_dump_dropped]);
-    if (*note)
-        buffer_printf(&part->line, ", note: %s", note);
-}
+/* A file that the daemon wrote of the flow, and what is in it; the figures are absent where the
+ * flow failed too early. */
+struct written {
+    const char *word, *items, *missing;
+    enum info_id name, note;
+    enum metric count, lost;
+};
 
-static void put_trace(struct part *part)
+static const struct written dump = {
+    "dump",         "packets",           "dropped",          INFO_dump,
+    INFO_dump_note, METRIC_dump_packets, METRIC_dump_dropped};
+static const struct written trace = {
+    "trace", "events", "lost", INFO_trace, INFO_trace_note, METRIC_trace_events, METRIC_trace_lost};
+
+static void put_written(struct part *part, const struct written *kind)
 {
     char name[DUMP_NAME_MAX], note[PROTOCOL_REASON_MAX];
-    int64_t events = part->value[METRIC_trace_events];
-    results_info(part->endpoint->result, infos[INFO_trace].name, name, sizeof name);
-    results_info(part->endpoint->result, infos[INFO_trace_note].name, note, sizeof note);
+    int64_t count = part->value[kind->count];
+    results_info(part->endpoint->result, infos[kind->name].name, name, sizeof name);
+    results_info(part->endpoint->result, infos[kind->note].name, note, sizeof note);
     if (*name)
-        buffer_printf(&part->line, ", trace = %s", name);
-    if (*name && events != METRIC_ABSENT)
-        buffer_printf(&part->line, " (%" PRId64 " events, %" PRId64 " lost)", events,
-                      part->value[METRIC_trace_lost]);
+        buffer_printf(&part->line, ", %s = %s", kind->word, name);
+    if (*name && count != METRIC_ABSENT)
+        buffer_printf(&part->line, " (%" PRId64 " %s, %" PRId64 " %s)", count, kind->items,
+                      part->value[kind->lost], kind->missing);
     if (*note)
         buffer_printf(&part->line, ", note: %s", note);
 }
@@ -344,8 +342,8 @@ static void put_figures(struct part *part)
     put_start(part);
     put_clock(part);
     put_tail(part);
-    put_dump(part);
-    put_trace(part);
+    put_written(part, &dump);
+    put_written(part, &trace);
     summary_settings(part->endpoint, &part->line);
 }
 

@@ -8,7 +8,7 @@
 
 #include "mem.h"
 
-/* Up to so many samples in both groups together the rank test counts all arrangements. */
+/* Up to this many samples in both groups together the rank test counts all arrangements. */
 enum { EXACT_MOST = 40 };
 
 static int compare_numbers(const void *a, const void *b)

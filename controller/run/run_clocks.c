@@ -42,7 +42,7 @@ static void on_clock(void *owner, const struct fleet_result *result)
         ask_clock(run, result->daemon, LATER_TIMEOUT_MS);
     else
         daemon->clock_burst = 0;
-    /* Once the flows are under way, an exchange that fails is no failure. */
+    /* Once the flows are under way, an exchange that fails does not fail the run. */
     if (result->outcome != FLEET_ANSWERED && !run->later_clocks)
         run_fail_call(run, result);
 }

@@ -44,7 +44,7 @@ static void hold_consequence(struct run *run, size_t daemon, const struct failur
     held->until = clock_now() + CAUSE_TIME_MS * NS_PER_MS + 2 * run->quickest_call;
 }
 
-/* The first failure of the list that is no consequence, else the first one. */
+/* The first failure of the list that is not a consequence, else the first one. */
 static const struct prepared_failure *first_cause(const struct schema_list *failures)
 {
     const struct prepared_failure *list = failures->items;

@@ -87,12 +87,12 @@ struct run {
     struct run_consequence consequence;
     bool failed;       /* the run can't go on: its sentence was printed */
     int status;        /* the exit status that failure has */
-    bool address_said; /* that a test address is none of its host */
-    bool later_clocks; /* they have begun: an exchange of times that fails is no failure any more */
+    bool address_said; /* that a test address does not belong to its host */
+    bool later_clocks; /* they have begun: an exchange of times that fails no longer fails the run */
     int64_t progress_at; /* when the status line was last written */
     char *stopping;      /* why all flows were told to stop; NULL: they were not */
     bool not_reached;    /* while looking for daemons: one was not */
-    bool quiet_contact;  /* a daemon that is not reached is no failure yet */
+    bool quiet_contact;  /* a daemon that is not reached does not fail the run yet */
 };
 
 enum { RUN_STEP_MS = 200 }; /* between two looks at what else has happened */

@@ -83,7 +83,7 @@ static bool is_consequence(const struct endpoint_result *result)
     return atoi(code) == FAULT_PEER;
 }
 
-/* Names the first endpoint that failed, of those whose failure is no consequence or of all. */
+/* Names the first endpoint that failed, of those whose failure is not a consequence, or of all. */
 static bool explain_first(const struct run *run, bool causes, const char *more)
 {
     char text[64], sentence[2 * FAIL_TEXT_MAX];
