@@ -28,15 +28,15 @@ struct exposition {
 /* Begins a family: flowrig_<name>, _total after the name of a counter. `unit` "": it has none. */
 void exposition_family(struct exposition *page, enum exposition_type type, const char *name,
                        const char *unit, const char *help);
-/* Append a sample of the last family: `value` with so many decimals; a real number, unless it is
- * NAN or infinite. `labels` is "" or what exposition_label() made. */
+/* Append a sample of the last family: `value` with this many decimals; a real number that is NAN
+ * or infinite is left out. `labels` is "" or what exposition_label() made. */
 void exposition_fixed(struct exposition *page, const char *labels, int64_t value, unsigned places);
 void exposition_real(struct exposition *page, const char *labels, double value);
 /* The last line, where the form has one. */
 void exposition_end(struct exposition *page);
 
 /* Adds a label to `labels`, with braces around all of them: "{a=\"1\"}" becomes
- * "{a=\"1\",b=\"2\"}". What is no text to be shown is replaced by question marks. */
+ * "{a=\"1\",b=\"2\"}". Unprintable characters are replaced by question marks. */
 void exposition_label(struct buffer *labels, const char *name, const char *value);
 void exposition_label_number(struct buffer *labels, const char *name, int64_t value);
 

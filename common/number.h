@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Numbers as people write them, read strictly: all of the text or nothing. Each function gives
- * false and a sentence without the option's name where the text is no such number. */
+ * false and a sentence without the option's name where the text is not such a number. */
 #ifndef FLOWRIG_NUMBER_H
 #define FLOWRIG_NUMBER_H
 

@@ -7,7 +7,7 @@
 
 /* The value of an environment variable that is an absolute path, else NULL. */
 const char *path_from_environment(const char *variable);
-/* "VARIABLE/name", or "HOME/fallback/name" where the variable is no absolute path (XDG Base
+/* "VARIABLE/name", or "HOME/fallback/name" where the variable is not an absolute path (XDG Base
  * Directory Specification), in new memory; NULL where there is no home either. */
 char *path_of_user(const char *variable, const char *fallback, const char *name);
 /* The path as it is meant now, in new memory. */

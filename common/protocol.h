@@ -98,7 +98,7 @@ struct user_message {
     int64_t sessions, flows, rate, duration, reports, lease;
 };
 
-/* What the daemon's owner allows, by the names of the options; 0 or empty: there is no such
+/* What the daemon's owner allows, by the names of the options; 0 or empty: no such
  * quota. */
 struct quotas_message {
     int64_t max_flows, max_sessions;

@@ -311,7 +311,7 @@ static bool check_trace(const struct endpoint_settings ends[ENDPOINTS],
 {
     bool traced = ends[SOURCE].trace || ends[DESTINATION].trace;
     if (traced && flow->transport != TRANSPORT_TCP)
-        return fail_set(fail, 0, "--trace is for TCP: there are no traces of %s",
+        return fail_set(fail, 0, "--trace works with TCP only, not with %s",
                         transport_traits[flow->transport].name);
     for (int i = 0; i < ENDPOINTS; i++)
         if (ends[i].trace_max && !ends[i].trace)

@@ -35,8 +35,9 @@ const char *settings_refused_sockopt(const char *name, size_t length)
     static const char *const refused[][2] = {
         {"TCP_ELCN", "its number, 20, is now TCP_REPAIR_QUEUE in Linux"},
         {"TCP_LCD", "its number, 21, is now TCP_QUEUE_SEQ in Linux"},
-        {"TCP_MTCP", "its number, 15, became TCP_COOKIE_TRANSACTIONS and is no longer used in "
-                     "Linux; --mptcp selects Multipath TCP"},
+        {"TCP_MTCP",
+         "Linux gave its number, 15, to TCP_COOKIE_TRANSACTIONS and later dropped that; "
+         "--mptcp selects Multipath TCP"},
     };
     for (size_t i = 0; i < COUNT(refused); i++)
         if (is_word(refused[i][0], name, length))

@@ -109,7 +109,7 @@ static bool decode_choice(xmlrpc_value *value, const struct field *field, int64_
     return good;
 }
 
-/* The length of an array, or false with a sentence if it is none or too long. */
+/* The length of an array, or false with a sentence if it is not an array or too long. */
 static bool array_length(xmlrpc_value *value, const struct field *field, size_t *length,
                          struct fail *fail)
 {
@@ -317,7 +317,7 @@ static bool unknown_member(const struct schema *schema, const char *name, struct
     return false;
 }
 
-/* Reads the member if it is a FIELD_COMMON, or if it is none, and marks its field as seen. */
+/* Reads the member if it is a FIELD_COMMON, or if it is not, and marks its field as seen. */
 static bool read_named(xmlrpc_value *member, const char *name, struct reading *reading, bool common)
 {
     const struct field *field = name ? find_field(reading->schema, name) : NULL;

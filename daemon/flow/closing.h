@@ -12,7 +12,7 @@
  * time. Then the flow drains: what is on its way may come, and what was sent may be acknowledged,
  * but not for longer than --drain. */
 struct closing {
-    int64_t early;    /* when the peer's early end is an error, CLOCK_NEVER: it is none */
+    int64_t early;    /* when the peer's early end is an error, CLOCK_NEVER: it is not one */
     int64_t deadline; /* of draining; CLOCK_NEVER: it has not begun */
     int64_t pause;    /* until it is looked again whether all is acknowledged */
 };

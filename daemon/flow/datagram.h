@@ -33,7 +33,7 @@ struct datagram_state {
     int attempts;              /* source: messages of this kind that were sent */
     /* sending */
     size_t size;           /* of datagrams that have no size of their own */
-    uint64_t next;         /* sequence number: so many were sent */
+    uint64_t next;         /* sequence number: as many were sent */
     uint64_t nonces[2];    /* the latest, and the one before it */
     int64_t nonce_at;      /* when the latest was drawn, 0: none was */
     int64_t consent_until; /* absolute; 0 before the first datagram */

@@ -3,11 +3,11 @@
 #include "flow/datagram.h"
 #include "flow/flow_state.h"
 
-/* So long, and for so many datagrams, less than a tenth has to arrive before the sending ends. */
+/* Sending ends when less than a tenth has arrived for this long and of this many datagrams. */
 #define BREAKER_TIME  (3 * NS_PER_SEC)
 #define BREAKER_LEAST 100
 
-/* A circuit breaker (RFC 8084): who overloads a path that much does harm to others. `distinct` is
+/* A circuit breaker (RFC 8084): overloading a path this much harms other traffic. `distinct` is
  * what the receiver has got so far. */
 static void check_breaker(struct flow *flow, uint64_t distinct)
 {

@@ -98,7 +98,7 @@ static void add_datagram(struct flow *flow, struct volley *volley, size_t size, 
     volley->sent = now;
 }
 
-/* The kernel has taken so many of them. */
+/* The kernel has taken this many of them. */
 static void count_sent(struct flow *flow, size_t count, const struct volley *volley)
 {
     struct datagram_state *state = flow->datagrams;

@@ -85,7 +85,7 @@ void flow_post_prepare(struct flow *flow);
 void flow_post_start(struct flow *flow, int64_t at);
 /* `why` is who or what stops it before its time; NULL: its controller, which knows. Copied. */
 void flow_post_stop(struct flow *flow, int64_t drain, const char *why);
-/* The peer has ended its sending and says that it has sent so many bytes, METRIC_ABSENT: not how
+/* The peer has ended its sending and says how many bytes it has sent, METRIC_ABSENT: not how
  * many. What is on its way is waited for and counted, as long as some comes: then the flow ends,
  * with the instant of the last byte as the end of its time. */
 void flow_post_expect(struct flow *flow, int64_t bytes);

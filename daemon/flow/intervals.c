@@ -26,7 +26,7 @@ void intervals_pass(struct intervals *intervals, int64_t now)
     intervals->over = intervals->end <= intervals->next;
     int64_t missed = (now - intervals->next) / intervals->length;
     if (missed > CATCH_UP_MAX) {
-        /* The process was stopped for long: so many rows of no length tell nobody anything. */
+        /* The process was stopped for long: rows of no length would tell nobody anything. */
         intervals->skipped += missed;
         intervals->next += missed * intervals->length;
     }

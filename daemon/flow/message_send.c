@@ -50,7 +50,7 @@ static void add_responses(struct flow *flow, struct batch *batch)
     }
 }
 
-/* Whether so many more requests may be without a response. */
+/* Whether this many more requests may be outstanding. */
 static bool window_open(const struct flow *flow, size_t planned)
 {
     int64_t window = flow_own(flow)->in_flight;

@@ -35,7 +35,7 @@ static int64_t millionths(uint32_t value, int64_t unit)
     return (value * INT64_C(1000000) + unit / 2) / unit;
 }
 
-/* min_rtt is all ones as long as there is none. */
+/* min_rtt is all ones until there is one. */
 static void read_bbr(const union kernel_cc_info *info, int64_t *values)
 {
     enum { GAIN_UNIT = 256 }; /* BBR_UNIT of tcp_bbr.c */

@@ -39,7 +39,7 @@ struct kernel_tcp_info {
 _Static_assert(offsetof(struct kernel_tcp_info, pacing_rate) == 104, "as in the kernel");
 _Static_assert(sizeof(struct kernel_tcp_info) == 280, "as in Linux 6.18");
 
-/* When a field's value says that there is none: the rules of metrics.def. */
+/* Which values of a field mean that it has none: the rules of metrics.def. */
 enum none_rule {
     PLAIN,
     NEVER_SET,    /* the kernel does not set it (any more) */

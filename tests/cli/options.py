@@ -310,8 +310,8 @@ bad(["-O", "s=TCP_CONGESTION=a b"], "option -O TCP_CONGESTION: 'a b' is not a na
 bad("-O s=TCP_CONGESTION=a=b", "option -O TCP_CONGESTION: 'a=b' is not a name")
 
 for name, reason in (
-        ("TCP_MTCP", "its number, 15, became TCP_COOKIE_TRANSACTIONS and is no longer used in "
-                     "Linux; --mptcp selects Multipath TCP"),
+        ("TCP_MTCP", "Linux gave its number, 15, to TCP_COOKIE_TRANSACTIONS and later dropped that; "
+                     "--mptcp selects Multipath TCP"),
         ("TCP_ELCN", "its number, 20, is now TCP_REPAIR_QUEUE in Linux"),
         ("TCP_LCD", "its number, 21, is now TCP_QUEUE_SEQ in Linux")):
     bad(f"-O b={name}", f"option -O: {name} can't be set: {reason}")
@@ -431,8 +431,8 @@ for command in ("status", "stop"):
 
 bad("--trace x", "option --trace: 'x' does not say which endpoint it is for: write s= for the source, d= for the "
     "destination, or b= for both")
-bad("--trace s --udp", "flow 0: --trace is for TCP: there are no traces of UDP")
-bad("--trace s --mptcp", "flow 0: --trace is for TCP: there are no traces of Multipath TCP")
+bad("--trace s --udp", "flow 0: --trace works with TCP only, not with UDP")
+bad("--trace s --mptcp", "flow 0: --trace works with TCP only, not with Multipath TCP")
 bad("--trace-max s=5",
     "flow 0: --trace-max limits a trace of the source, but none is requested: add --trace s")
 bad("--trace s --trace-max s=0", "option --trace-max: '0' is not within 1 to 1099511627776")
