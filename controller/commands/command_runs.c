@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <math.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,11 +58,14 @@ static void print_table(const struct run_list *list)
 {
     struct text_table table = {.columns = table_columns_of_runs,
                                .column_count = COUNT(table_columns_of_runs)};
+    double largest = 0;
+    for (size_t i = 0; i < list->count; i++)
+        largest = fmax(largest, list->entries[i].whole.value[RUN_GOODPUT]);
     for (size_t i = 0; i < list->count; i++) {
         const struct run_entry *entry = &list->entries[i];
         char goodput[2 * FIGURE_MAX], again[2 * FIGURE_MAX];
-        run_figure_text(RUN_GOODPUT, entry->whole.value[RUN_GOODPUT], goodput);
-        run_figure_text(RUN_RETRANSMITTED, entry->whole.value[RUN_RETRANSMITTED], again);
+        run_figure_text(RUN_GOODPUT, entry->whole.value[RUN_GOODPUT], largest, goodput);
+        run_figure_text(RUN_RETRANSMITTED, entry->whole.value[RUN_RETRANSMITTED], 0, again);
         text_table_add(&table,
                        (char *[]){mem_printf("%" PRId64, entry->id), start_text(entry->start),
                                   mem_strdup(entry->title), mem_printf("%" PRId64, entry->flows),

@@ -67,18 +67,6 @@ static const struct text_column columns_of_flows[] = {
 };
 enum { FLOW_COLUMNS = COUNT(columns_of_flows), ERROR = FLOW_COLUMNS - 1 };
 
-static double number_in(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-static const char *text_in(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : "";
-}
-
 /* What an end of a flow said, or NULL. */
 static const json_t *end_of(const json_t *about, json_int_t flow, const char *side)
 {
@@ -86,7 +74,7 @@ static const json_t *end_of(const json_t *about, json_int_t flow, const char *si
     for (size_t i = 0; i < json_array_size(ends); i++) {
         end = json_array_get(ends, i);
         if (json_integer_value(json_object_get(end, "flow")) == flow &&
-            !strcmp(text_in(end, "endpoint"), side))
+            !strcmp(json_text_in(end, "endpoint"), side))
             return end;
     }
     return NULL;
@@ -101,26 +89,26 @@ static const json_t *flow_of(const json_t *about, json_int_t number)
     return NULL;
 }
 
-static char *figure_text(enum run_figure figure, double value)
+static char *figure_text(enum run_figure figure, double value, double largest)
 {
     char text[2 * FIGURE_MAX];
-    run_figure_text(figure, value, text);
+    run_figure_text(figure, value, largest, text);
     return mem_strdup(text);
 }
 
 static char *ratio_text(enum run_figure figure, double part, double whole)
 {
-    return figure_text(figure, whole > 0 ? part / whole : (double)NAN);
+    return figure_text(figure, whole > 0 ? part / whole : (double)NAN, 0);
 }
 
 static char *limit_text(const json_t *direction)
 {
-    const char *name = text_in(direction, "limited_by");
+    const char *name = json_text_in(direction, "limited_by");
     for (int i = 0; i < LIMITS; i++)
         if (!strcmp(limits_list[i].name, name))
             return mem_printf("%s %.0f %%", limits_list[i].words,
-                              100 * number_in(json_object_get(direction, "limits"), name));
-    const char *text = text_in(direction, "limits_text");
+                              100 * json_number_in(json_object_get(direction, "limits"), name));
+    const char *text = json_text_in(direction, "limits_text");
     return mem_printf("%.*s", (int)strcspn(text, ","), text);
 }
 
@@ -131,32 +119,46 @@ static char *error_text(const json_t *about, json_int_t flow)
     for (size_t i = 0; i < COUNT(names); i++)
         for (int end = 0; end < ENDPOINTS; end++) {
             const char *text =
-                text_in(end_of(about, flow, endpoint_name((enum endpoint)end)), names[i]);
+                json_text_in(end_of(about, flow, endpoint_name((enum endpoint)end)), names[i]);
             if (*text)
                 return mem_strdup(text);
         }
     return NULL;
 }
 
+/* Goodputs are in the unit that suits `largest`. */
 static void add_direction(struct text_table *table, const json_t *about, json_int_t number,
-                          const json_t *direction)
+                          const json_t *direction, double largest)
 {
-    const char *sender = text_in(direction, "sender");
+    const char *sender = json_text_in(direction, "sender");
     bool back = !strcmp(sender, endpoint_name(DESTINATION));
     const json_t *flow = flow_of(about, number), *from = json_object_get(flow, sender),
                  *to = json_object_get(flow, endpoint_name(back ? SOURCE : DESTINATION));
-    text_table_add(table,
-                   (char *[FLOW_COLUMNS]){
-                       mem_printf("%" JSON_INTEGER_FORMAT "%s", number, back ? " D" : ""),
-                       mem_strdup(text_in(from, "address")), mem_strdup(text_in(to, "address")),
-                       mem_strdup(text_in(end_of(about, number, sender), "algorithm")),
-                       figure_text(RUN_GOODPUT, number_in(direction, "goodput_bits_per_second")),
-                       ratio_text(RUN_RETRANSMITTED, number_in(direction, "retransmitted_bytes"),
-                                  number_in(direction, "sent_bytes")),
-                       figure_text(RUN_MIN_RTT, number_in(direction, "min_rtt_seconds")),
-                       ratio_text(RUN_LOST, number_in(direction, "datagrams_lost"),
-                                  number_in(direction, "datagrams_sent")),
-                       limit_text(direction), error_text(about, number)});
+    text_table_add(
+        table,
+        (char *[FLOW_COLUMNS]){
+            mem_printf("%" JSON_INTEGER_FORMAT "%s", number, back ? " D" : ""),
+            mem_strdup(json_text_in(from, "address")), mem_strdup(json_text_in(to, "address")),
+            mem_strdup(json_text_in(end_of(about, number, sender), "algorithm")),
+            figure_text(RUN_GOODPUT, json_number_in(direction, "goodput_bits_per_second"), largest),
+            ratio_text(RUN_RETRANSMITTED, json_number_in(direction, "retransmitted_bytes"),
+                       json_number_in(direction, "sent_bytes")),
+            figure_text(RUN_MIN_RTT, json_number_in(direction, "min_rtt_seconds"), 0),
+            ratio_text(RUN_LOST, json_number_in(direction, "datagrams_lost"),
+                       json_number_in(direction, "datagrams_sent")),
+            limit_text(direction), error_text(about, number)});
+}
+
+static double largest_goodput(const json_t *flows)
+{
+    double largest = 0;
+    for (size_t i = 0; i < json_array_size(flows); i++) {
+        const json_t *directions = json_object_get(json_array_get(flows, i), "directions");
+        for (size_t k = 0; k < json_array_size(directions); k++)
+            largest = fmax(
+                largest, json_number_in(json_array_get(directions, k), "goodput_bits_per_second"));
+    }
+    return largest;
 }
 
 /* Columns without any value are left out. */
@@ -165,13 +167,14 @@ static void print_flows(const json_t *about, const json_t *end)
     struct text_column shown[FLOW_COLUMNS];
     struct text_table table = {.columns = shown, .column_count = FLOW_COLUMNS};
     const json_t *flows = json_object_get(end, "flows");
+    double largest = largest_goodput(flows);
     memcpy(shown, columns_of_flows, sizeof shown);
     for (size_t i = 0; i < json_array_size(flows); i++) {
         const json_t *flow = json_array_get(flows, i),
                      *directions = json_object_get(flow, "directions");
         for (size_t k = 0; k < json_array_size(directions); k++)
             add_direction(&table, about, json_integer_value(json_object_get(flow, "flow")),
-                          json_array_get(directions, k));
+                          json_array_get(directions, k), largest);
     }
     text_table_drop_empty(&table, shown);
     if (table.row_count)
@@ -190,8 +193,9 @@ static void print_line(const char *name, const char *text)
 static void print_total(const json_t *end)
 {
     const json_t *total = json_object_get(end, "total");
-    char *goodput = figure_text(RUN_GOODPUT, number_in(total, "goodput_bits_per_second"));
-    char *fairness = figure_text(RUN_FAIRNESS, number_in(total, "fairness"));
+    double rate = json_number_in(total, "goodput_bits_per_second");
+    char *goodput = figure_text(RUN_GOODPUT, rate, rate);
+    char *fairness = figure_text(RUN_FAIRNESS, json_number_in(total, "fairness"), 0);
     printf("\n");
     print_line("goodput", goodput);
     print_line("fairness", fairness);
@@ -203,14 +207,14 @@ static void print_run(json_t *about)
 {
     const json_t *run = json_object_get(about, "run"), *end = json_object_get(about, "end");
     const json_t *status = json_object_get(end, "status");
-    char *start = mem_printf("%.19s", text_in(run, "start")), *t = strchr(start, 'T');
+    char *start = mem_printf("%.19s", json_text_in(run, "start")), *t = strchr(start, 'T');
     if (t)
         *t = ' ';
-    print_line("title", text_in(run, "title"));
-    print_line("run", text_in(run, "run"));
+    print_line("title", json_text_in(run, "title"));
+    print_line("run", json_text_in(run, "run"));
     print_line("start", start);
-    print_line("controller", text_in(run, "controller"));
-    print_line("version", text_in(run, "version"));
+    print_line("controller", json_text_in(run, "controller"));
+    print_line("version", json_text_in(run, "version"));
     print_line("status", json_is_null(end)            ? "cut off: the file has no summary"
                          : json_integer_value(status) ? "partial"
                                                       : "complete");

@@ -48,10 +48,11 @@ void compare_lists(const struct run_list *a, const struct run_list *b,
     }
 }
 
-static char *figure_text(int figure, double value)
+/* In the unit that suits the larger mean. */
+static char *figure_text(int figure, const struct compare_result *result, double value)
 {
     char text[2 * FIGURE_MAX];
-    run_figure_text((enum run_figure)figure, value, text);
+    run_figure_text((enum run_figure)figure, value, fmax(result->a.mean, result->b.mean), text);
     return mem_strdup(text);
 }
 
@@ -63,7 +64,8 @@ static char *interval_text(int figure, const struct compare_result *result)
     if (!isnan(result->relative))
         return mem_printf("%+.2f to %+.2f %%", 100 * result->low / fabs(result->a.mean),
                           100 * result->high / fabs(result->a.mean));
-    char *low = figure_text(figure, result->low), *high = figure_text(figure, result->high);
+    char *low = figure_text(figure, result, result->low),
+         *high = figure_text(figure, result, result->high);
     char *text = mem_printf("%s to %s", low, high);
     free(low);
     free(high);
@@ -74,7 +76,7 @@ static char *difference_text(int figure, const struct compare_result *result)
 {
     if (isnan(result->difference))
         return NULL;
-    return isnan(result->relative) ? figure_text(figure, result->difference)
+    return isnan(result->relative) ? figure_text(figure, result, result->difference)
                                    : mem_printf("%+.2f %%", 100 * result->relative);
 }
 
@@ -113,10 +115,11 @@ void compare_table(const struct comparison *comparison, const char *a, const cha
         const struct compare_result *result = &comparison->results[i];
         if (!result->a.count && !result->b.count)
             continue;
-        text_table_add(
-            &table, (char *[]){mem_strdup(run_figures_list[i].name), figure_text(i, result->a.mean),
-                               figure_text(i, result->b.mean), difference_text(i, result),
-                               interval_text(i, result), rank_text(result), samples_text(result)});
+        text_table_add(&table, (char *[]){mem_strdup(run_figures_list[i].name),
+                                          figure_text(i, result, result->a.mean),
+                                          figure_text(i, result, result->b.mean),
+                                          difference_text(i, result), interval_text(i, result),
+                                          rank_text(result), samples_text(result)});
     }
     text_table_print(&table, out, terminal_look(STDOUT_FILENO).width);
     if (comparison->of_flows)

@@ -64,3 +64,15 @@ json_t *json_new_record(const char *type)
     json_object_set_new(record, "type", json_string(type));
     return record;
 }
+
+double json_number_in(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+const char *json_text_in(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}

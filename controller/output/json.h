@@ -19,6 +19,9 @@ void json_set_text(const struct hide *hide, json_t *object, const char *name, co
 void json_set_integer(json_t *object, const char *name, int64_t value);
 void json_set_real(json_t *object, const char *name, double value);
 void json_set_seconds(json_t *object, const char *name, int64_t ns);
+/* A member's number, NAN where it has none; and its text, "" where it has none, the object's. */
+double json_number_in(const json_t *object, const char *name);
+const char *json_text_in(const json_t *object, const char *name);
 /* Appends the value's text, and frees the value. */
 void json_put(json_t *value, struct buffer *out);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "output/json.h"
 #include "number.h"
 #include "option.h"
 #include "output/stored_runs.h"
@@ -31,14 +32,15 @@ int run_figure_find(const char *name, size_t length)
     return -1;
 }
 
-void run_figure_text(enum run_figure figure, double value, char text[2 * FIGURE_MAX])
+void run_figure_text(enum run_figure figure, double value, double largest,
+                     char text[2 * FIGURE_MAX])
 {
     char number[FIGURE_MAX];
     const char *unit = run_figures_list[figure].unit;
     if (!isfinite(value)) {
         strcpy(text, "-");
     } else if (*unit == 'b') {
-        const struct figure_unit *rate = figure_rate_unit(fabs(value), false);
+        const struct figure_unit *rate = figure_rate_unit(fabs(largest), false);
         figure_format(value / rate->size, number);
         snprintf(text, 2 * FIGURE_MAX, "%s %s", number, rate->name);
     } else {
@@ -49,12 +51,6 @@ void run_figure_text(enum run_figure figure, double value, char text[2 * FIGURE_
 }
 
 /* ---- one run */
-
-static double number_in(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
 
 static struct run_figures no_figures(void)
 {
@@ -79,18 +75,18 @@ static void add_direction(struct run_entry *entry, const json_t *record, double 
     double parts[4];
     struct run_figures figures = no_figures();
     for (int i = 0; i < 4; i++)
-        parts[i] = number_in(record, names[i]);
+        parts[i] = json_number_in(record, names[i]);
     for (int i = 0; i < 4; i += 2)
         if (isfinite(parts[i]) && parts[i + 1] > 0) {
             sums->value[i] += parts[i];
             sums->value[i + 1] += parts[i + 1];
         }
-    figures.value[RUN_GOODPUT] = number_in(record, "goodput_bits_per_second");
+    figures.value[RUN_GOODPUT] = json_number_in(record, "goodput_bits_per_second");
     figures.value[RUN_RETRANSMITTED] = parts[1] > 0 ? parts[0] / parts[1] : (double)NAN;
     figures.value[RUN_RTT] = rtt;
-    figures.value[RUN_MIN_RTT] = number_in(record, "min_rtt_seconds");
+    figures.value[RUN_MIN_RTT] = json_number_in(record, "min_rtt_seconds");
     figures.value[RUN_LOST] = parts[3] > 0 ? parts[2] / parts[3] : (double)NAN;
-    figures.value[RUN_JITTER] = number_in(record, "jitter_seconds");
+    figures.value[RUN_JITTER] = json_number_in(record, "jitter_seconds");
     for (int i = 0; i < RUN_FIGURES; i++)
         if (isfinite(figures.value[i])) {
             sums->of[i] += figures.value[i];
@@ -112,7 +108,7 @@ static void sum_up(struct run_entry *entry, const json_t *total, const struct su
         value[RUN_RETRANSMITTED] = sums->value[0] / sums->value[1];
     if (sums->value[3] > 0)
         value[RUN_LOST] = sums->value[2] / sums->value[3];
-    value[RUN_FAIRNESS] = number_in(total, "fairness");
+    value[RUN_FAIRNESS] = json_number_in(total, "fairness");
 }
 
 /* The mean smoothed RTT of a sender's rows, in s. */

@@ -50,13 +50,15 @@ struct run_list {
 };
 
 /* Reads the runs that `which` names: numbers and ranges of numbers (3,5-9), identifiers or their
- * begins, separated by commas; or title=TEXT, all runs with that title; NULL: all. With `rows` also
- * what takes the rows of the runs: the smoothed RTT. run_list_free() it. */
+ * prefixes, separated by commas; or title=TEXT, all runs with that title; NULL: all. With `rows`
+ * also what takes the rows of the runs: the smoothed RTT. run_list_free() it. */
 bool run_list_read(sqlite3 *database, const char *which, bool rows, struct run_list *list,
                    struct fail *fail);
 void run_list_free(struct run_list *list);
 
-/* Writes a figure with its unit as people read it: "93.21 Mbit/s", "12.5 ms", "0.213 %". */
-void run_figure_text(enum run_figure figure, double value, char text[2 * FIGURE_MAX]);
+/* Writes a figure with its unit as people read it: "93.21 Mbit/s", "12.5 ms", "0.213 %"; a rate in
+ * the unit that suits `largest`, so that figures beside each other have the same. */
+void run_figure_text(enum run_figure figure, double value, double largest,
+                     char text[2 * FIGURE_MAX]);
 
 #endif
