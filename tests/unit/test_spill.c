@@ -1,117 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests daemon/session/spill.c under a store: rows come back in order from memory and file, space
  * is given back, and what finds no room is refused exactly. */
-#include <pthread.h>
-#include <unistd.h>
+#include "spill_bench.h"
 
-/* What a test sees of the kernel: signals that were given, and a place that can't be read. */
-static _Atomic int signals;
-static _Atomic off_t unreadable = -1;
-
-static int count_signal(pthread_cond_t *condition)
-{
-    signals++;
-    return pthread_cond_signal(condition);
-}
-
-static ssize_t read_most_places(int fd, void *to, size_t size, off_t at);
-
-#define pthread_cond_signal count_signal
-#define pread               read_most_places
-#include "daemon/session/spill.c"
-#undef pthread_cond_signal
-#undef pread
-
-#include <endian.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-
-#include "daemon/session/store.h"
-#include "unit.h"
-
-enum { MEMORY = 1 << 20, ROW_MAX = 6000 };
-
-static char directory[] = "/tmp/flowrig-spill-XXXXXX";
-
-static ssize_t read_most_places(int fd, void *to, size_t size, off_t at)
-{
-    return at == unreadable ? 0 : pread(fd, to, size, at);
-}
-
-struct bench {
-    struct budget memory;
-    struct spill *spill;
-    struct store store;
-};
-
-static void set_up(struct bench *bench, int64_t memory, int64_t size)
-{
-    struct fail fail;
-    *bench = (struct bench){.memory = {.limit = memory}};
-    int fd = spill_open(directory, &fail);
-    assert_true(fd >= 0);
-    bench->spill = spill_new(fd, size, &bench->memory, &fail);
-    assert_non_null(bench->spill);
-    store_init(&bench->store, &bench->memory);
-    bench->store.spill = bench->spill;
-}
 
 static int64_t file_bytes(const struct spill *spill)
 {
     struct stat status;
     assert_int_equal(fstat(spill->fd, &status), 0);
     return (int64_t)status.st_blocks * 512;
-}
-
-static void take_down(struct bench *bench)
-{
-    store_free(&bench->store);
-    assert_int_equal(bench->memory.used, 0);
-    assert_int_equal(bench->store.spilled, 0);
-    spill_free(bench->spill);
-}
-
-/* As the collector does: where there is no room, waits for the writer. */
-static bool add(struct bench *bench, int64_t number, size_t length)
-{
-    static _Thread_local uint8_t row[ROW_MAX];
-    uint32_t size = htole32((uint32_t)length);
-    memset(row, (int)(number & 0xff), length);
-    memcpy(row, &size, 4);
-    memcpy(row + 8, &number, 8);
-    while (!store_add(&bench->store, row, length))
-        if (!spill_wait(bench->spill, (int64_t)length))
-            return false;
-    return true;
-}
-
-/* Reads all after `after`, which must be the rows from `first` on without a gap, and gives the
- * last. */
-static int64_t read_all(struct bench *bench, int64_t after, bool acknowledge)
-{
-    for (;;) {
-        struct buffer rows = {0};
-        int64_t first, count = store_read(&bench->store, after, 100000, &rows, &first);
-        size_t at = 0;
-        for (int64_t number = first; number < first + count; number++) {
-            uint32_t length;
-            int64_t written;
-            memcpy(&length, rows.data + at, 4);
-            memcpy(&written, rows.data + at + 8, 8);
-            assert_int_equal(written, number);
-            at += le32toh(length);
-            assert_int_equal((uint8_t)rows.data[at - 1], number & 0xff);
-        }
-        assert_int_equal(at, rows.length);
-        buffer_free(&rows);
-        if (!count)
-            return after;
-        assert_int_equal(first, after + 1);
-        after += count;
-        if (acknowledge)
-            store_acknowledge(&bench->store, after);
-    }
 }
 
 static void test_rows_come_back_in_order(void **state)
@@ -171,80 +69,6 @@ static void test_the_limit_is_kept(void **state)
     take_down(&bench);
 }
 
-/* A full disk, as near as a process gets to one without a file system of its own. */
-static void test_a_file_that_can_not_grow(void **state)
-{
-    (void)state;
-    enum { SIZE = 2 << 20 };
-    struct rlimit limit, before;
-    struct bench bench;
-    char why[200];
-    int64_t kept = 0;
-    set_up(&bench, MEMORY, INT64_C(1) << 30);
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    limit = (struct rlimit){SIZE, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    while (add(&bench, kept + 1, 1000))
-        kept++;
-    spill_explain(bench.spill, why, sizeof why);
-    setrlimit(RLIMIT_FSIZE, &before);
-    assert_string_equal(why, " nor in its file in the state directory (File too large)");
-    assert_true(kept * 1000 > (SIZE + MEMORY) / 10 * 9);
-    assert_int_equal(read_all(&bench, 0, true), kept); /* what was taken is there */
-    assert_true(add(&bench, kept + 1, 1000));
-    take_down(&bench);
-}
-
-static bool is_writing(struct spill *spill)
-{
-    pthread_mutex_lock(&spill->lock);
-    bool writing = spill->writing;
-    pthread_mutex_unlock(&spill->lock);
-    return writing;
-}
-
-static void test_a_file_that_lost_its_end(void **state)
-{
-    (void)state;
-    struct bench bench;
-    set_up(&bench, MEMORY, INT64_C(1) << 30);
-    for (int64_t i = 1; i <= 5000; i++)
-        assert_true(add(&bench, i, 1000));
-    assert_true(bench.store.spilled > 0);
-    while (spill_wait(bench.spill, MEMORY / 2) && is_writing(bench.spill))
-        continue;
-    assert_int_equal(ftruncate(bench.spill->fd, 0), 0);
-    int64_t after = 0, got = 0;
-    for (;;) {
-        struct buffer rows = {0};
-        int64_t first, count = store_read(&bench.store, after, 1 << 20, &rows, &first);
-        buffer_free(&rows);
-        if (!count)
-            break;
-        got += count;
-        after = first + count - 1;
-    }
-    assert_true(bench.store.unreadable > 0);
-    assert_int_equal(got + bench.store.unreadable, 5000);
-    take_down(&bench);
-}
-
-/* Waits until the writer has nothing to do. What the last row charged to the memory it need not
- * have seen: the next row would wake it, as this does. */
-static void let_it_write(struct bench *bench)
-{
-    for (;;) {
-        pthread_mutex_lock(&bench->spill->lock);
-        bool busy = bench->spill->writing || has_work(bench->spill);
-        pthread_cond_signal(&bench->spill->work);
-        pthread_mutex_unlock(&bench->spill->lock);
-        if (!busy)
-            return;
-        usleep(1000);
-    }
-}
-
 /* The file is used before there is need: else each row would have to wait for the disk. */
 static void test_half_of_the_memory_is_kept_free(void **state)
 {
@@ -287,6 +111,50 @@ static void test_dropped_in_writing(void **state)
     take_down(&bench);
 }
 
+static void *wait_for_room(void *spill)
+{
+    return spill_wait(spill, 4096) ? spill : NULL;
+}
+
+static bool somebody_waits(struct spill *spill)
+{
+    pthread_mutex_lock(&spill->lock);
+    bool waits = spill->wanted > 0;
+    pthread_mutex_unlock(&spill->lock);
+    return waits;
+}
+
+/* The block that could have been written is dropped before the writer comes to it: then there is
+ * room, and no writer that says so. */
+static void test_a_drop_wakes_who_waits_for_room(void **state)
+{
+    struct budget memory = {.limit = MEMORY};
+    _Atomic int64_t bytes = MEMORY, spilled = 0;
+    struct spill spill = {.memory = &memory, .block_size = 4096, .limit = 8};
+    struct spill_block *block = mem_new(1, sizeof *block);
+    struct timespec until;
+    pthread_t thread;
+    void *room = NULL;
+    (void)state;
+    list_init(&spill.waiting);
+    init_conditions(&spill);
+    assert_true(budget_take(&memory, MEMORY));
+    *block = (struct spill_block){
+        .size = MEMORY, .budget = &memory, .bytes = &bytes, .spilled = &spilled};
+    list_append(&spill.waiting, &block->waiting);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_room, &spill), 0);
+    while (!somebody_waits(&spill))
+        sched_yield();
+    spill_drop(&spill, block);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    assert_int_equal(pthread_timedjoin_np(thread, &room, &until), 0);
+    assert_ptr_equal(room, &spill);
+    pthread_cond_destroy(&spill.work);
+    pthread_cond_destroy(&spill.done);
+    pthread_mutex_destroy(&spill.lock);
+}
+
 /* Who has no place is told at once when there is one, and need not wait for the next try. */
 static void test_a_place_that_is_given_back_wakes_the_writer(void **state)
 {
@@ -308,46 +176,6 @@ static void test_a_place_that_is_given_back_wakes_the_writer(void **state)
     spill_drop(bench.spill, first);
     assert_true(signals > before);
     take_down(&bench);
-}
-
-/* What lies on both sides of a block that can't be read is not given as one piece. */
-static void test_a_block_that_can_not_be_read(void **state)
-{
-    (void)state;
-    struct bench bench;
-    set_up(&bench, MEMORY, INT64_C(1) << 30);
-    for (int64_t i = 1; i <= 5000; i++)
-        assert_true(add(&bench, i, 1000));
-    let_it_write(&bench);
-    struct spill_block *lost = NULL;
-    int in_file = 0;
-    list_for_each (link, &bench.store.blocks) {
-        struct spill_block *block = list_item(link, struct spill_block, link);
-        if (block->state == SPILL_IN_FILE && ++in_file == 3)
-            lost = block;
-    }
-    assert_non_null(lost);
-    int64_t first_lost = lost->first, lost_rows = lost->rows, first;
-    unreadable = (off_t)lost->place * (off_t)bench.spill->block_size;
-    struct buffer rows = {0};
-    assert_int_equal(store_read(&bench.store, 0, SIZE_MAX, &rows, &first), first_lost - 1);
-    assert_int_equal(first, 1);
-    assert_int_equal(bench.store.unreadable, lost_rows);
-    assert_int_equal(store_read(&bench.store, first_lost - 1, SIZE_MAX, &rows, &first),
-                     5000 - first_lost - lost_rows + 1);
-    assert_int_equal(first, first_lost + lost_rows); /* the gap can be seen */
-    unreadable = -1;
-    buffer_free(&rows);
-    take_down(&bench);
-}
-
-static void test_no_directory(void **state)
-{
-    (void)state;
-    struct fail fail;
-    assert_int_equal(spill_open("/nowhere/at/all", &fail), -1);
-    assert_string_equal(fail.text, "can't create a file for reports in /nowhere/at/all: No such "
-                                   "file or directory");
 }
 
 static void test_without_a_spill(void **state)
@@ -412,72 +240,20 @@ static void test_stores_share_the_file(void **state)
     take_down(&bench);
 }
 
-static void *wait_for_room(void *spill)
-{
-    return spill_wait(spill, 4096) ? spill : NULL;
-}
-
-static bool somebody_waits(struct spill *spill)
-{
-    pthread_mutex_lock(&spill->lock);
-    bool waits = spill->wanted > 0;
-    pthread_mutex_unlock(&spill->lock);
-    return waits;
-}
-
-/* The block that could have been written is dropped before the writer comes to it: then there is
- * room, and no writer that says so. */
-static void test_a_drop_wakes_who_waits_for_room(void **state)
-{
-    struct budget memory = {.limit = MEMORY};
-    _Atomic int64_t bytes = MEMORY, spilled = 0;
-    struct spill spill = {.memory = &memory, .block_size = 4096, .limit = 8};
-    struct spill_block *block = mem_new(1, sizeof *block);
-    struct timespec until;
-    pthread_t thread;
-    void *room = NULL;
-    (void)state;
-    list_init(&spill.waiting);
-    init_conditions(&spill);
-    assert_true(budget_take(&memory, MEMORY));
-    *block = (struct spill_block){
-        .size = MEMORY, .budget = &memory, .bytes = &bytes, .spilled = &spilled};
-    list_append(&spill.waiting, &block->waiting);
-    assert_int_equal(pthread_create(&thread, NULL, wait_for_room, &spill), 0);
-    while (!somebody_waits(&spill))
-        sched_yield();
-    spill_drop(&spill, block);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 20;
-    assert_int_equal(pthread_timedjoin_np(thread, &room, &until), 0);
-    assert_ptr_equal(room, &spill);
-    pthread_cond_destroy(&spill.work);
-    pthread_cond_destroy(&spill.done);
-    pthread_mutex_destroy(&spill.lock);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_come_back_in_order),
         cmocka_unit_test(test_space_is_given_back),
         cmocka_unit_test(test_the_limit_is_kept),
-        cmocka_unit_test(test_a_file_that_can_not_grow),
-        cmocka_unit_test(test_a_file_that_lost_its_end),
         cmocka_unit_test(test_half_of_the_memory_is_kept_free),
         cmocka_unit_test(test_dropped_in_writing),
         cmocka_unit_test(test_a_drop_wakes_who_waits_for_room),
         cmocka_unit_test(test_a_place_that_is_given_back_wakes_the_writer),
-        cmocka_unit_test(test_a_block_that_can_not_be_read),
-        cmocka_unit_test(test_no_directory),
         cmocka_unit_test(test_without_a_spill),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_stores_share_the_file),
     };
     seed_random();
-    if (!mkdtemp(directory))
-        return 1;
-    int failed = cmocka_run_group_tests_name("spill", tests, NULL, NULL);
-    rmdir(directory);
-    return failed;
+    return cmocka_run_group_tests_name("spill", tests, make_directory, remove_directory);
 }
