@@ -128,7 +128,7 @@ static void draws_have_their_distribution(void **state)
  * standard deviation, parameters that are swapped or those of the logarithm. */
 static void other_distributions_are_seen(void **state)
 {
-    static const struct {
+    const struct {
         struct model is, claimed;
     } cases[] = {
         {{"", {DIST_NORMAL, 9055, 3000}, NULL}, {"", {0, 9055, 3000}, lognormal}},
