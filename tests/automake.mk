@@ -53,9 +53,9 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/number_texts.h \
-	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/socket_ends.h \
-	tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h tests/unit/unit.h \
-	tests/unit/visited.h tests/unit/wire_every.h
+	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/result_rows.h \
+	tests/unit/socket_ends.h tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h \
+	tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) \
@@ -148,6 +148,8 @@ UNIT_TESTS = \
 	tests/unit/test_resolver \
 	tests/unit/test_results \
 	tests/unit/test_results_histograms \
+	tests/unit/test_results_sections \
+	tests/unit/test_results_totals \
 	tests/unit/test_ring \
 	tests/unit/test_run_prepare \
 	tests/unit/test_sampler \

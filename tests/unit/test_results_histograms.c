@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tests how the controller takes histograms of final reports, and adds them up over flows. */
-#include "controller/results/results.c"
-
-#include "unit.h"
+#include "result_rows.h"
 
 enum { FLOWS = 5, VALUES = 3000 };
 
@@ -12,18 +10,14 @@ static void report_final(struct results *results, int64_t flow, enum endpoint en
                          const char *bytes, size_t length)
 {
     int64_t delta[METRICS];
-    struct fail fail;
-    struct report_row row = {.section_count = 1};
-    report_init(&row.report);
-    row.report.key[REPORT_FLOW] = flow;
-    row.report.key[REPORT_ENDPOINT] = end;
-    row.report.key[REPORT_KIND] = REPORT_FINAL;
-    row.report.key[REPORT_NUMBER] = results->flows[flow].ends[end].next_number;
+    struct report_row row =
+        row_of(flow, end, REPORT_FINAL, results->flows[flow].ends[end].next_number);
     tally_report(&series->total, &row.report.value[series_list[id].count]);
     row.report.value[series_list[id].count] = count;
+    row.section_count = 1;
     row.sections[0] = (struct report_section){(uint32_t)(REPORT_SECTION_HISTOGRAM + (int)id),
                                               (uint32_t)length, bytes};
-    assert_non_null(results_take(results, &row, delta, &fail));
+    take(results, &row, delta);
 }
 
 static void report_series(struct results *results, int64_t flow, enum endpoint end,
