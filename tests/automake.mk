@@ -53,9 +53,9 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/number_texts.h \
-	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/result_rows.h \
-	tests/unit/socket_ends.h tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h \
-	tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
+	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/played_daemons.h \
+	tests/unit/result_rows.h tests/unit/socket_ends.h tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h \
+	tests/unit/traffic_draws.h tests/unit/unit.h tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) \
@@ -152,6 +152,8 @@ UNIT_TESTS = \
 	tests/unit/test_results_totals \
 	tests/unit/test_ring \
 	tests/unit/test_run_prepare \
+	tests/unit/test_run_prepared \
+	tests/unit/test_run_start \
 	tests/unit/test_sampler \
 	tests/unit/test_sender_time \
 	tests/unit/test_seqtrack \
@@ -194,8 +196,11 @@ UNIT_TESTS = \
 	tests/unit/test_xmlguard \
 	tests/unit/test_xmlguard_numbers \
 	tests/unit/test_xmlguard_reading
-# Its time is played.
-tests_unit_test_run_prepare_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_now,--wrap=clock_wall
+# Their time is played.
+PLAYED_TIME = -Wl,--wrap=clock_now,--wrap=clock_wall
+tests_unit_test_run_prepare_LDFLAGS = $(AM_LDFLAGS) $(PLAYED_TIME)
+tests_unit_test_run_prepared_LDFLAGS = $(AM_LDFLAGS) $(PLAYED_TIME)
+tests_unit_test_run_start_LDFLAGS = $(AM_LDFLAGS) $(PLAYED_TIME)
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
