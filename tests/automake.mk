@@ -54,9 +54,9 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/lab/README.md tests/lab/lab.sh \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/number_texts.h \
 	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/played_daemons.h \
-	tests/unit/report_rows.h tests/unit/result_rows.h tests/unit/socket_ends.h tests/unit/spill_bench.h \
-	tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h tests/unit/unit.h tests/unit/visited.h \
-	tests/unit/wire_every.h
+	tests/unit/report_rows.h tests/unit/result_rows.h tests/unit/setting_objects.h tests/unit/socket_ends.h \
+	tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h tests/unit/unit.h \
+	tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
 LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) \
@@ -165,6 +165,7 @@ UNIT_TESTS = \
 	tests/unit/test_secret \
 	tests/unit/test_settings \
 	tests/unit/test_settings_check \
+	tests/unit/test_settings_values \
 	tests/unit/test_sink_table \
 	tests/unit/test_sinks \
 	tests/unit/test_socket \
