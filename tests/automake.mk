@@ -98,9 +98,11 @@ UNIT_TESTS = \
 	tests/unit/test_fleet \
 	tests/unit/test_flow_figures \
 	tests/unit/test_flow_run \
+	tests/unit/test_framing_message_ending \
 	tests/unit/test_framing_message_pace \
 	tests/unit/test_framing_message_peers \
 	tests/unit/test_framing_message_receiving \
+	tests/unit/test_framing_message_responses \
 	tests/unit/test_framing_message_sending \
 	tests/unit/test_hide \
 	tests/unit/test_histogram \
