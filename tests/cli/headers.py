@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the source promises its reader: comments above what headers declare, files and functions of
-a size, and no circle of files."""
+a size, those of the unit tests as well, and no circle of files."""
 import os
 import re
 
@@ -13,9 +13,9 @@ PROGRAMS = ("common", "daemon", "controller")
 OWED = []
 
 
-def files(ending):
-    """(path below the source, text) of each file of the programs."""
-    for top in PROGRAMS:
+def files(ending, tops=PROGRAMS):
+    """(path below the source, text) of each file of the programs, or of other folders."""
+    for top in tops:
         for folder, _, names in os.walk(os.path.join(SOURCE, top)):
             for name in sorted(names):
                 if name.endswith(ending):
@@ -50,14 +50,27 @@ def functions(text):
         yield body[1], body[0].count("\n")
 
 
+def too_long(sources, most, least):
+    """Files of 450 lines or more, and functions of more than `most` lines; at least `least` functions
+    must be found at all."""
+    found = [(path, name, lines) for path, text in sources for name, lines in functions(text)]
+    assert len(found) > least, f"only {len(found)} functions were found"
+    return [f"{path}: {text.count(chr(10))}" for path, text in sources if text.count("\n") >= 450] + \
+        [f"{path}: {name}() {lines}" for path, name, lines in found if lines > most]
+
+
 @case
 def files_and_functions_have_a_size():
     """No file has 450 lines, and no function has more than 50"""
-    sources = list(files(".c")) + list(files(".h"))
-    long = [f"{path}: {text.count(chr(10))}" for path, text in sources if text.count("\n") >= 450]
-    found = [(path, name, lines) for path, text in sources for name, lines in functions(text)]
-    assert len(found) > 2000, f"only {len(found)} functions were found"
-    long += [f"{path}: {name}() {lines}" for path, name, lines in found if lines > 50]
+    long = too_long(list(files(".c")) + list(files(".h")), 50, 2000)
+    assert not long, "\n".join(long)
+
+
+@case
+def unit_tests_have_a_size():
+    """No file of the unit tests has 450 lines, and no function, with its table of cases, has 60"""
+    tops = ("tests/unit",)
+    long = too_long(list(files(".c", tops)) + list(files(".h", tops)), 59, 1500)
     assert not long, "\n".join(long)
 
 
