@@ -135,7 +135,7 @@ def all_are_distributed():
     """Every file of bench/ is in the distribution"""
     with open(os.path.join(BENCH, "automake.mk"), encoding="ascii") as file:
         listed = set(re.findall(r"bench/(\w+\.\w+)", file.read()))
-    found = {os.path.basename(path) for kind in ("py", "c")
+    found = {os.path.basename(path) for kind in ("py", "c", "h")
              for path in glob.glob(os.path.join(BENCH, f"*.{kind}"))}
     same(sorted(listed), sorted(found))
 
