@@ -10,6 +10,20 @@ const struct metric_info metrics[METRICS] = {
 #include "metrics.def"
 };
 
+const enum metric metric_counters[] = {
+#define COUNTER_OF_COUNTER(field) METRIC_##field,
+#define COUNTER_OF_GAUGE(field)
+#define COUNTER_OF_FINAL(field)
+#define COUNTER_OF_COUNT(field)
+#define COUNTER_OF_MIN(field)
+#define COUNTER_OF_MAX(field)
+#define COUNTER_OF_SUM(field)
+#define COUNTER_OF_PERCENTILE(field)
+#define METRIC(field_, kind_, ...) COUNTER_OF_##kind_(field_)
+#include "metrics.def"
+};
+const size_t metric_counters_count = COUNT(metric_counters);
+
 const struct series_info series_list[SERIES] = {
 #define PERCENTILES(field_, unit_, help_, label_) \
     {#field_, label_, METRIC_##field_##_count, METRIC_##field_##_p50},

@@ -38,6 +38,10 @@ struct metric_info {
 
 extern const struct metric_info metrics[METRICS];
 
+/* The metrics whose kind is COUNTER, in their order. */
+extern const enum metric metric_counters[];
+extern const size_t metric_counters_count;
+
 /* The sum, or METRIC_ABSENT where one of them is, or where it has no room: a report may be false.
  */
 static inline int64_t metric_plus(int64_t one, int64_t other)

@@ -285,33 +285,50 @@ static const char digit_pairs[] =
     "46474849505152535455565758596061626364656667686970717273747576777879808182838485868788899091"
     "9293949596979899";
 
+/* Of a value up to 2**63. */
+static unsigned count_digits(uint64_t value)
+{
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    unsigned least = bits * 1233 >> 12; /* log10(2) is about 1233 / 4096 */
+    uint64_t next = least ? (uint64_t)powers_of_ten[least > DIGITS_MAX ? 0 : least] : 0;
+    return least > DIGITS_MAX || value < next ? least : least + 1;
+}
+
+/* Writes the last `count` digits so that they end at `end`; returns what is left of the value. */
+static uint64_t put_digits(char *end, uint64_t value, unsigned count)
+{
+    for (; count >= 2; count -= 2, value /= 100) {
+        end -= 2;
+        memcpy(end, digit_pairs + 2 * (value % 100), 2);
+    }
+    if (count) {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return value;
+}
+
 size_t number_format_fixed(char *buffer, int64_t value, unsigned places)
 {
-    char digits[NUMBER_TEXT_MAX];
-    char *end = digits + sizeof digits, *at = end;
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    if (places) {
-        char *point = end - places - 1;
-        for (; at > point + 1; rest /= 10)
-            *--at = (char)('0' + rest % 10);
-        *--at = '.';
-    }
-    for (; rest >= 100; rest /= 100) {
-        at -= 2;
-        memcpy(at, digit_pairs + 2 * (rest % 100), 2);
-    }
-    if (rest >= 10) {
-        at -= 2;
-        memcpy(at, digit_pairs + 2 * rest, 2);
-    } else {
-        *--at = (char)('0' + rest);
+    char *at = buffer;
+    if (rest < 10 && value >= 0 && !places) { /* most are */
+        buffer[0] = (char)('0' + rest);
+        buffer[1] = '\0';
+        return 1;
     }
     if (value < 0)
-        *--at = '-';
-    size_t length = (size_t)(end - at);
-    memcpy(buffer, at, length);
-    buffer[length] = '\0';
-    return length;
+        *at++ = '-';
+    unsigned digits = count_digits(rest);
+    unsigned whole = digits > places ? digits - places : 1;
+    if (places) {
+        rest = put_digits(at + whole + 1 + places, rest, places);
+        at[whole] = '.';
+    }
+    put_digits(at + whole, rest, whole);
+    at += whole + (places ? places + 1 : 0);
+    *at = '\0';
+    return (size_t)(at - buffer);
 }
 
 size_t number_format_seconds(char *buffer, int64_t nanoseconds)
@@ -338,6 +355,10 @@ int64_t number_from_real(double value, int64_t least, int64_t most)
 
 int64_t number_scale(int64_t value, int64_t multiplier, int64_t divisor)
 {
+    int64_t product, rounded;
+    if (!__builtin_mul_overflow(value, multiplier, &product) && divisor > 0 &&
+        !__builtin_add_overflow(product, product < 0 ? -(divisor / 2) : divisor / 2, &rounded))
+        return rounded / divisor; /* as below, in a tenth of the time */
     __int128 scaled = (__int128)value * multiplier;
     __int128 half = divisor / 2;
     scaled = (scaled + (scaled < 0 ? -half : half)) / divisor;

@@ -157,18 +157,21 @@ static const uint8_t *get_columns(const uint8_t *map, const uint8_t *end,
                                   const struct report_layout *layout, struct report *report)
 {
     const uint8_t *at = map + map_size(layout->columns);
-    for (size_t i = 0; i < layout->columns; i++) {
-        uint64_t number;
-        int place = layout->place[i];
-        if (!(map[i / 8] >> i % 8 & 1))
-            continue;
-        at = varint_get(at, end, &number);
-        if (!at)
-            return NULL;
-        if (place >= REPORT_KEYS)
-            report->value[place - REPORT_KEYS] = unfolded(number);
-        else if (place >= 0)
-            report->key[place] = unfolded(number);
+    for (size_t byte = 0; byte < layout->columns; byte += 8) {
+        for (unsigned bits = map[byte / 8]; bits; bits &= bits - 1) {
+            uint64_t number;
+            size_t column = byte + (size_t)__builtin_ctz(bits);
+            if (column >= layout->columns)
+                break;
+            at = varint_get(at, end, &number);
+            if (!at)
+                return NULL;
+            int place = layout->place[column];
+            if (place >= REPORT_KEYS)
+                report->value[place - REPORT_KEYS] = unfolded(number);
+            else if (place >= 0)
+                report->key[place] = unfolded(number);
+        }
     }
     return at;
 }

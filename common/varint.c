@@ -15,16 +15,19 @@ uint8_t *varint_put(uint8_t *at, uint64_t number)
     return at;
 }
 
-const uint8_t *varint_get(const uint8_t *at, const uint8_t *end, uint64_t *number)
+const uint8_t *varint_get_long(const uint8_t *at, const uint8_t *end, uint64_t *number)
 {
+    uint64_t value = 0;
     *number = 0;
     for (unsigned shift = 0; at < end && shift < 64; shift += 7) {
         uint64_t bits = *at & 0x7f;
         if (shift == 63 && bits > 1)
             return NULL;
-        *number |= bits << shift;
-        if (!(*at++ & 0x80))
+        value |= bits << shift;
+        if (!(*at++ & 0x80)) {
+            *number = value;
             return at;
+        }
     }
     return NULL;
 }

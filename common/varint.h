@@ -15,6 +15,15 @@ size_t varint_size(uint64_t number);
 uint8_t *varint_put(uint8_t *at, uint64_t number);
 /* Reads a number that ends before `end`; gives where it ends, or NULL if it does not, or has more
  * than 64 bits. */
-const uint8_t *varint_get(const uint8_t *at, const uint8_t *end, uint64_t *number);
+const uint8_t *varint_get_long(const uint8_t *at, const uint8_t *end, uint64_t *number);
+
+/* The same; most numbers have one byte. */
+static inline const uint8_t *varint_get(const uint8_t *at, const uint8_t *end, uint64_t *number)
+{
+    if (at >= end || *at & 0x80)
+        return varint_get_long(at, end, number);
+    *number = *at;
+    return at + 1;
+}
 
 #endif

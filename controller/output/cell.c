@@ -18,15 +18,15 @@ static size_t put_text(char text[CELL_MAX], const char *word)
 
 static int64_t power_of_ten(unsigned power)
 {
-    int64_t value = 1;
-    while (power--)
-        value *= 10;
-    return value;
+    static const int64_t powers[] = {1,           10,           100,          1000,      10000,
+                                     100000,      1000000,      10000000,     100000000, 1000000000,
+                                     10000000000, 100000000000, 1000000000000};
+    return powers[power < COUNT(powers) ? power : COUNT(powers) - 1];
 }
 
-/* value * multiplier / divisor in the column's unit and with its places. */
-static size_t put_scaled(const struct column *column, int64_t value, int64_t multiplier,
-                         int64_t divisor, char text[CELL_MAX])
+/* The same where it may need more than 64 bits. */
+static size_t put_large(const struct column *column, int64_t value, int64_t multiplier,
+                        int64_t divisor, char text[CELL_MAX])
 {
     __int128 scaled = (__int128)value * multiplier * power_of_ten(column->places);
     __int128 by = (__int128)divisor * power_of_ten(column->power);
@@ -34,6 +34,23 @@ static size_t put_scaled(const struct column *column, int64_t value, int64_t mul
     if (scaled > INT64_MAX || scaled < INT64_MIN)
         return put_text(text, "inf");
     return number_format_fixed(text, (int64_t)scaled, column->places);
+}
+
+/* value * multiplier / divisor in the column's unit and with its places. */
+static size_t put_scaled(const struct column *column, int64_t value, int64_t multiplier,
+                         int64_t divisor, char text[CELL_MAX])
+{
+    int64_t more = 1, less = 1, product, rounded;
+    if (column->places > column->power)
+        more = power_of_ten(column->places - column->power);
+    else
+        less = power_of_ten(column->power - column->places);
+    if (__builtin_mul_overflow(more, multiplier, &more) ||
+        __builtin_mul_overflow(less, divisor, &less) ||
+        __builtin_mul_overflow(value, more, &product) ||
+        __builtin_add_overflow(product, product < 0 ? -(less / 2) : less / 2, &rounded))
+        return put_large(column, value, multiplier, divisor, text);
+    return number_format_fixed(text, less == 1 ? rounded : rounded / less, column->places);
 }
 
 static const char *symbol(int64_t value)

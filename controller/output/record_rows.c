@@ -12,25 +12,36 @@
 #include "output/metric_form.h"
 #include "output/records.h"
 
-static void put_seconds(struct buffer *out, const char *name, int64_t ns)
+static char *copy(char *at, const char *text, size_t length)
 {
-    buffer_text(out, name);
-    char *text = buffer_reserve(out, NUMBER_TEXT_MAX);
-    out->length += number_format_fixed(text, ns, 9);
+    memcpy(at, text, length);
+    return at + length;
 }
+
+#define COPY(at, text) copy(at, text, sizeof(text) - 1)
 
 static void put_keys(const struct records *records, const char *type, const struct report *report,
                      struct buffer *out)
 {
-    char time[RECORD_TIME_MAX];
-    record_time(records->run->wall_start + report->key[REPORT_END], time);
-    buffer_printf(out, "{\"type\":\"%s\",\"flow\":%" PRId64 ",\"endpoint\":\"%s\",\"seq\":%" PRId64,
-                  type, report->key[REPORT_FLOW],
-                  endpoint_name((enum endpoint)report->key[REPORT_ENDPOINT]),
-                  report->key[REPORT_NUMBER]);
-    put_seconds(out, ",\"begin_seconds\":", report->key[REPORT_BEGIN]);
-    put_seconds(out, ",\"end_seconds\":", report->key[REPORT_END]);
-    buffer_printf(out, ",\"time\":\"%s\"", time);
+    char *begin = buffer_reserve(out, 5 * NUMBER_TEXT_MAX + RECORD_TIME_MAX + 160);
+    const char *end = endpoint_name((enum endpoint)report->key[REPORT_ENDPOINT]);
+    char *at = COPY(begin, "{\"type\":\"");
+    at = copy(at, type, strlen(type));
+    at = COPY(at, "\",\"flow\":");
+    at += number_format_fixed(at, report->key[REPORT_FLOW], 0);
+    at = COPY(at, ",\"endpoint\":\"");
+    at = copy(at, end, strlen(end));
+    at = COPY(at, "\",\"seq\":");
+    at += number_format_fixed(at, report->key[REPORT_NUMBER], 0);
+    at = COPY(at, ",\"begin_seconds\":");
+    at += number_format_fixed(at, report->key[REPORT_BEGIN], 9);
+    at = COPY(at, ",\"end_seconds\":");
+    at += number_format_fixed(at, report->key[REPORT_END], 9);
+    at = COPY(at, ",\"time\":\"");
+    record_time(records->run->wall_start + report->key[REPORT_END], at);
+    at += strlen(at);
+    *at++ = '"';
+    out->length += (size_t)(at - begin);
 }
 
 /* ,"name": of a metric, ready to be copied. */
@@ -74,8 +85,10 @@ static void put_metrics(const int64_t values[METRICS], struct buffer *out)
 static void put_rate(struct buffer *out, const char *name, int64_t bytes, int64_t elapsed)
 {
     int64_t rate = metric_bit_rate(bytes, elapsed);
-    if (rate != METRIC_ABSENT)
-        buffer_printf(out, ",\"%s\":%" PRId64, name, rate);
+    if (rate == METRIC_ABSENT)
+        return;
+    buffer_text(out, name);
+    out->length += number_format_fixed(buffer_reserve(out, NUMBER_TEXT_MAX), rate, 0);
 }
 
 void record_interval(const struct records *records, const struct report *report,
@@ -83,8 +96,8 @@ void record_interval(const struct records *records, const struct report *report,
 {
     int64_t elapsed = report->key[REPORT_END] - report->key[REPORT_BEGIN];
     put_keys(records, "row", report, out);
-    put_rate(out, "tx_bits_per_second", delta[METRIC_tx_bytes], elapsed);
-    put_rate(out, "rx_bits_per_second", delta[METRIC_rx_bytes], elapsed);
+    put_rate(out, ",\"tx_bits_per_second\":", delta[METRIC_tx_bytes], elapsed);
+    put_rate(out, ",\"rx_bits_per_second\":", delta[METRIC_rx_bytes], elapsed);
     put_metrics(delta, out);
     buffer_text(out, "}");
 }
@@ -125,9 +138,9 @@ void record_report(const struct records *records, const struct report *report,
 {
     bool final = report->key[REPORT_KIND] == REPORT_FINAL;
     put_keys(records, final ? "final" : "begin", report, out);
-    put_rate(out, "tx_bits_per_second", report->value[METRIC_tx_bytes],
+    put_rate(out, ",\"tx_bits_per_second\":", report->value[METRIC_tx_bytes],
              final ? report->value[METRIC_tx_time] : 0);
-    put_rate(out, "rx_bits_per_second", report->value[METRIC_rx_bytes],
+    put_rate(out, ",\"rx_bits_per_second\":", report->value[METRIC_rx_bytes],
              final ? report->value[METRIC_rx_time] : 0);
     put_metrics(report->value, out);
     buffer_text(out, ",\"info\":");

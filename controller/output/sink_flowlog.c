@@ -180,8 +180,10 @@ static void put_time(struct buffer *out, int64_t ns)
 
 static void put_keys(struct buffer *out, const struct report *report)
 {
-    buffer_printf(out, "%c %" PRId64, endpoint_capital((enum endpoint)report->key[REPORT_ENDPOINT]),
-                  report->key[REPORT_FLOW]);
+    char *text = buffer_reserve(out, NUMBER_TEXT_MAX + 2);
+    text[0] = endpoint_capital((enum endpoint)report->key[REPORT_ENDPOINT]);
+    text[1] = ' ';
+    out->length += 2 + number_format_fixed(text + 2, report->key[REPORT_FLOW], 0);
     put_time(out, report->key[REPORT_BEGIN]);
     put_time(out, report->key[REPORT_END]);
 }
@@ -193,12 +195,13 @@ static void flowlog_interval(struct sink *sink, const struct report *report,
     struct buffer *out = &of(sink)->file.out;
     int64_t elapsed = report->key[REPORT_END] - report->key[REPORT_BEGIN];
     put_keys(out, report);
+    char *begin = buffer_reserve(out, columns_count * (CELL_MAX + 1) + 1), *at = begin;
     for (size_t i = 0; i < columns_count; i++) {
-        char *text = buffer_reserve(out, CELL_MAX + 1);
-        text[0] = ' ';
-        out->length += 1 + cell_format(&columns[i], delta, elapsed, &style, text + 1);
+        *at++ = ' ';
+        at += cell_format(&columns[i], delta, elapsed, &style, at);
     }
-    buffer_text(out, "\n");
+    *at++ = '\n';
+    out->length += (size_t)(at - begin);
 }
 
 /* Start and final rows are comments: every metric that is there, by name, as it came. */

@@ -68,8 +68,14 @@ bool writer_put(struct writer *writer, struct buffer *buffer)
     pthread_mutex_lock(&writer->lock);
     bool good = !writer->error;
     if (good && buffer->length) {
-        buffer_add(&writer->waiting, buffer->data, buffer->length);
         writer->put += buffer->length;
+        if (writer->waiting.length) {
+            buffer_add(&writer->waiting, buffer->data, buffer->length);
+        } else { /* the caller goes on with the memory of what was written */
+            struct buffer empty = writer->waiting;
+            writer->waiting = *buffer;
+            *buffer = empty;
+        }
         pthread_cond_signal(&writer->changed);
     }
     pthread_mutex_unlock(&writer->lock);

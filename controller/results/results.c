@@ -93,10 +93,11 @@ static void take_histogram(struct endpoint_result *result, const struct report_r
 static void take_difference(struct endpoint_result *result, const struct report *report, bool gap,
                             int64_t delta[METRICS])
 {
-    for (int i = 0; i < METRICS; i++) {
+    memcpy(delta, report->value, sizeof report->value);
+    for (size_t k = 0; k < metric_counters_count; k++) {
+        enum metric i = metric_counters[k];
         int64_t value = report->value[i];
-        delta[i] = value;
-        if (metrics[i].kind != METRIC_KIND_COUNTER || value == METRIC_ABSENT)
+        if (value == METRIC_ABSENT)
             continue;
         if (gap || __builtin_sub_overflow(value, result->before[i], &delta[i]))
             delta[i] = METRIC_ABSENT;

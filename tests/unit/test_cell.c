@@ -45,6 +45,41 @@ static void check_cell(const char *name, int64_t value, int64_t elapsed,
     assert_int_equal(length, strlen(expected));
 }
 
+/* ---- the way that most values take */
+
+/* The same by 128 bits alone. */
+static void check_against_128_bits(const struct column *column, int64_t value, int64_t multiplier,
+                                   int64_t divisor)
+{
+    char text[CELL_MAX], expected[CELL_MAX];
+    assert_int_equal(put_scaled(column, value, multiplier, divisor, text),
+                     put_large(column, value, multiplier, divisor, expected));
+    assert_string_equal(text, expected);
+}
+
+static void short_arithmetic_is_that_of_128_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        const struct column *column = &columns[(size_t)random() % columns_count];
+        int64_t value = (int64_t)((uint64_t)random() << 33 ^ (uint64_t)random()) >> random() % 63;
+        int64_t divisor = 1 + (random() >> random() % 31);
+        value = random() % 2 ? value : -value;
+        check_against_128_bits(column, value, 1, 1);
+        check_against_128_bits(column, value, 1, divisor);
+        check_against_128_bits(column, value, NS_PER_SEC, divisor);
+        check_against_128_bits(column, value, 8 * NS_PER_SEC, divisor);
+    }
+    for (size_t i = 0; i < columns_count; i++) {
+        int64_t power = 1;
+        for (unsigned k = 0; k < columns[i].power; k++)
+            power *= 10;
+        assert_int_equal(power_of_ten(columns[i].power), power);
+        check_against_128_bits(&columns[i], INT64_MAX, 8 * NS_PER_SEC, 1);
+        check_against_128_bits(&columns[i], INT64_MIN + 1, 8 * NS_PER_SEC, 1);
+    }
+}
+
 /* ---- what is absent */
 
 static void absent_values_are_nan(void **state)
@@ -389,6 +424,7 @@ static void random_cells_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_arithmetic_is_that_of_128_bits),
         cmocka_unit_test(absent_values_are_nan),
         cmocka_unit_test(without_time_there_is_no_rate),
         cmocka_unit_test(differences),
