@@ -62,7 +62,10 @@ static bool make_tables(struct pg_delivery *db, struct fail *why)
                   "SELECT pg_advisory_xact_lock(%d); ",
                   LOCK);
     database_put_tables(DATABASE_POSTGRESQL, &sql);
-    buffer_text(&sql, "ALTER TABLE run ADD COLUMN IF NOT EXISTS delivered BIGINT; ALTER TABLE row");
+    buffer_text(&sql, "ALTER TABLE run ADD COLUMN IF NOT EXISTS delivered BIGINT, "
+                      "ADD COLUMN IF NOT EXISTS record TEXT, "
+                      "ADD COLUMN IF NOT EXISTS summary TEXT; "
+                      "ALTER TABLE endpoint ADD COLUMN IF NOT EXISTS info TEXT; ALTER TABLE row");
     for (int i = 0; i < METRICS; i++)
         buffer_printf(&sql, "%s ADD COLUMN IF NOT EXISTS \"%s\" BIGINT", i ? "," : "",
                       metrics[i].field);

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "output/hide.h"
+#include "output/json.h"
 #include "output/pg_delivery.h"
 #include "output/pg_put.h"
 #include "output/records.h"
@@ -97,15 +98,20 @@ static void put_run(struct postgresql *db, const struct sink_run *run, struct bu
 {
     char start[RECORD_TIME_MAX];
     char *title = hide_title(run);
+    struct buffer text = {0};
     record_time(run->wall_start, start);
+    record_run(&db->records, &text);
     buffer_printf(sql,
                   "INSERT INTO run(uuid, start, start_ns, version, flows, complete, controller, "
-                  "title) VALUES ('%s', '%s', %" PRId64 ", '%s', %zu, 0, ",
+                  "title, record) VALUES ('%s', '%s', %" PRId64 ", '%s', %zu, 0, ",
                   run->run_id, start, run->wall_start, PACKAGE_VERSION, run->plan->count);
     pg_put_hidden(sql, db->records.hide, run->controller);
     buffer_text(sql, ", ");
     pg_put_literal(sql, title);
+    buffer_text(sql, ", ");
+    pg_put_literal(sql, text_of(&text));
     buffer_text(sql, "); ");
+    buffer_free(&text);
     free(title);
 }
 
@@ -177,17 +183,20 @@ static void postgresql_event(struct sink *sink, const struct report *report,
         return;
     pg_put_row(&db->finals, report, report->value);
     db->final_count++;
-    if (!result->error && !result->stopped)
-        return;
+    struct buffer info = {0};
+    json_put(record_info(&db->records, result->info, info_next), &info);
     buffer_text(&db->statements, "UPDATE endpoint SET error = ");
     pg_put_hidden(&db->statements, db->records.hide, result->error);
     buffer_text(&db->statements, ", stopped = ");
     pg_put_hidden(&db->statements, db->records.hide, result->stopped);
+    buffer_text(&db->statements, ", info = ");
+    pg_put_literal(&db->statements, text_of(&info));
     buffer_text(&db->statements, " WHERE id = ");
     pg_put_endpoint(&db->statements,
                     (size_t)(ENDPOINTS * report->key[REPORT_FLOW] + report->key[REPORT_ENDPOINT]));
     buffer_text(&db->statements, "; ");
     db->statement_count++;
+    buffer_free(&info);
 }
 
 static void postgresql_note(struct sink *sink, const struct note *note)
@@ -252,6 +261,8 @@ static void postgresql_summary(struct sink *sink, const struct summary *summary)
     struct postgresql *db = of(sink);
     struct buffer *sql = &db->statements;
     const struct results_total *total = &summary->total;
+    struct buffer text = {0};
+    record_end(&db->records, summary, &text);
     put_limits(db, summary);
     buffer_printf(sql, "UPDATE run SET status = %d, complete = %d, goodput = ", summary->status,
                   !summary->status);
@@ -260,6 +271,9 @@ static void postgresql_summary(struct sink *sink, const struct summary *summary)
     pg_put_integer(sql, total->bytes);
     buffer_text(sql, ", retransmitted_bytes = ");
     pg_put_integer(sql, total->retransmitted);
+    buffer_text(sql, ", summary = ");
+    pg_put_literal(sql, text_of(&text));
+    buffer_free(&text);
     buffer_printf(sql, " WHERE uuid = '%s'; ", db->delivery.run);
     db->statement_count++;
 }

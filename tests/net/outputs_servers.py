@@ -300,6 +300,12 @@ def expect_run(server, whole):
                         f"JOIN flow ON flow.id = endpoint.flow JOIN run ON run.id = flow.run WHERE uuid = '{run}'")
     assert sorted((int(flow), side, int(value)) for flow, side, value in finals) == sorted(
         (final["flow"], final["endpoint"], final["rx_bytes"]) for final in whole["finals"])
+    [[record, summary]] = server.ask(f"SELECT record, summary FROM run WHERE uuid = '{run}'")
+    assert json.loads(record) == whole["run"] and json.loads(summary) == dict(whole["end"], type="end")
+    infos = server.ask(f"SELECT number, side, info FROM endpoint JOIN flow ON flow.id = endpoint.flow "
+                       f"JOIN run ON run.id = flow.run WHERE uuid = '{run}'")
+    assert sorted((int(flow), side, json.loads(info)) for flow, side, info in infos) == sorted(
+        (final["flow"], final["endpoint"], final["info"]) for final in whole["finals"])
 
 
 @case
