@@ -446,7 +446,8 @@ def ping_agrees_with_handshake():
         final = run.log.finals["S", 0]
         for name in ("connect_time", "exchange_time"):
             near(final[name] / 1e6, times[2], amount=3, what=f"{name} in ms")
-        near(final["min_rtt"] / 1e3, times[0], amount=1, what="min_rtt in ms")
+        # The smallest of many is the link's own, which a ping of a busy machine need not meet.
+        assert 20 <= final["min_rtt"] / 1e3 <= times[0] + 1, (final["min_rtt"], times)
         assert not run.log.rows, "-Q gives no rows"
 
     attempts(measure, check)
