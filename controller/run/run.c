@@ -14,7 +14,7 @@
 #include "output/status.h"
 #include "run/run_state.h"
 
-enum { CLOSE_TIMEOUT_MS = 3000, CLOSE_TIME_MS = 3500 };
+enum { CLOSE_TIMEOUT_MS = 3000, CLOSE_TIME_MS = 3500, CLOSE_STEP_MS = 5 };
 
 /* What is drawn at random for a new run is, where `before` is not NULL, as it was then. */
 static void set_up(struct run *run, struct run_options *options, const struct run_file *before)
@@ -106,7 +106,7 @@ static void close_sessions(struct run *run)
     }
     int64_t deadline = clock_now() + CLOSE_TIME_MS * NS_PER_MS;
     while (fleet_pending(run->fleet) && !have_all_left(run) && clock_now() < deadline)
-        fleet_step(run->fleet, RUN_STEP_MS);
+        fleet_step(run->fleet, CLOSE_STEP_MS);
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         run->daemons[i].gone |= run->daemons[i].session[0] && has_left(run, i);
 }
