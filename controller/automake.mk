@@ -33,6 +33,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/flowlog_replay.c controller/output/flowlog_replay.h \
 	controller/output/formats.c controller/output/formats.h \
 	controller/output/hide.c controller/output/hide.h \
+	controller/output/histogram_bars.c controller/output/histogram_bars.h \
 	controller/output/histograms.c controller/output/histograms.h \
 	controller/output/influx_http.c controller/output/influx_http.h \
 	controller/output/influx_line.c controller/output/influx_line.h \

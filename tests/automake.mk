@@ -106,6 +106,7 @@ UNIT_TESTS = \
 	tests/unit/test_framing_message_sending \
 	tests/unit/test_hide \
 	tests/unit/test_histogram \
+	tests/unit/test_histogram_bars \
 	tests/unit/test_http_connections \
 	tests/unit/test_intervals \
 	tests/unit/test_iperf3 \

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "mem.h"
 #include "output/figure.h"
+#include "output/histogram_bars.h"
 #include "output/histograms.h"
 #include "output/output_options.h"
 #include "output/sink.h"
@@ -390,10 +391,12 @@ static void table_note(struct sink *sink, const struct note *note)
         note_text(note, put_line, sink);
 }
 
+/* A screen has room for those of all endpoints together; the log has each of them, bucket by bucket. */
 static void table_histogram(struct sink *sink, const struct histogram_about *about,
                             const struct histogram *histogram)
 {
-    histogram_text(about, histogram, put_line, sink);
+    if (about->all)
+        histogram_bars(about, histogram, of(sink)->terminal.width, put_line, sink);
 }
 
 static void table_summary(struct sink *sink, const struct summary *summary)

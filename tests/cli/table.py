@@ -275,4 +275,24 @@ def no_status_line_elsewhere():
     assert result.status == 0 and "\033" not in result.err and "\r" not in result.err, result.err
 
 
+@case
+def histograms_are_short():
+    """--histogram on a terminal: a few rows with bars for each kind of value, whose shares add up; nothing wraps"""
+    for width, height in SIZES:
+        lines = plain(on_terminal(width, height, "--embedded", "-n", 2, "-T", "s=0.5", "-S", "s=300", "-A", "s",
+                                  "-R", "s=4Mbit", "--histogram"))
+        assert not [line for line in lines if len(line) > width], width
+        heads = [i for i, line in enumerate(lines) if re.match(r"[\w -]+, \d+ values?$", line)]
+        names = [lines[i].split(",")[0] for i in heads]
+        assert names == ["RTT", "IAT", "RTT from scheduled send time", "hold"], names
+        for i in heads:
+            assert re.fullmatch(r"  median [\d.]+, p90 [\d.]+, p99 [\d.]+, p99\.9 [\d.]+ (ns|us|ms|s)", lines[i + 1]), lines[i + 1]
+            rows = lines[i + 2:lines.index("", i)]
+            shares = [re.fullmatch(r" +([\d.-]+) to +([\d.-]+) +(<?[\d.]+) %(  #+|  \.)?", row) for row in rows]
+            assert 1 <= len(rows) <= 20 and all(shares), rows
+            assert all(a[2] == b[1] for a, b in zip(shares, shares[1:])), rows
+            told = sum(float(share[3].lstrip("<")) for share in shares)
+            assert abs(told - 100) < 0.1 * len(rows), (told, rows)
+
+
 main()
