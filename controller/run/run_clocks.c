@@ -71,7 +71,7 @@ void run_read_clocks_early(struct run *run)
 
 bool run_is_long(const struct run *run)
 {
-    return run->quickest_call >= RUN_LONG_TIME;
+    return run->round_trip >= RUN_LONG_TIME;
 }
 
 /* On long paths fewer rounds have to do: no new one begins after RUN_LONG_TIME. */

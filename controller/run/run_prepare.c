@@ -75,8 +75,25 @@ void run_take_schema(struct run *run, const struct fleet_result *result)
         report_layout_add(&daemon->layout, list[i].name);
 }
 
+static void note_call(struct run *run, const struct fleet_result *result)
+{
+    int64_t *quickest = &run->daemons[result->daemon].quickest_call;
+    int64_t took = result->received - result->sent;
+    if (result->outcome == FLEET_ANSWERED && (!*quickest || took < *quickest))
+        *quickest = took;
+}
+
+/* A daemon that is near, or on this host, does not make a run one of short paths. */
+static void find_round_trip(struct run *run)
+{
+    for (size_t i = 0; i < run->plan->daemon_count; i++)
+        if (run->daemons[i].quickest_call > run->round_trip)
+            run->round_trip = run->daemons[i].quickest_call;
+}
+
 static void on_described(void *owner, const struct fleet_result *result)
 {
+    note_call(owner, result);
     if (result->outcome == FLEET_ANSWERED)
         run_take_description(owner, result);
     else
@@ -85,6 +102,7 @@ static void on_described(void *owner, const struct fleet_result *result)
 
 static void on_schema(void *owner, const struct fleet_result *result)
 {
+    note_call(owner, result);
     if (result->outcome == FLEET_ANSWERED)
         run_take_schema(owner, result);
     else
@@ -95,6 +113,7 @@ static void on_opened(void *owner, const struct fleet_result *result)
 {
     struct run *run = owner;
     const struct open_reply *reply = result->reply;
+    note_call(run, result);
     if (result->outcome == FLEET_ANSWERED)
         memcpy(run->daemons[result->daemon].session, reply->session, sizeof reply->session);
     else
@@ -294,6 +313,7 @@ static void send_chunk(struct run *run, size_t daemon, enum endpoint end, size_t
         call.tables = (struct schema_list){tables, put_tables(run->plan, tables)};
     memcpy(call.session, run->daemons[daemon].session, sizeof call.session);
     snprintf(call.key, sizeof call.key, "%c%zu", endpoint_letter(end), number);
+    run->preparing++;
     fleet_call(run->fleet, daemon, LANE_COMMAND, METHOD_PREPARE, &call, PREPARE_TIMEOUT_MS,
                on_destinations);
 }
@@ -321,6 +341,13 @@ static void add_waiting(struct run *run, size_t flow, enum endpoint end)
     *(size_t *)fifo_add(&run->daemons[daemon].waiting[end], sizeof(size_t)) = flow;
 }
 
+/* Not for the names of columns, which take longer on a long path and are needed at the end only. */
+static void await_prepare_calls(struct run *run)
+{
+    while (run->preparing && fleet_pending(run->fleet) && !interrupt_asked() && !run->failed)
+        fleet_step(run->fleet, RUN_STEP_MS);
+}
+
 /* Sources follow as their destinations answer. */
 static bool prepare_ends(struct run *run)
 {
@@ -333,7 +360,8 @@ static bool prepare_ends(struct run *run)
     }
     for (size_t i = 0; i < run->plan->daemon_count; i++)
         prepare_waiting(run, i, DESTINATION, true);
-    if (run_wait(run) && run->linked < run->plan->count)
+    await_prepare_calls(run);
+    if (!run->failed && !interrupt_asked() && run->linked < run->plan->count)
         run_fail(run, EXIT_PARTIAL, "the destinations of %zu of %zu flows were not prepared",
                  run->plan->count - run->linked, run->plan->count);
     return !run->failed && !interrupt_asked();
@@ -357,13 +385,12 @@ static void on_destinations(void *owner, const struct fleet_result *result)
 {
     struct run *run = owner;
     const struct prepare_reply *reply = result->reply;
-    int64_t took = result->received - result->sent;
+    note_call(run, result);
+    run->preparing--;
     if (result->outcome != FLEET_ANSWERED) {
         run_fail_contact(run, result);
         return;
     }
-    if (!run->quickest_call || took < run->quickest_call)
-        run->quickest_call = took;
     const struct prepare_destination *list = reply->destinations.items;
     for (size_t i = 0; i < reply->destinations.count; i++)
         if (take_destination(run, result->daemon, &list[i])) {
@@ -387,6 +414,7 @@ bool run_prepare(struct run *run)
     }
     if (!prepare_ends(run))
         return false;
+    find_round_trip(run);
     run_ask_prepared(run);
     if (run_is_long(run))
         run_read_clocks_early(run);

@@ -41,7 +41,7 @@ static void hold_consequence(struct run *run, size_t daemon, const struct failur
     held->failure = *failure;
     snprintf(held->sentence, sizeof held->sentence, "%s", failure->sentence);
     held->failure.sentence = held->sentence;
-    held->until = clock_now() + CAUSE_TIME_MS * NS_PER_MS + 2 * run->quickest_call;
+    held->until = clock_now() + CAUSE_TIME_MS * NS_PER_MS + 2 * run->round_trip;
 }
 
 /* The first failure of the list that is not a consequence, else the first one. */

@@ -17,6 +17,7 @@
 /* A daemon during the run. */
 struct run_daemon {
     bool described;
+    int64_t quickest_call;       /* before the flows connected, ns; 0: none was answered */
     struct report_layout layout; /* of its reports */
     char session[PROTOCOL_ID_MAX];
     struct fifo waiting[ENDPOINTS];  /* size_t: flows whose end is to be prepared there */
@@ -75,20 +76,23 @@ struct run {
     struct run_link *links;           /* one per flow */
     size_t linked;                    /* flows whose destination has answered */
     char id[PROTOCOL_ID_MAX], controller[PROTOCOL_LABEL_MAX];
-    struct run_file file;  /* for the case that this process dies */
-    bool attached;         /* another controller began the run, and died */
-    bool private;          /* the daemons end with this process */
-    char *log_name;        /* where the options named no log */
-    int64_t seed;          /* of flows that draw and were given none */
-    int64_t start;         /* the common instant, local CLOCK_MONOTONIC */
-    int64_t quickest_call; /* of those that prepare endpoints, ns; 0 before the first */
-    size_t early_clocks;   /* daemons whose clocks were read while flows connected */
-    int64_t slowest;       /* of the calls that read clocks before the start, ns */
+    struct run_file file; /* for the case that this process dies */
+    bool attached;        /* another controller began the run, and died */
+    bool private;         /* the daemons end with this process */
+    char *log_name;       /* where the options named no log */
+    int64_t seed;         /* of flows that draw and were given none */
+    int64_t start;        /* the common instant, local CLOCK_MONOTONIC */
+    size_t preparing;     /* calls that prepare endpoints and were not answered yet */
+    int64_t
+        round_trip; /* to the farthest daemon, ns: its quickest call; 0 before all are prepared */
+    size_t early_clocks; /* daemons whose clocks were read while flows connected */
+    int64_t slowest;     /* of the calls that read clocks before the start, ns */
     struct run_consequence consequence;
     bool failed;       /* the run can't go on: its sentence was printed */
     int status;        /* the exit status that failure has */
     bool address_said; /* that a test address does not belong to its host */
-    bool later_clocks; /* they have begun: an exchange of times that fails no longer fails the run */
+    bool
+        later_clocks; /* they have begun: an exchange of times that fails no longer fails the run */
     int64_t progress_at; /* when the status line was last written */
     char *stopping;      /* why all flows were told to stop; NULL: they were not */
     bool not_reached;    /* while looking for daemons: one was not */
@@ -145,7 +149,7 @@ void run_judge(struct run *run, const struct results_total *total);
 bool run_read_clocks(struct run *run, int rounds);
 /* What takes longer than this, in ns, is on a long path. */
 #define RUN_LONG_TIME (500 * NS_PER_MS)
-/* Whether even the quickest call has taken so long. */
+/* Whether even the quickest call to some daemon has taken so long. */
 bool run_is_long(const struct run *run);
 /* Begins the one round of a long path, beside other calls: its error is half a round trip anyway.
  */
