@@ -36,6 +36,7 @@ common_libcommon_a_SOURCES = \
 	common/secret.c common/secret.h \
 	common/settings.c common/settings_check.c common/settings.h common/settings.def \
 	common/sockopt_names.c \
+	common/stamp.c common/stamp.h common/stamp_tlv.c common/stamp_tlv.h \
 	common/tally.c common/tally.h \
 	common/token.c common/token.h \
 	common/traceevent.h \

@@ -141,6 +141,10 @@ static const struct field status_reply_fields[] = {
     LIST(status_reply, sessions, FIELD_ALWAYS, &status_session_schema, 100000, "all sessions"),
     NUMBER(status_reply, flows, "endpoints in all sessions"),
     NUMBER(status_reply, uptime_ns, "time since the daemon started"),
+    INT(status_reply, stamp_answered, 0, STATUS_ABSENT, NUMBER_MAX, STATUS_ABSENT,
+        "STAMP requests answered; -1: the daemon answers none"),
+    INT(status_reply, stamp_ignored, 0, STATUS_ABSENT, NUMBER_MAX, STATUS_ABSENT,
+        "STAMP requests not answered; -1: the daemon answers none"),
 };
 SCHEMA(status_reply);
 

@@ -152,7 +152,10 @@ struct status_session {
 struct status_reply {
     struct schema_list sessions; /* struct status_session */
     int64_t flows, uptime_ns;
+    int64_t stamp_answered, stamp_ignored; /* STATUS_ABSENT: it answers no STAMP */
 };
+
+#define STATUS_ABSENT INT64_C(-1)
 
 struct stop_all_reply {
     int64_t sessions, flows; /* how many were stopped */

@@ -136,7 +136,11 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session/session_users.c \
 	daemon/session/session_wait.c \
 	daemon/session/spill.c daemon/session/spill.h \
-	daemon/session/store.c daemon/session/store.h
+	daemon/session/store.c daemon/session/store.h \
+	daemon/stamp/stamp_counts.h \
+	daemon/stamp/stamp_peers.c daemon/stamp/stamp_peers.h \
+	daemon/stamp/stamp_reflector.c daemon/stamp/stamp_reflector.h \
+	daemon/stamp/stamp_server.c daemon/stamp/stamp_server.h
 
 bin_PROGRAMS += daemon/flowd
 daemon_flowd_SOURCES = daemon/flowd.c

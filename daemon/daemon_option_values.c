@@ -120,6 +120,15 @@ static bool set_iperf3(const struct place *place, struct daemon_options *options
     return true;
 }
 
+static bool set_stamp(const struct place *place, struct daemon_options *options, const char *value,
+                      struct fail *fail)
+{
+    (void)place, (void)fail;
+    options->serve_stamp = true;
+    options->stamp.at = value;
+    return true;
+}
+
 static bool set_ports(const struct place *place, struct daemon_options *options, const char *value,
                       struct fail *fail)
 {
@@ -252,6 +261,9 @@ static const struct place places[OPTIONS] = {
     [OPT_METRICS] = {.set = add_metrics},
     [OPT_IPERF3] = {.set = set_iperf3},
     [OPT_ALLOW_IPERF] = {set_networks, AT(iperf3.allow)},
+    [OPT_STAMP] = {.set = set_stamp},
+    [OPT_ALLOW_STAMP] = {set_networks, AT(stamp.allow)},
+    [OPT_STAMP_KEY] = {set_name, AT(stamp.key_file)},
 };
 
 bool daemon_option_set(struct daemon_options *options, enum daemon_option id, const char *value,

@@ -135,6 +135,17 @@ static const struct option_spec specs[] = {
      "serve clients at these addresses, such as 10.0.0.0/8,fd00::/8, besides those of this host; "
      "may be repeated",
      OPT_ALLOW_IPERF},
+    {0, "stamp", OPTION_OPTIONAL, "[ADDR:]PORT", GUESTS,
+     "answer senders of STAMP and TWAMP Light at this UDP port (default: 862, at the loopback "
+     "addresses, or at all addresses with --allow-stamp)",
+     OPT_STAMP},
+    {0, "allow-stamp", OPTION_REQUIRED, "NET[,NET]...", GUESTS,
+     "answer senders at these addresses, such as 10.0.0.0/8,fd00::/8, besides those of this host; "
+     "may be repeated",
+     OPT_ALLOW_STAMP},
+    {0, "stamp-key", OPTION_REQUIRED, "FILE", GUESTS,
+     "answer only senders with the key in the first line of FILE (authenticated mode)",
+     OPT_STAMP_KEY},
     {0, "test-clock-offset", OPTION_REQUIRED, "#", TESTS,
      "set the daemon's clock ahead of the system's by # seconds (behind if negative)",
      OPT_CLOCK_OFFSET},
@@ -203,8 +214,13 @@ static bool check_together(const struct daemon_options *options, struct fail *fa
                         "--tls-client-ca or --iperf3");
     if (options->iperf3.allow.count && !options->serve_iperf3)
         return fail_set(fail, 0, "option --allow-iperf: only --iperf3 serves such clients");
+    if (options->stamp.allow.count && !options->serve_stamp)
+        return fail_set(fail, 0, "option --allow-stamp: only --stamp answers such senders");
+    if (options->stamp.key_file && !options->serve_stamp)
+        return fail_set(fail, 0, "option --stamp-key: only --stamp uses it");
     if (options->make_token && options->gate.token_file)
-        return fail_set(fail, 0, "option --make-token: it only creates the file: omit --token-file");
+        return fail_set(fail, 0,
+                        "option --make-token: it only creates the file: omit --token-file");
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "iperf/iperf3_server.h"
 #include "log.h"
 #include "session/quota.h"
+#include "stamp/stamp_server.h"
 
 struct daemon_options {
     struct control_sockets_config control;
@@ -37,6 +38,8 @@ struct daemon_options {
     struct quotas quotas;
     bool serve_iperf3;
     struct iperf3_server_config iperf3;
+    bool serve_stamp;
+    struct stamp_server_config stamp;
     const char *config;
     char *config_text; /* what the strings of a configuration file lie in */
     bool help, version;

@@ -51,6 +51,9 @@ enum daemon_option {
     OPT_METRICS,
     OPT_IPERF3,
     OPT_ALLOW_IPERF,
+    OPT_STAMP,
+    OPT_ALLOW_STAMP,
+    OPT_STAMP_KEY,
     OPTIONS
 };
 

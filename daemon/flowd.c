@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 #include "host/privileges.h"
 #include "peer/pending.h"
 #include "session/spill.h"
+#include "stamp/stamp_server.h"
 #include "host/state_dir.h"
 #include "host/sysinfo.h"
 
@@ -58,6 +58,7 @@ struct parts {
     struct rpc_server *rpc;
     struct http *http;
     struct iperf3_server *iperf3;
+    struct stamp_server *stamp;
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
 };
 
@@ -68,30 +69,6 @@ static bool open_spill(struct parts *parts, const char *state_dir, struct fail *
 {
     parts->spill_fd = spill_open(state_dir, fail);
     return parts->spill_fd >= 0;
-}
-
-static bool check_directory(const char *option, const char *path, struct fail *fail)
-{
-    struct stat status;
-    if (!path)
-        return true;
-    if (stat(path, &status))
-        return fail_set(fail, 0, "option %s: %s: %s", option, path, fail_errno(errno));
-    if (!S_ISDIR(status.st_mode))
-        return fail_set(fail, 0, "option %s: %s is not a directory", option, path);
-    if (access(path, W_OK | X_OK))
-        return fail_set(fail, 0, "option %s: %s can't be written to: %s", option, path,
-                        fail_errno(errno));
-    return true;
-}
-
-/* Whoever may write there can take the identity and the key away. */
-static void warn_of_open(const char *path)
-{
-    struct stat status;
-    if (path && !stat(path, &status) && (status.st_mode & (S_IWGRP | S_IWOTH)))
-        log_warning("the state directory %s is writable by others (mode %04o)", path,
-                    (unsigned)status.st_mode & 07777);
 }
 
 static bool write_pid_file(struct parts *parts, const char *path, struct fail *fail)
@@ -181,6 +158,7 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
     struct rpc_server_config config = {
         .sessions = parts->sessions,
         .dumps = &parts->dump_dir,
+        .stamp = stamp_server_counts(parts->stamp),
         .workers = (int64_t)parts->worker_count,
         .data_ports_low = options->data_port_low,
         .data_ports_high = options->data_port_high,
@@ -197,7 +175,8 @@ static bool start_rpc(struct parts *parts, const struct daemon_options *options,
         if (!http_serve(parts->http, parts->control.fds[i], fail))
             return false;
     for (int i = 0; i < parts->metrics.count; i++)
-        if (!http_serve_metrics(parts->http, parts->metrics.fds[i], parts->sessions, fail))
+        if (!http_serve_metrics(parts->http, parts->metrics.fds[i], parts->sessions,
+                                stamp_server_counts(parts->stamp), fail))
             return false;
     return true;
 }
@@ -215,10 +194,10 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
                               struct fail *fail)
 {
     bool guarded = options->no_auth || gate_asks(&options->gate);
-    warn_of_open(options->state_dir);
+    state_dir_warn(options->state_dir);
     if (gate_needs_key(&options->gate) && !find_key_dir(options, fail))
         return false;
-    return check_directory("--state-dir", options->state_dir, fail) &&
+    return state_dir_check("--state-dir", options->state_dir, fail) &&
            (!options->state_dir || (identity_read(options->state_dir, parts->daemon_id, fail) &&
                                     open_spill(parts, options->state_dir, fail))) &&
            gate_open(&parts->gate, &options->gate, &options->quotas, options->state_dir, fail) &&
@@ -226,6 +205,7 @@ static bool set_up_privileged(struct parts *parts, struct daemon_options *option
            control_sockets_open(&parts->metrics, &options->metrics, guarded, fail) &&
            (!options->serve_iperf3 ||
             (parts->iperf3 = iperf3_server_open(&options->iperf3, fail))) &&
+           (!options->serve_stamp || (parts->stamp = stamp_server_open(&options->stamp, fail))) &&
            write_pid_file(parts, options->pid_file, fail);
 }
 
@@ -259,7 +239,7 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
     identity_make(parts->boot_id);
     identity_make(parts->daemon_id);
     if (!bind_to_cpus(&options->cpus, fail) || !set_up_privileged(parts, options, fail) ||
-        !drop_privileges(options, fail) || !check_directory("-w", options->dump_dir, fail) ||
+        !drop_privileges(options, fail) || !state_dir_check("-w", options->dump_dir, fail) ||
         !open_dumps(parts, options, fail) || !start_sessions(parts, options, fail) ||
         !start_workers(parts, options, fail))
         return false;
@@ -287,7 +267,9 @@ static bool set_up(struct parts *parts, struct daemon_options *options, struct f
                                         });
     return start_rpc(parts, options, fail) &&
            (!parts->iperf3 || iperf3_server_start(parts->iperf3, parts->sessions, parts->collector,
-                                                  &options->quotas, options->max_sessions, fail));
+                                                  &options->quotas, options->max_sessions, fail)) &&
+           (!parts->stamp ||
+            stamp_server_start(parts->stamp, parts->collector, &options->quotas, fail));
 }
 
 /* Looks every few milliseconds whether `is_so`, for at most `time`. */
@@ -312,6 +294,7 @@ static void take_down(struct parts *parts)
         wait_until(sessions_gone, parts->sessions, LAST_FLOWS_TIME);
     }
     rpc_server_free(parts->rpc);
+    stamp_server_stop(parts->stamp);
     for (size_t i = 0; i < parts->worker_count; i++)
         worker_stop(parts->workers[i]);
     collector_stop(parts->collector);
@@ -319,6 +302,7 @@ static void take_down(struct parts *parts)
     tracer_free(parts->tracer);
     dump_dir_close(&parts->dump_dir);
     iperf3_server_free(parts->iperf3);
+    stamp_server_free(parts->stamp);
     listeners_free(parts->listeners);
     pending_free(parts->pending);
     for (size_t i = 0; i < parts->worker_count; i++)
@@ -356,6 +340,8 @@ static void tell_addresses(const struct parts *parts)
     control_sockets_tell(&parts->metrics, "metrics");
     if (parts->iperf3)
         iperf3_server_tell(parts->iperf3);
+    if (parts->stamp)
+        stamp_server_tell(parts->stamp);
 }
 
 static int serve(struct daemon_options *options)

@@ -176,6 +176,9 @@ UNIT_TESTS = \
 	tests/unit/test_spill \
 	tests/unit/test_spill_failures \
 	tests/unit/test_splitter \
+	tests/unit/test_stamp \
+	tests/unit/test_stamp_reflector \
+	tests/unit/test_stamp_tlv \
 	tests/unit/test_startat \
 	tests/unit/test_store \
 	tests/unit/test_summary \
@@ -226,6 +229,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_reply \
 	tests/fuzz/fuzz_reports \
 	tests/fuzz/fuzz_run_file \
+	tests/fuzz/fuzz_stamp \
 	tests/fuzz/fuzz_text \
 	tests/fuzz/fuzz_trace
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -242,6 +246,7 @@ tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_run_file_SOURCES = tests/fuzz/fuzz_run_file.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_stamp_SOURCES = tests/fuzz/fuzz_stamp.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/fuzz_trace.c $(FUZZ_DRIVER)
 EXTRA_DIST += tests/fuzz/seeds
@@ -313,6 +318,7 @@ SCRIPT_TESTS = \
 	tests/net/random_calls.py \
 	tests/net/random_replies.py \
 	tests/net/soak.py \
+	tests/net/stamp.py \
 	tests/net/whole.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

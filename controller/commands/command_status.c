@@ -17,6 +17,9 @@ static void print_status(const char *host, const void *answer)
     printf("%s: up %.0f s, %zu session%s, %" PRId64 " flow endpoint%s\n", host,
            seconds(reply->uptime_ns), reply->sessions.count, reply->sessions.count == 1 ? "" : "s",
            reply->flows, reply->flows == 1 ? "" : "s");
+    if (reply->stamp_answered != STATUS_ABSENT)
+        printf("  STAMP: %" PRId64 " requests answered, %" PRId64 " ignored\n",
+               reply->stamp_answered, reply->stamp_ignored);
     for (size_t i = 0; i < reply->sessions.count; i++)
         printf("  run %s of %s: %s, %" PRId64 " endpoints (%" PRId64 " running, %" PRId64
                " failed), open for %.1f s, lease %.1f s, %" PRId64 " reports kept (%" PRId64

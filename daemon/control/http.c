@@ -278,14 +278,14 @@ bool http_serve(struct http *http, int listen_fd, struct fail *fail)
 }
 
 bool http_serve_metrics(struct http *http, int listen_fd, struct sessions *sessions,
-                        struct fail *fail)
+                        const struct stamp_counts *stamp, struct fail *fail)
 {
     static const struct MHD_OptionItem limits[] = {
         {MHD_OPTION_CONNECTION_LIMIT, SCRAPES_MAX + SCRAPES_CLOSING_MAX, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
     if (!http->page)
-        http->page = metrics_page_new(sessions, &http->counts);
+        http->page = metrics_page_new(sessions, &http->counts, stamp);
     return serve(&http->scrapes, listen_fd, limits, fail);
 }
 

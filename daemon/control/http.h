@@ -7,6 +7,7 @@
 #include "control/http_headers.h"
 #include "control/rpc_server.h"
 #include "control/tls.h"
+#include "stamp/stamp_counts.h"
 
 struct http;
 
@@ -18,9 +19,9 @@ struct http *http_new(struct rpc_server *rpc, const struct tls *tls, struct auth
 /* Serves connections of a listening socket, which then belongs to the front. */
 bool http_serve(struct http *http, int listen_fd, struct fail *fail);
 /* The same for a socket at which metrics of these sessions can be scraped; with several sockets,
- * they are the same. */
+ * they are the same. `stamp` NULL: there is no reflector. */
 bool http_serve_metrics(struct http *http, int listen_fd, struct sessions *sessions,
-                        struct fail *fail);
+                        const struct stamp_counts *stamp, struct fail *fail);
 /* Answers what is under way and ends. No call may be waiting any more (waitlist_wake). */
 void http_stop(struct http *http);
 /* From now on calls do not wait, and refusals are not held back. */

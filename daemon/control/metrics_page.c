@@ -14,16 +14,19 @@
 struct metrics_page {
     struct sessions *sessions;
     const struct http_counts *counts;
+    const struct stamp_counts *stamp; /* NULL: there is no reflector */
     pthread_mutex_t lock;
     struct buffer text;
     int64_t made_at; /* 0: never */
 };
 
-struct metrics_page *metrics_page_new(struct sessions *sessions, const struct http_counts *counts)
+struct metrics_page *metrics_page_new(struct sessions *sessions, const struct http_counts *counts,
+                                      const struct stamp_counts *stamp)
 {
     struct metrics_page *page = mem_new(1, sizeof *page);
     page->sessions = sessions;
     page->counts = counts;
+    page->stamp = stamp;
     pthread_mutex_init(&page->lock, NULL);
     return page;
 }
@@ -349,6 +352,23 @@ static void put_requests(struct exposition *page, const struct http_counts *coun
     }
 }
 
+static void put_stamp(struct exposition *page, const struct stamp_counts *counts)
+{
+    static const char *const names[STAMP_VERDICTS] = STAMP_VERDICT_NAMES;
+    if (!counts)
+        return;
+    COUNTER("stamp_replies", "", "STAMP requests that were answered",
+            counts->verdicts[STAMP_ANSWERED], 0);
+    exposition_family(page, EXPOSITION_COUNTER, "flowd_stamp_ignored_requests", "",
+                      "STAMP requests that were not answered, by reason");
+    for (int i = STAMP_ANSWERED + 1; i < STAMP_VERDICTS; i++) {
+        struct buffer labels = {0};
+        exposition_label(&labels, "reason", names[i]);
+        exposition_fixed(page, labels.data, counts->verdicts[i], 0);
+        buffer_free(&labels);
+    }
+}
+
 static void put_daemon(struct exposition *page, const struct live_figures *live,
                        const struct http_counts *counts)
 {
@@ -375,6 +395,7 @@ static void make(struct metrics_page *page)
     page->text.length = 0;
     sessions_live(page->sessions, METRICS_ENDPOINTS_MAX, &live);
     put_daemon(&exposition, &live, page->counts);
+    put_stamp(&exposition, page->stamp);
     put_users(&exposition, &live);
     put_sessions(&exposition, &live);
     put_flows(&exposition, &live);

@@ -6,14 +6,16 @@
 #include "control/http_counts.h"
 #include "mem.h"
 #include "session/session.h"
+#include "stamp/stamp_counts.h"
 
 /* Endpoints that are listed one by one. */
 enum { METRICS_ENDPOINTS_MAX = 500 };
 
 struct metrics_page;
 
-/* Both are borrowed; the caller owns the page. */
-struct metrics_page *metrics_page_new(struct sessions *sessions, const struct http_counts *counts);
+/* All are borrowed, `stamp` may be NULL; the caller owns the page. */
+struct metrics_page *metrics_page_new(struct sessions *sessions, const struct http_counts *counts,
+                                      const struct stamp_counts *stamp);
 /* NULL is allowed. */
 void metrics_page_free(struct metrics_page *page);
 

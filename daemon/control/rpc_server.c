@@ -62,11 +62,20 @@ static enum call_result read_clock(struct rpc_server *server, void *call, void *
     return CALL_DONE;
 }
 
+static void count_stamp(const struct stamp_counts *counts, struct status_reply *reply)
+{
+    reply->stamp_answered = reply->stamp_ignored = counts ? 0 : STATUS_ABSENT;
+    for (int i = 0; counts && i < STAMP_VERDICTS; i++)
+        *(i == STAMP_ANSWERED ? &reply->stamp_answered : &reply->stamp_ignored) +=
+            counts->verdicts[i];
+}
+
 static enum call_result status(struct rpc_server *server, void *call, void *reply,
                                struct call_in_progress *progress, struct fail *fail)
 {
     (void)call, (void)progress, (void)fail;
     sessions_status(server->config.sessions, reply);
+    count_stamp(server->config.stamp, reply);
     return CALL_DONE;
 }
 

@@ -8,13 +8,15 @@
 #include "capture/dump_file.h"
 #include "control/rpc_system.h"
 #include "session/session.h"
+#include "stamp/stamp_counts.h"
 
 struct rpc_server;
 
 /* What the answers of flowd.describe are made of, besides the system and the sessions. */
 struct rpc_server_config {
     struct sessions *sessions;
-    struct dump_dir *dumps; /* borrowed */
+    struct dump_dir *dumps;           /* borrowed */
+    const struct stamp_counts *stamp; /* borrowed; NULL: there is no reflector */
     char daemon_id[PROTOCOL_ID_MAX], boot_id[PROTOCOL_ID_MAX];
     int64_t workers;
     int64_t data_ports_low, data_ports_high;

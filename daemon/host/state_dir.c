@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mem.h"
 #include "path.h"
 #include "host/privileges.h"
@@ -45,4 +46,27 @@ char *state_dir_default(const char *user, struct fail *fail)
         return path;
     free(path);
     return NULL;
+}
+
+bool state_dir_check(const char *option, const char *path, struct fail *fail)
+{
+    struct stat status;
+    if (!path)
+        return true;
+    if (stat(path, &status))
+        return fail_set(fail, 0, "option %s: %s: %s", option, path, fail_errno(errno));
+    if (!S_ISDIR(status.st_mode))
+        return fail_set(fail, 0, "option %s: %s is not a directory", option, path);
+    if (access(path, W_OK | X_OK))
+        return fail_set(fail, 0, "option %s: %s can't be written to: %s", option, path,
+                        fail_errno(errno));
+    return true;
+}
+
+void state_dir_warn(const char *path)
+{
+    struct stat status;
+    if (path && !stat(path, &status) && (status.st_mode & (S_IWGRP | S_IWOTH)))
+        log_warning("the state directory %s is writable by others (mode %04o)", path,
+                    (unsigned)status.st_mode & 07777);
 }

@@ -10,5 +10,10 @@
  * others, for `user` if that is not NULL. The caller owns the text; NULL and a sentence on
  * failure. */
 char *state_dir_default(const char *user, struct fail *fail);
+/* Whether the directory that an option names (NULL: it names none) can be written to; false with a
+ * sentence. */
+bool state_dir_check(const char *option, const char *path, struct fail *fail);
+/* Logs where others may write to it: whoever may, can take the identity and the key away. */
+void state_dir_warn(const char *path);
 
 #endif

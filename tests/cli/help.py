@@ -134,6 +134,9 @@ FLOWD_OPTIONS = """
    --user-quota=[USER:]NAME=#[,NAME=#]...
    --iperf3[=[ADDR:]PORT]
    --allow-iperf=NET[,NET]...
+   --stamp[=[ADDR:]PORT]
+   --allow-stamp=NET[,NET]...
+   --stamp-key=FILE
    --test-clock-offset=#
    --test-clock-skew=PPM
 """
