@@ -19,6 +19,7 @@ common_libcommon_a_SOURCES = \
 	common/log.c common/log.h \
 	common/mem.c common/mem.h \
 	common/method_help.c \
+	common/hoststats.c common/hoststats.h common/hoststats.def \
 	common/info.c common/info.h common/info.def \
 	common/metric_unit.c common/metric_unit.h \
 	common/exposed.c common/exposed.h common/exposed.def \

@@ -256,6 +256,8 @@ static const struct field start_call_fields[] = {
     INT(start_call, at, 0, 0, INT64_MAX, 0, "instant of the daemon's CLOCK_MONOTONIC, ns"),
     INT(start_call, in_ms, 0, -1, 86400000, -1, "or: the time from now, ms"),
     LIST(start_call, clocks, 0, &peer_clock_schema, PROTOCOL_CLOCKS_MAX, "clocks of the peers"),
+    INT(start_call, host_stats, 0, 0, INT64_C(3600000000000), 0,
+        "interval of rows about the host, at least 100000000 ns; 0: no such rows"),
 };
 SCHEMA(start_call);
 

@@ -229,6 +229,7 @@ struct start_call {
     int64_t at;                /* CLOCK_MONOTONIC of the daemon, ns; 0: not given */
     int64_t in_ms;             /* -1: not given */
     struct schema_list clocks; /* struct peer_clock */
+    int64_t host_stats;        /* interval of rows about the host, ns; 0: none */
 };
 
 struct start_reply {

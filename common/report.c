@@ -17,7 +17,9 @@ static const struct {
     [REPORT_FLOW] = {"flow", "1", "number of the flow in the run"},
     [REPORT_ENDPOINT] = {"endpoint", "1", "0 source, 1 destination"},
     [REPORT_SUBFLOW] = {"subflow", "1", "0 the connection itself"},
-    [REPORT_KIND] = {"kind", "1", "0 interval, 1 final, 2 start (counters are the baseline)"},
+    [REPORT_KIND] = {"kind", "1",
+                     "0 interval, 1 final, 2 start (counters are the baseline), 3 of the "
+                     "host: no flow's"},
     [REPORT_NUMBER] = {"number", "1", "counts the rows of this endpoint from 0 without gaps"},
     [REPORT_BEGIN] = {"begin", "ns",
                       "start of the interval covered by the row, after the start of "
@@ -32,6 +34,13 @@ void report_init(struct report *report)
     memset(report->key, 0, sizeof report->key);
     for (size_t i = 0; i < METRICS; i++)
         report->value[i] = METRIC_ABSENT;
+}
+
+bool report_has_sane_time(const struct report *report)
+{
+    int64_t begin = report->key[REPORT_BEGIN], end = report->key[REPORT_END];
+    int64_t most = INT64_MAX / 4;
+    return begin >= -most && begin <= most && end >= -most && end <= most;
 }
 
 const char *report_column_name(size_t index)
@@ -59,7 +68,8 @@ void report_section_name(uint32_t type, char name[REPORT_SECTION_NAME_MAX])
     uint32_t series = type - REPORT_SECTION_HISTOGRAM;
     static const char *const texts[] = {[REPORT_SECTION_INFO] = "info",
                                         [REPORT_SECTION_ERROR] = "error",
-                                        [REPORT_SECTION_STOPPED] = "stopped"};
+                                        [REPORT_SECTION_STOPPED] = "stopped",
+                                        [REPORT_SECTION_HOST] = "host"};
     if (type < COUNT(texts) && texts[type])
         snprintf(name, REPORT_SECTION_NAME_MAX, "%s", texts[type]);
     else if (series < SERIES)

@@ -23,7 +23,10 @@ enum report_kind {
     REPORT_INTERVAL,
     REPORT_FINAL,
     REPORT_START, /* counters hold the kernel's own values: the baseline of the later rows */
-    REPORT_KINDS,
+    REPORT_KINDS, /* of a flow's rows */
+    /* Belongs to no flow (REPORT_FLOW is -1): a figure of the host in a section; REPORT_NUMBER
+     * counts such rows. */
+    REPORT_HOST = REPORT_KINDS,
 };
 
 /* The keys of a row, in the order of its first columns. */
@@ -44,6 +47,7 @@ enum report_section_type {
     REPORT_SECTION_INFO = 1,    /* "name=value" lines about the connection, UTF-8 */
     REPORT_SECTION_ERROR = 2,   /* a sentence: why the flow failed */
     REPORT_SECTION_STOPPED = 3, /* a sentence: who or what stopped the flow before its time */
+    REPORT_SECTION_HOST = 4,    /* figures of the host: hoststats.h */
     /* And on: the histogram of each series (enum series_id), as common/histogram.h has it; in a
      * final report, of the whole flow, where there are values. */
     REPORT_SECTION_HISTOGRAM = 16,
@@ -61,6 +65,9 @@ struct report {
 
 /* A report without values: the keys are 0, every metric is absent. */
 void report_init(struct report *report);
+
+/* Whether its times may be added and subtracted. */
+bool report_has_sane_time(const struct report *report);
 
 struct report_section {
     uint32_t type;

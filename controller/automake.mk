@@ -32,6 +32,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/flowlog_reader.c controller/output/flowlog_reader.h \
 	controller/output/flowlog_replay.c controller/output/flowlog_replay.h \
 	controller/output/formats.c controller/output/formats.h \
+	controller/output/host_form.c controller/output/host_form.h \
 	controller/output/hide.c controller/output/hide.h \
 	controller/output/histogram_bars.c controller/output/histogram_bars.h \
 	controller/output/histograms.c controller/output/histograms.h \
@@ -62,6 +63,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/sink.h \
 	controller/output/sink_csv.c \
 	controller/output/sink_flowlog.c \
+	controller/output/sink_host_csv.c \
 	controller/output/sink_influx.c \
 	controller/output/sink_json.c \
 	controller/output/sink_openmetrics.c \
@@ -105,6 +107,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/run/run_clocks.c \
 	controller/run/run_file.c controller/run/run_file.h \
 	controller/run/run_gather.c \
+	controller/run/run_host.c \
 	controller/run/run_journal.c \
 	controller/run/run_lost.c \
 	controller/run/run_prepare.c controller/run/run_prepared.c \

@@ -72,6 +72,8 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/host/background.c daemon/host/background.h \
 	daemon/host/cpu_time.c daemon/host/cpu_time.h \
 	daemon/host/cpus.c daemon/host/cpus.h \
+	daemon/host/hoststat_links.c daemon/host/hoststat_proc.c daemon/host/hoststat_sample.h \
+	daemon/host/hoststat_sampler.c daemon/host/hoststat_sampler.h \
 	daemon/host/identity.c daemon/host/identity.h \
 	daemon/host/own_process.c daemon/host/own_process.h \
 	daemon/host/pid_file.c daemon/host/pid_file.h \
@@ -125,6 +127,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/session/session_check.c \
 	daemon/session/session_clocks.c \
 	daemon/session/session_events.c \
+	daemon/session/session_hoststats.c \
 	daemon/session/session_lease.c \
 	daemon/session/session_live.c daemon/session/live.h \
 	daemon/session/session_list.c \

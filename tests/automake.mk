@@ -52,7 +52,7 @@ one-test:
 EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
-	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/number_texts.h \
+	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/hoststat_dumps.h tests/unit/number_texts.h \
 	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/played_daemons.h \
 	tests/unit/report_rows.h tests/unit/result_rows.h tests/unit/setting_objects.h tests/unit/socket_ends.h \
 	tests/unit/spill_bench.h tests/unit/tcpinfo_fields.h tests/unit/traffic_draws.h tests/unit/unit.h \
@@ -120,6 +120,8 @@ UNIT_TESTS = \
 	tests/unit/test_log_replay \
 	tests/unit/test_mem \
 	tests/unit/test_metric_form \
+	tests/unit/test_hoststat_sample \
+	tests/unit/test_hoststats \
 	tests/unit/test_info \
 	tests/unit/test_metrics \
 	tests/unit/test_nearest \
@@ -285,6 +287,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_bulk.py \
 	tests/net/lab_dumps.py \
 	tests/net/lab_failures.py \
+	tests/net/lab_hoststats.py \
 	tests/net/lab_kernel_ranges.py \
 	tests/net/lab_limits.py \
 	tests/net/lab_message.py \

@@ -41,6 +41,22 @@ def limits():
         return re.findall(r"^LIMIT\((\w+),", file.read(), re.M)
 
 
+def host_figures():
+    """Members of a hoststat record, as common/hoststats.def lists them."""
+    path = os.path.join(HERE, "..", "..", "common", "hoststats.def")
+    figures = {}
+    with open(path, encoding="ascii") as file:
+        for name, kind, unit, text in re.findall(
+                r'^HOSTSTAT\((\w+), \w+, (\w+), (\w+), "[^"]*", "([^"]*)"\)', file.read(), re.M):
+            if kind == "SHARE":
+                figures[name + "_ratio"] = {"type": "number", "minimum": 0, "maximum": 1,
+                                            "description": text}
+            else:
+                suffix = "_bytes" if unit == "B" and "bytes" not in name else ""
+                figures[name + suffix] = {"type": "integer", "minimum": 0, "description": text}
+    return figures
+
+
 def records(columns):
     report = {"info": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}}}
     end = record(["host", "settings"], host=COUNT, address=TEXT, settings=settings())
@@ -80,6 +96,10 @@ def records(columns):
         "begin": row(columns, **report),
         "row": row(columns),
         "final": row(columns, error=TEXT, stopped=TEXT, **report),
+        "hoststat": record(["type", "host", "scope", "seq", "begin_seconds", "end_seconds", "time"],
+                           type=TEXT, host=COUNT, scope={"enum": ["host", "interface", "qdisc"]},
+                           object=TEXT, seq=COUNT, begin_seconds=NUMBER, end_seconds=NUMBER,
+                           time=TIME, **host_figures()),
         "histogram": record(["type", "series", "count", "buckets"], type=TEXT, flow=COUNT,
                             endpoint=ENDPOINT, series=TEXT, count=COUNT,
                             buckets={"type": "array", "items": bucket}),
@@ -99,7 +119,9 @@ def schema(columns):
     document = record(["schema", "run"] + list(listed) + ["end"], schema={"const": "flowrig/1"},
                       run={"$ref": "#/$defs/run"}, end={"$ref": "#/$defs/end"},
                       **{name: {"type": "array", "items": {"$ref": f"#/$defs/{kind}"}}
-                         for name, kind in listed.items()})
+                         for name, kind in listed.items()},
+                      # Only where --host-stats was given.
+                      hoststats={"type": "array", "items": {"$ref": "#/$defs/hoststat"}})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:flowrig:schema:1",

@@ -29,6 +29,7 @@ static const char *const tables[] = {
      "upper_ns %I, count %I)"),
     "limited(endpoint %I REFERENCES endpoint, cause TEXT, share %R)",
     "row(endpoint %I REFERENCES endpoint, seq %I, begin_ns %I, end_ns %I)",
+    "hoststat(host %I REFERENCES host, scope TEXT, object TEXT, seq %I, begin_ns %I, end_ns %I)",
     "final(endpoint %I REFERENCES endpoint, seq %I, begin_ns %I, end_ns %I)",
 };
 

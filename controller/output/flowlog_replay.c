@@ -174,6 +174,23 @@ static bool take_reason(struct reader *reader, const char *line, struct fail *fa
     return true;
 }
 
+/* "# hoststat 0 17 ...": row 17 about the host of daemon 0. */
+static bool take_host(struct reader *reader, char **words, struct fail *fail)
+{
+    struct log_replay *replay = reader->replay;
+    int64_t host, number;
+    if (!number_parse_int(words[2], &host, NULL) || host < 0 || host >= PLAN_FLOWS_MAX ||
+        !number_parse_int(words[3], &number, NULL) || number < 0 || number == INT64_MAX)
+        return bad_line(fail);
+    while (replay->host_count <= (size_t)host) {
+        replay->host_next =
+            mem_grow(replay->host_next, replay->host_count + 1, sizeof *replay->host_next);
+        replay->host_next[replay->host_count++] = 0;
+    }
+    replay->host_next[host] = number + 1;
+    return true;
+}
+
 static bool take_line(struct reader *reader, char *line, struct fail *fail)
 {
     char *words[WORDS_MAX];
@@ -190,6 +207,8 @@ static bool take_line(struct reader *reader, char *line, struct fail *fail)
         take_columns(reader, words, count);
     else if (count > 1 && !strcmp(words[1], "units"))
         reader->replay->has_head = reader->has_run && reader->count;
+    else if (count > 3 && !strcmp(words[1], "hoststat"))
+        return take_host(reader, words, fail);
     else if (count > 1 && (!strcmp(words[1], "begin") || !strcmp(words[1], "final")))
         return take_event(reader, words[1][0] == 'f', words, count, fail);
     return true;
@@ -201,7 +220,8 @@ static bool is_kept(const struct reader *reader, const char *line)
 {
     return !reader->replay->has_head || (*line != '#' && *line != '\n') ||
            !strncmp(line, "# begin ", 8) || !strncmp(line, "# final ", 8) ||
-           !strncmp(line, "# failed ", 9) || !strncmp(line, "# stopped ", 10);
+           !strncmp(line, "# failed ", 9) || !strncmp(line, "# stopped ", 10) ||
+           !strncmp(line, "# hoststat ", 11);
 }
 
 static bool read_lines(struct reader *reader, FILE *file, const char *path, struct fail *fail)

@@ -10,9 +10,11 @@
 #include "results/results.h"
 
 struct log_replay {
-    off_t length;  /* up to the end of the last row; what comes after it is made anew */
-    bool has_head; /* the columns are there */
-    int64_t rows;  /* of intervals */
+    off_t length;       /* up to the end of the last row; what comes after it is made anew */
+    bool has_head;      /* the columns are there */
+    int64_t rows;       /* of intervals */
+    int64_t *host_next; /* for each daemon, the number of the next row about its host; free it */
+    size_t host_count;
 };
 
 /* Reads the log of run `run_id` into `results`, which have no row yet. A file that is not there, or

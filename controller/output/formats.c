@@ -14,6 +14,9 @@ const struct output_format output_formats[] = {
      "the same as JSON records, one per line, each written as soon as it is known"},
     {"csv", &sink_csv, 0, "[FILE]",
      "interval rows as a table: one line of names, then one line for each row"},
+    {"host-csv", &sink_host_csv, 0, "[FILE]",
+     "the rows of --host-stats as a table: one line for each host, interface and queueing "
+     "discipline in each interval"},
     {"influx", &sink_influx, 0, "[FILE]|http://HOST:PORT/[PATH]?QUERY",
      "interval rows in InfluxDB's line protocol; to a server if the target is a URL, such as "
      "http://localhost:8086?db=lab"},

@@ -23,6 +23,11 @@ static const struct option_spec own_specs[] = {
      "write host-0, host-1 and so on to the files of --output, instead of names and addresses of "
      "hosts",
      OUTPUT_OPTION_HIDE_ADDRESSES},
+    {0, "host-stats", OPTION_NONE, NULL, NULL,
+     "also record CPU time, interfaces, queueing disciplines and TCP and UDP counters of each "
+     "host, in rows of their own, every interval (-i) but at most every 0.1 s; see HOST STATISTICS "
+     "in flowlog(5)",
+     OUTPUT_OPTION_HOST_STATS},
     {0, "json", OPTION_OPTIONAL, "FILE", NULL, "short for --output json[:FILE]",
      OUTPUT_OPTION_JSON},
     {0, "json-stream", OPTION_OPTIONAL, "FILE", NULL, "short for --output jsonl[:FILE]",
@@ -220,6 +225,9 @@ bool output_take_option(struct output_options *options, enum output_option id, c
         return add_format(options, output_format_find("csv", 3), value, fail);
     case OUTPUT_OPTION_HIDE_ADDRESSES:
         options->hide_addresses = true;
+        break;
+    case OUTPUT_OPTION_HOST_STATS:
+        options->host_stats = true;
         break;
     case OUTPUT_OPTION_JSON:
         return add_format(options, output_format_find("json", 4), value, fail);

@@ -54,6 +54,7 @@ struct output_options {
     enum summary_form summary;
     bool takes_stdout;   /* one of them is written to standard output */
     bool hide_addresses; /* --hide-addresses */
+    bool host_stats;     /* --host-stats */
     const char *title;   /* --title, NULL without */
 };
 
@@ -75,6 +76,7 @@ bool output_choose_windows(struct output_options *options, const char *unit, str
 enum output_option {
     OUTPUT_OPTION_CSV,
     OUTPUT_OPTION_HIDE_ADDRESSES,
+    OUTPUT_OPTION_HOST_STATS,
     OUTPUT_OPTION_JSON,
     OUTPUT_OPTION_JSON_STREAM,
     OUTPUT_OPTION_OUTPUT,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hoststats.h"
 #include "output/database.h"
 #include "output/pg_put.h"
 #include "put.h"
@@ -73,6 +74,10 @@ static bool make_tables(struct pg_delivery *db, struct fail *why)
     for (int i = 0; i < METRICS; i++)
         buffer_printf(&sql, "%s ADD COLUMN IF NOT EXISTS \"%s\" BIGINT", i ? "," : "",
                       metrics[i].field);
+    buffer_text(&sql, "; ALTER TABLE hoststat");
+    for (int i = 0; i < HOSTSTATS; i++)
+        buffer_printf(&sql, "%s ADD COLUMN IF NOT EXISTS \"%s\" BIGINT", i ? "," : "",
+                      hoststats[i].field);
     buffer_text(&sql, "; ");
     database_put_view(DATABASE_POSTGRESQL, &sql);
     buffer_text(&sql, " COMMIT");

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "number.h"
+#include "output/host_form.h"
 #include "output/json.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
@@ -179,4 +180,35 @@ void record_note(const struct records *records, const struct note *note, struct 
     }
     json_set_text(records->hide, record, "message", note->sentence);
     json_put(record, out);
+}
+
+static void put_seconds(struct buffer *out, const char *name, int64_t ns)
+{
+    char text[NUMBER_TEXT_MAX];
+    number_format_fixed(text, ns, 9);
+    buffer_printf(out, ",\"%s\":%s", name, text);
+}
+
+void record_host_row(const struct records *records, const struct host_row *row, struct buffer *out)
+{
+    char time[RECORD_TIME_MAX], text[NUMBER_TEXT_MAX];
+    char name[HOST_NAME_MAX_TEXT];
+    buffer_printf(out, "{\"type\":\"hoststat\",\"host\":%zu,\"scope\":\"%s\"", row->host,
+                  hoststat_scope_name(row->stats.scope));
+    if (*row->stats.object) {
+        buffer_text(out, ",\"object\":");
+        json_put(json_new_text(NULL, row->stats.object), out);
+    }
+    buffer_printf(out, ",\"seq\":%" PRId64, row->number);
+    put_seconds(out, "begin_seconds", row->begin);
+    put_seconds(out, "end_seconds", row->end);
+    record_time(records->run->wall_start + row->end, time);
+    buffer_printf(out, ",\"time\":\"%s\"", time);
+    for (int i = 0; i < HOSTSTATS; i++) {
+        if (!host_form_value((enum hoststat)i, &row->stats, text))
+            continue;
+        host_form_name((enum hoststat)i, name);
+        buffer_printf(out, ",\"%s\":%s", name, text);
+    }
+    buffer_text(out, "}");
 }

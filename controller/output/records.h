@@ -27,6 +27,7 @@ void record_interval(const struct records *records, const struct report *report,
                      const int64_t delta[METRICS], struct buffer *out);
 void record_report(const struct records *records, const struct report *report,
                    const struct endpoint_result *result, struct buffer *out);
+void record_host_row(const struct records *records, const struct host_row *row, struct buffer *out);
 void record_note(const struct records *records, const struct note *note, struct buffer *out);
 void record_histogram(const struct histogram_about *about, const struct histogram *histogram,
                       struct buffer *out);

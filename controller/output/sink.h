@@ -5,6 +5,7 @@
 #ifndef FLOWRIG_SINK_H
 #define FLOWRIG_SINK_H
 
+#include "hoststats.h"
 #include "protocol.h"
 #include "results/results.h"
 #include "results/summary.h"
@@ -41,6 +42,13 @@ struct note {
     const char *sentence;
 };
 
+/* Figures of a host over an interval. */
+struct host_row {
+    size_t host;                /* its place among the daemons */
+    int64_t number, begin, end; /* ns after the common instant */
+    struct hoststat_row stats;
+};
+
 /* Whose values a histogram holds. */
 struct histogram_about {
     bool first; /* of those that are handed over */
@@ -64,10 +72,12 @@ struct sink_ops {
     /* An interval; counters are differences. */
     void (*interval)(struct sink *sink, const struct report *report, const int64_t delta[METRICS]);
     /* A start row or a final row; NULL for a sink that has rows of intervals only, like the next
-     * three. */
+     * four. */
     void (*event)(struct sink *sink, const struct report *report,
                   const struct endpoint_result *result);
     void (*note)(struct sink *sink, const struct note *note);
+    /* A row about a host; only where --host-stats asks for them. */
+    void (*host)(struct sink *sink, const struct host_row *row);
     /* A histogram with at least one value; only where --histogram asks for them. */
     void (*histogram)(struct sink *sink, const struct histogram_about *about,
                       const struct histogram *histogram);
@@ -91,7 +101,7 @@ struct sink {
 };
 
 extern const struct sink_ops sink_screen, sink_table, sink_flowlog, sink_json, sink_jsonl, sink_csv,
-    sink_influx, sink_openmetrics, sink_postgresql, sink_sqlite;
+    sink_host_csv, sink_influx, sink_openmetrics, sink_postgresql, sink_sqlite;
 
 /* The name of a log that the options do not name, in new memory. */
 char *flowlog_default_path(const char *run_id);

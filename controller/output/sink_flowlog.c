@@ -235,6 +235,21 @@ static void flowlog_event(struct sink *sink, const struct report *report,
                       report->key[REPORT_FLOW], result->error);
 }
 
+/* Not a row: readers of rows take it for a comment. */
+static void flowlog_host(struct sink *sink, const struct host_row *row)
+{
+    struct buffer *out = &of(sink)->file.out;
+    buffer_printf(out, "# hoststat %zu %" PRId64 " %s %s", row->host, row->number,
+                  hoststat_scope_name(row->stats.scope),
+                  *row->stats.object ? row->stats.object : "-");
+    put_time(out, row->begin);
+    put_time(out, row->end);
+    for (int i = 0; i < HOSTSTATS; i++)
+        if (row->stats.value[i] != METRIC_ABSENT)
+            buffer_printf(out, " %s=%" PRId64, hoststats[i].field, row->stats.value[i]);
+    buffer_text(out, "\n");
+}
+
 static void flowlog_progress(struct sink *sink, uint64_t *put, uint64_t *written)
 {
     writer_progress(of(sink)->file.writer, put, written);
@@ -287,6 +302,7 @@ const struct sink_ops sink_flowlog = {
     .interval = flowlog_interval,
     .event = flowlog_event,
     .note = flowlog_note,
+    .host = flowlog_host,
     .histogram = flowlog_histogram,
     .summary = flowlog_summary,
     .flush = filesink_flush,

@@ -15,7 +15,7 @@ struct json_sink {
     bool lines;                   /* jsonl */
     bool has_row, over;           /* of json: a row was written; the object is closed */
     struct buffer begins, finals; /* of json: records with commas, to come after the rows */
-    struct buffer histograms, events;
+    struct buffer histograms, events, hoststats;
 };
 
 static struct json_sink *of(struct sink *sink)
@@ -123,6 +123,13 @@ static void json_note(struct sink *sink, const struct note *note)
     end_line(json);
 }
 
+static void json_host(struct sink *sink, const struct host_row *row)
+{
+    struct json_sink *json = of(sink);
+    record_host_row(&json->records, row, place_for(json, &json->hoststats));
+    end_line(json);
+}
+
 static void json_histogram(struct sink *sink, const struct histogram_about *about,
                            const struct histogram *histogram)
 {
@@ -148,6 +155,8 @@ static void put_end(struct json_sink *json, const struct summary *summary)
         put_kept(json, "finals", &json->finals);
         put_kept(json, "histograms", &json->histograms);
         put_kept(json, "events", &json->events);
+        if (json->hoststats.length)
+            put_kept(json, "hoststats", &json->hoststats);
         buffer_text(out, ",\n\"end\":");
     }
     record_end(&json->records, summary, out);
@@ -170,6 +179,7 @@ static bool json_close(struct sink *sink, bool used)
     buffer_free(&json->finals);
     buffer_free(&json->histograms);
     buffer_free(&json->events);
+    buffer_free(&json->hoststats);
     return filesink_close(&json->file, used);
 }
 
@@ -180,6 +190,7 @@ const struct sink_ops sink_json = {
     .interval = json_interval,
     .event = json_event,
     .note = json_note,
+    .host = json_host,
     .histogram = json_histogram,
     .summary = json_summary,
     .flush = filesink_flush,
@@ -193,6 +204,7 @@ const struct sink_ops sink_jsonl = {
     .interval = json_interval,
     .event = json_event,
     .note = json_note,
+    .host = json_host,
     .histogram = json_histogram,
     .summary = json_summary,
     .flush = filesink_flush,

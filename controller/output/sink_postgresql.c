@@ -14,12 +14,13 @@
 
 #include "clock.h"
 #include "output/hide.h"
+#include "output/host_form.h"
 #include "output/json.h"
 #include "output/pg_delivery.h"
 #include "output/pg_put.h"
 #include "output/records.h"
 
-enum { BATCH = 2000 };
+enum { BATCH = 2000, HOST_BATCH = 200 };
 
 #define BATCH_AGE (NS_PER_SEC / 2)
 #define ROOM      ((size_t)64 << 20)
@@ -199,6 +200,15 @@ static void postgresql_event(struct sink *sink, const struct report *report,
     buffer_free(&info);
 }
 
+static void send_statements(struct postgresql *db)
+{
+    if (!db->statement_count)
+        return;
+    buffer_add(&db->statements, "", 1);
+    courier_send(db->courier, PG_STATEMENTS, &db->statements, db->statement_count);
+    db->statement_count = 0;
+}
+
 static void postgresql_note(struct sink *sink, const struct note *note)
 {
     struct postgresql *db = of(sink);
@@ -211,6 +221,16 @@ static void postgresql_note(struct sink *sink, const struct note *note)
     buffer_text(&db->statements, "); ");
     db->statement_count++;
     buffer_free(&text);
+}
+
+static void postgresql_host(struct sink *sink, const struct host_row *row)
+{
+    struct postgresql *db = of(sink);
+    host_form_insert(row, db->delivery.run, &db->statements);
+    if (++db->statement_count < HOST_BATCH)
+        return;
+    send_rows(db);
+    send_statements(db);
 }
 
 static void postgresql_histogram(struct sink *sink, const struct histogram_about *about,
@@ -290,10 +310,7 @@ static void send_rest(struct postgresql *db)
     send_rows(db);
     if (db->final_count)
         courier_send(db->courier, PG_COPY_FINALS, &db->finals, db->final_count);
-    if (!db->statement_count)
-        return;
-    buffer_add(&db->statements, "", 1);
-    courier_send(db->courier, PG_STATEMENTS, &db->statements, db->statement_count);
+    send_statements(db);
 }
 
 static bool postgresql_close(struct sink *sink, bool used)
@@ -324,6 +341,7 @@ enum { NOTHING };
 #define postgresql_interval  NULL
 #define postgresql_event     NULL
 #define postgresql_note      NULL
+#define postgresql_host      NULL
 #define postgresql_histogram NULL
 #define postgresql_summary   NULL
 #define postgresql_flush     NULL
@@ -338,6 +356,7 @@ const struct sink_ops sink_postgresql = {
     .interval = postgresql_interval,
     .event = postgresql_event,
     .note = postgresql_note,
+    .host = postgresql_host,
     .histogram = postgresql_histogram,
     .summary = postgresql_summary,
     .flush = postgresql_flush,

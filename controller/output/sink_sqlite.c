@@ -15,6 +15,7 @@
 #include "log.h"
 #include "output/database.h"
 #include "output/hide.h"
+#include "output/host_form.h"
 #include "output/json.h"
 #include "output/metric_form.h"
 #include "output/output_options.h"
@@ -132,6 +133,14 @@ static bool add_columns(struct sqlite *db, const char *table, struct fail *fail)
     return good;
 }
 
+static bool add_host_columns(struct sqlite *db, struct fail *fail)
+{
+    bool good = true;
+    for (int i = 0; i < HOSTSTATS && good; i++)
+        good = add_column(db, "hoststat", hoststats[i].field, "INTEGER", fail);
+    return good;
+}
+
 static bool run_made(struct sqlite *db, void (*put)(enum database, struct buffer *),
                      struct fail *fail)
 {
@@ -159,7 +168,8 @@ static bool set_up(struct sqlite *db, struct fail *fail)
     sqlite3_exec(db->database, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     return run_sql(db, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE", fail) &&
            run_sql(db, sql, fail) && run_made(db, database_put_tables, fail) &&
-           add_columns(db, "row", fail) && add_column(db, "run", "title", "TEXT", fail) &&
+           add_columns(db, "row", fail) && add_host_columns(db, fail) &&
+           add_column(db, "run", "title", "TEXT", fail) &&
            add_column(db, "run", "record", "TEXT", fail) &&
            add_column(db, "run", "summary", "TEXT", fail) &&
            add_column(db, "endpoint", "stopped", "TEXT", fail) &&
@@ -341,6 +351,15 @@ static void sqlite_note(struct sink *sink, const struct note *note)
     buffer_free(&text);
 }
 
+static void sqlite_host(struct sink *sink, const struct host_row *row)
+{
+    struct sqlite *db = of(sink);
+    struct buffer sql = {0};
+    host_form_insert(row, db->records.run->run_id, &sql);
+    must(db, text_of(&sql));
+    buffer_free(&sql);
+}
+
 static void sqlite_histogram(struct sink *sink, const struct histogram_about *about,
                              const struct histogram *histogram)
 {
@@ -418,6 +437,7 @@ const struct sink_ops sink_sqlite = {
     .interval = sqlite_interval,
     .event = sqlite_event,
     .note = sqlite_note,
+    .host = sqlite_host,
     .histogram = sqlite_histogram,
     .summary = sqlite_summary,
     .flush = sqlite_flush,

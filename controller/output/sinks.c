@@ -72,6 +72,13 @@ void sinks_note(struct sinks *sinks, const struct note *note)
         sink->ops->note(sink, note);
 }
 
+void sinks_host(struct sinks *sinks, const struct host_row *row)
+{
+    EACH_WORKING(sinks, sink)
+    if (sink->ops->host)
+        sink->ops->host(sink, row);
+}
+
 void sinks_summary(struct sinks *sinks, const struct summary *summary)
 {
     EACH_WORKING(sinks, sink)

@@ -20,6 +20,7 @@ void sinks_start(struct sinks *sinks, const struct sink_run *run);
 void sinks_interval(struct sinks *sinks, const struct report *report, const int64_t delta[METRICS]);
 void sinks_event(struct sinks *sinks, const struct report *report,
                  const struct endpoint_result *result);
+void sinks_host(struct sinks *sinks, const struct host_row *row);
 void sinks_note(struct sinks *sinks, const struct note *note);
 /* Hands over every histogram: of each endpoint, then of all together. */
 void sinks_histograms(struct sinks *sinks, const struct results *results);

@@ -137,14 +137,6 @@ bool results_know(struct results *results, const struct report_row *row,
     return known;
 }
 
-/* Times may be added and subtracted. */
-static bool has_sane_time(const struct report *report)
-{
-    int64_t begin = report->key[REPORT_BEGIN], end = report->key[REPORT_END];
-    int64_t most = INT64_MAX / 4;
-    return begin >= -most && begin <= most && end >= -most && end <= most;
-}
-
 struct endpoint_result *results_take(struct results *results, const struct report_row *row,
                                      int64_t delta[METRICS], struct fail *fail)
 {
@@ -159,8 +151,8 @@ struct endpoint_result *results_take(struct results *results, const struct repor
     }
     struct endpoint_result *result = &results->flows[flow].ends[end];
     int64_t number = report->key[REPORT_NUMBER], kind = report->key[REPORT_KIND];
-    if (!has_sane_time(report) || number < result->next_number || number == INT64_MAX || kind < 0 ||
-        kind >= REPORT_KINDS) {
+    if (!report_has_sane_time(report) || number < result->next_number || number == INT64_MAX ||
+        kind < 0 || kind >= REPORT_KINDS) {
         fail_set(fail, 0,
                  "a report of flow %" PRId64 " is invalid: number %" PRId64 ", kind %" PRId64, flow,
                  number, kind);

@@ -310,8 +310,12 @@ static bool replay(struct run *run, struct log_replay *before, struct fail *fail
         log_warning("only the log is continued; files of --output are left as they are");
     run->options->output.output_count = 0;
     run->options->output.takes_stdout = false;
+    if (run->file.log && !log_replay(run->file.log, run->id, run->results, before, fail))
+        return false;
+    for (size_t i = 0; i < before->host_count && i < run->plan->daemon_count; i++)
+        run->daemons[i].host_number = before->host_next[i];
     if (run->file.log)
-        return log_replay(run->file.log, run->id, run->results, before, fail);
+        return true;
     for (size_t i = 0; i < run->plan->count; i++)
         for (int end = 0; end < ENDPOINTS; end++)
             run->results->flows[i].ends[end].joined = true;
@@ -350,6 +354,7 @@ int run_attach(struct run_options *options, struct run_file *file)
         close_sinks(&run, measured || before.has_head);
         leave(&run);
     }
+    free(before.host_next);
     take_down(&run);
     return run.status;
 }

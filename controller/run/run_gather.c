@@ -153,6 +153,11 @@ static void take_row(struct run *run, size_t daemon, const struct report_row *ro
     int64_t delta[METRICS];
     struct fail fail;
     const struct endpoint_result *failed;
+    if (row->report.key[REPORT_KIND] == REPORT_HOST) {
+        if (!run_take_host(run, daemon, row, &fail))
+            leave_out(run, daemon, fail.text);
+        return;
+    }
     if (!is_of_daemon(run, &row->report, daemon)) {
         leave_out_foreign(run, daemon, &row->report);
         return;

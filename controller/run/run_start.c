@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "hoststats.h"
 #include "run/run_state.h"
 
 enum { STEP_MS = 100, CALL_TIMEOUT_MS = 5000, START_TIMEOUT_MS = 10000 };
@@ -103,6 +104,15 @@ static int64_t start_lead(int64_t round_trip, int64_t slowest, size_t flows)
            (int64_t)flows * 20 * NS_PER_US;
 }
 
+/* All flows have the same interval; the daemons do not sample their hosts more often than this. */
+static int64_t host_interval(const struct run *run)
+{
+    int64_t interval = run->plan->flows[0].settings.interval;
+    if (!run->options->output.host_stats)
+        return 0;
+    return interval > HOSTSTAT_INTERVAL_MIN ? interval : HOSTSTAT_INTERVAL_MIN;
+}
+
 bool run_start(struct run *run)
 {
     if (run->early_clocks < run->plan->daemon_count && !run_read_clocks(run, CLOCKSYNC_ROUNDS))
@@ -122,6 +132,7 @@ bool run_start(struct run *run)
             .at = clocksync_remote(run->clocks, i, run->start),
             .in_ms = -1,
             .clocks = run_peer_clocks(run, i),
+            .host_stats = host_interval(run),
         };
         run->daemons[i].start_at = call.at;
         memcpy(call.session, run->daemons[i].session, sizeof call.session);

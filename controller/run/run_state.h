@@ -36,7 +36,8 @@ struct run_daemon {
     struct fifo to_stop; /* size_t: flows whose other end has ended before its time */
     unsigned stop_calls; /* for them, that were made */
     bool polling;
-    bool left_out; /* a report that it sent was refused, and that was said */
+    int64_t host_number; /* of the next row about its host */
+    bool left_out;       /* a report that it sent was refused, and that was said */
     struct daemon_contact contact;
     int64_t rows_lost;             /* that found no room at the daemon */
     int64_t start_at;              /* the common instant as the daemon was told, by its clock */
@@ -184,6 +185,10 @@ bool run_rejoin(struct run *run);
 /* run_prepare.c. What a daemon says of itself, and of its reports. */
 void run_take_description(struct run *run, const struct fleet_result *result);
 void run_take_schema(struct run *run, const struct fleet_result *result);
+
+/* run_host.c. Takes a row about the daemon's host; returns false with a sentence where it is
+ * none that was asked for. */
+bool run_take_host(struct run *run, size_t daemon, const struct report_row *row, struct fail *fail);
 
 /* run_lost.c. Stops these flows at a daemon, or all of the run; `key` names the call. */
 void run_stop_flows(struct run *run, size_t daemon, struct schema_list flows, const char *key);

@@ -116,8 +116,9 @@ static void describe_sections(char *text, size_t size)
     int length = snprintf(
         text, size,
         "%d info: lines name=value about the connection; %d error: why the flow failed; %d "
-        "stopped: who or what stopped it early; histograms, see flowd(8):",
-        REPORT_SECTION_INFO, REPORT_SECTION_ERROR, REPORT_SECTION_STOPPED);
+        "stopped: who or what stopped it early; %d host: lines about the host, see flowd(8); "
+        "histograms, see flowd(8):",
+        REPORT_SECTION_INFO, REPORT_SECTION_ERROR, REPORT_SECTION_STOPPED, REPORT_SECTION_HOST);
     for (int i = 0; i < SERIES; i++) {
         char name[REPORT_SECTION_NAME_MAX];
         report_section_name((uint32_t)(REPORT_SECTION_HISTOGRAM + i), name);

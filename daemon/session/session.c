@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hoststats.h"
 #include "log.h"
 
 /* Less than what a controller waits for the answer to session.close. */
@@ -68,6 +69,9 @@ static bool check_start(const struct session *session, const struct start_call *
     if (call->at && call->at <= now)
         return fail_set(fail, FAULT_BAD_CALL, "the start was %.6f s ago by the daemon's clock",
                         (double)(now - call->at) / NS_PER_SEC);
+    if (call->host_stats && call->host_stats < HOSTSTAT_INTERVAL_MIN)
+        return fail_set(fail, FAULT_BAD_CALL, "host_stats is at least %" PRId64 " ns",
+                        HOSTSTAT_INTERVAL_MIN);
     if (call->at > now + 86400 * NS_PER_SEC)
         return fail_set(fail, FAULT_BAD_CALL, "the start is more than a day away");
     return true;
@@ -87,6 +91,7 @@ enum call_result session_start(struct session *session, const struct start_call 
         session->state = SESSION_STARTED;
         session->start_at = call->at ? call->at : now + call->in_ms * NS_PER_MS;
         memcpy(session->start_key, call->key, sizeof session->start_key);
+        session->host_interval = call->host_stats;
         for (size_t i = 0; i < session->count; i++) {
             struct flow *flow = member_flow_to_post(&session->members[i]);
             if (flow)
@@ -95,7 +100,10 @@ enum call_result session_start(struct session *session, const struct start_call 
     }
     reply->at = session->start_at;
     reply->now = now;
+    bool sampled = session->host_interval;
     pthread_mutex_unlock(&session->lock);
+    if (sampled)
+        collector_wake(session->owner->parts.collector);
     return result;
 }
 

@@ -12,14 +12,13 @@
 /* Where memory is used up, waits until the spill has made room, or takes it from the session that
  * holds the most; the session's lock is let go meanwhile. The workers go on: their rings hold what
  * comes. */
-static bool keep_row(struct session *session, const struct ring_entry *entry)
+static bool keep_row(struct session *session, const void *row, size_t size)
 {
-    while (session->state != SESSION_CLOSED &&
-           !store_add(&session->store, entry->data, entry->size)) {
+    while (session->state != SESSION_CLOSED && !store_add(&session->store, row, size)) {
         if (session->store.over_quota || session->state == SESSION_FAILED)
             return false;
         pthread_mutex_unlock(&session->lock);
-        bool hope = spill_wait(session->store.spill, entry->size) ||
+        bool hope = spill_wait(session->store.spill, size) ||
                     sessions_shed_reports(session->owner, session);
         pthread_mutex_lock(&session->lock);
         if (!hope)
@@ -28,9 +27,9 @@ static bool keep_row(struct session *session, const struct ring_entry *entry)
     return true;
 }
 
-static void take_row(struct session *session, const struct ring_entry *entry, int64_t now)
+void session_take_row(struct session *session, const void *row, size_t size, int64_t now)
 {
-    if (!keep_row(session, entry))
+    if (!keep_row(session, row, size))
         session_fail(session, 1, session->store.over_quota ? LOSS_QUOTA : LOSS_MEMORY);
     if (session->wake_at == CLOCK_NEVER)
         session->wake_at = now + REPORT_BATCH_DELAY;
@@ -43,6 +42,8 @@ static void take_done(struct session *session, struct member *member, int64_t no
     /* A flow that was stopped before the start is ready no more. */
     session->ready -= member->state == MEMBER_READY && session->state == SESSION_PREPARING;
     member->state = MEMBER_DONE;
+    if (session->done + 1 == session->count)
+        session_end_host(session, now);
     session->done++;
     if (session->done < session->count)
         return;
@@ -136,7 +137,7 @@ void sessions_take(void *context, const struct ring_entry *entry, int64_t now)
         break;
     case RING_ROW:
         session_keep_live(session, member, entry, now); /* the lock may be let go after this */
-        take_row(session, entry, now);
+        session_take_row(session, entry->data, entry->size, now);
         break;
     case RING_LOST:
         session_fail(session, 0, LOSS_MEMORY);

@@ -204,6 +204,7 @@ int64_t sessions_idle(void *context, int64_t now)
     for (size_t i = 0; i < count; i++) {
         struct session *session = all[i];
         pthread_mutex_lock(&session->lock);
+        int64_t host = session_sample_host(session, now);
         int64_t wake = wake_waiting(session, now);
         int64_t lease = look_after_lease(session, now);
         pthread_mutex_unlock(&session->lock);
@@ -215,6 +216,7 @@ int64_t sessions_idle(void *context, int64_t now)
             session_remove(session);
         else if (lease < next)
             next = lease;
+        next = host < next ? host : next;
         session_put(session);
     }
     free(all);

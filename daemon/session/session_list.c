@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The list of all sessions: how one comes to be, is found and goes. */
+#include "host/hoststat_sampler.h"
 #include "session/session_state.h"
 
 #include <stdio.h>
@@ -68,6 +69,7 @@ static void session_free(struct session *session)
     session_free_clocks(session);
     free(session->prepared);
     store_free(&session->store);
+    hoststat_sampler_free(session->host_sampler);
     waitlist_destroy(&session->waitlist);
     pthread_mutex_destroy(&session->lock);
     atomic_fetch_sub(&session->owner->sessions_alive, 1);

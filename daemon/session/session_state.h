@@ -109,6 +109,12 @@ struct session {
     int64_t live_tx, live_rx; /* bytes of its endpoints, where config.live */
     int64_t wake_at;          /* when the calls that wait for reports are answered */
     struct waitlist waitlist;
+
+    /* Rows about the host; the collector's, once the session has started. */
+    int64_t host_interval;                 /* ns, 0: none are asked for */
+    int64_t host_numbers;                  /* rows so far */
+    int64_t host_from;                     /* when the last of them ended, ns after the start */
+    struct hoststat_sampler *host_sampler; /* NULL before the start instant */
 };
 
 struct sessions {
@@ -212,6 +218,20 @@ bool sessions_make_room(struct sessions *sessions, const struct user *user, stru
 /* Without locks: report memory is full. The session that holds the most, of the user whose sessions
  * hold the most, loses its reports, unless it is `needs` itself. Returns whether one has. */
 bool sessions_shed_reports(struct sessions *sessions, const struct session *needs);
+
+/* ---- session_events.c ---- */
+
+/* With the session's lock, which may be let go meanwhile: keeps a packed row for the controller. On
+ * the collector's thread. */
+void session_take_row(struct session *session, const void *row, size_t size, int64_t now);
+
+/* ---- session_hoststats.c ---- */
+
+/* With the session's lock, which may be let go meanwhile: adds rows about the host if it is time;
+ * gives when it will be. */
+int64_t session_sample_host(struct session *session, int64_t now);
+/* Likewise, for the last time: the last flow is about to be done. */
+void session_end_host(struct session *session, int64_t now);
 
 /* ---- session_users.c ---- */
 

@@ -28,6 +28,7 @@ FLOWCTL_OPTIONS = """
 -w
    --csv[=FILE]
    --hide-addresses
+   --host-stats
    --json[=FILE]
    --json-stream[=FILE]
    --output=FORMAT[:TARGET]

@@ -301,6 +301,19 @@ def facts_are_those_of_the_log():
     same([(name, unit, plain(sentence)) for name, unit, sentence in facts()], listed("flowlog.5", "HOST"), "host")
 
 
+def host_figures():
+    """(name, unit and kind, sentence) of each figure of a host."""
+    return [(a[0], f"{a[3]}, {a[2].lower()}", a[5])
+            for a in macro_calls(read("common", "hoststats.def"), "HOSTSTAT")]
+
+
+@case
+def host_figures_are_those_of_the_log():
+    """flowlog(5) lists the figures of --host-stats."""
+    same([(name, unit, plain(sentence)) for name, unit, sentence in host_figures()],
+         listed("flowlog.5", "HOST STATISTICS"), "host statistics")
+
+
 @case
 def limits_are_those_of_the_list():
     """flowctl(1) lists what may limit a flow, in the order in which the causes are tried."""
@@ -694,6 +707,7 @@ def update():
     rewrite("flowlog.5", "FIGURES", [item("Va", n, f"{u}, {k}", s) for n, u, k, s in figures()])
     rewrite("flowlog.5", "CONNECTION", [item("Va", n, u, s) for n, u, s in infos()])
     rewrite("flowlog.5", "HOST", [item("Va", n, u, s) for n, u, s in facts()])
+    rewrite("flowlog.5", "HOST STATISTICS", [item("Va", n, u, s) for n, u, s in host_figures()])
     rewrite("flowctl.1", "Groups of columns",
             [(group, [f".It Cm {group}"] + mdoc(" ".join(names))) for group, names in groups()], "Ss")
 

@@ -3,8 +3,11 @@
  * far as the results and the cells of screen and log. */
 #include "fuzz.h"
 
+#include <string.h>
+
 #include "controller/output/cell.h"
 #include "controller/results/results.h"
+#include "hoststats.h"
 #include "log.h"
 
 static size_t take_layout(const uint8_t *data, size_t size, struct report_layout *layout)
@@ -37,6 +40,20 @@ static void show(const struct report *report, const int64_t delta[METRICS])
             FUZZ_CHECK(cell_format(&columns[i], delta, elapsed, &styles[style], text) < CELL_MAX);
 }
 
+/* What is read as a row about a host is written alike. */
+static void read_host(const struct report_row *row)
+{
+    const struct report_section *section = report_section(row, REPORT_SECTION_HOST);
+    struct hoststat_row host, again;
+    struct buffer text = {0};
+    if (!section || !hoststat_row_read(section->data, section->length, &host))
+        return;
+    hoststat_row_put(&host, &text);
+    FUZZ_CHECK(hoststat_row_read(text.data, text.length, &again));
+    FUZZ_CHECK(!memcmp(&host, &again, sizeof host));
+    buffer_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct report_layout layout;
@@ -50,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (at < size && report_unpack(data + at, size - at, &layout, &row, &used, &fail)) {
         int64_t delta[METRICS];
         FUZZ_CHECK(used && used <= size - at);
+        read_host(&row);
         if (!results_know(results, &row, &failed) && results_take(results, &row, delta, &fail) &&
             row.report.key[REPORT_KIND] == REPORT_INTERVAL && !shown) {
             show(&row.report, delta);

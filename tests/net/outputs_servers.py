@@ -302,6 +302,11 @@ def expect_run(server, whole):
         (final["flow"], final["endpoint"], final["rx_bytes"]) for final in whole["finals"])
     [[record, summary]] = server.ask(f"SELECT record, summary FROM run WHERE uuid = '{run}'")
     assert json.loads(record) == whole["run"] and json.loads(summary) == dict(whole["end"], type="end")
+    stats = server.ask(f"SELECT host.number, scope, object, seq, end_ns, rx_bytes, tcp_out_segs FROM hoststat JOIN host ON "
+                       f"host.id = hoststat.host JOIN run ON run.id = host.run WHERE uuid = '{run}' ORDER BY 1, seq")
+    assert stats == [[str(row["host"]), row["scope"], row.get("object", ""), str(row["seq"]),
+                      str(round(row["end_seconds"] * 1e9)), str(row.get("rx_bytes", "")), str(row.get("tcp_out_segs", ""))]
+                     for row in sorted(whole.get("hoststats", []), key=lambda row: (row["host"], row["seq"]))]
     infos = server.ask(f"SELECT number, side, info FROM endpoint JOIN flow ON flow.id = endpoint.flow "
                        f"JOIN run ON run.id = flow.run WHERE uuid = '{run}'")
     assert sorted((int(flow), side, json.loads(info)) for flow, side, info in infos) == sorted(
@@ -313,9 +318,10 @@ def a_real_postgresql():
     """Two runs in one database: rows, finals, histograms and totals are those of the JSON"""
     server = postgres()
     for title in ("a 'quoted' \\ title", None):
-        result, whole, _ = run_to("postgresql:" + server.conninfo, "-n", "2", "-A", "s", "--histogram",
+        result, whole, _ = run_to("postgresql:" + server.conninfo, "-n", "2", "-A", "s", "--histogram", "--host-stats",
                                   *(["--title", title] if title else []), seconds="0.6")
         assert "PostgreSQL" not in result.err, result.err
+        assert len(whole["hoststats"]) > 10
         expect_run(server, whole)
         run = whole["run"]["run"]
         assert server.ask(f"SELECT title FROM run WHERE uuid = '{run}'") == [[title or ""]]

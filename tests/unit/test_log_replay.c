@@ -230,6 +230,34 @@ static void test_failure_that_was_cut_off(void **state)
     }
 }
 
+/* The next number of each host, so that no row about it is there twice; such lines are kept. */
+static void test_rows_about_hosts(void **state)
+{
+    (void)state;
+    static const char lines[] = HEAD "# hoststat 2 0 host - 0.000000 0.100000 cpu_idle=5\n"
+                                     "# hoststat 0 0 host - 0.000000 0.100000\n"
+                                     "# hoststat 2 1 interface eth0 0.000000 0.100000 rx_bytes=1\n";
+    static const char *const refused[] = {HEAD "# hoststat -1 0 host\n",
+                                          HEAD "# hoststat 0 x host\n",
+                                          HEAD "# hoststat 99999999 0 host\n"};
+    struct results *results;
+    struct log_replay log;
+    struct fail fail;
+    assert_true(replay(lines, &results, &log, NULL));
+    assert_int_equal(log.host_count, 3);
+    assert_int_equal(log.host_next[0], 1);
+    assert_int_equal(log.host_next[1], 0);
+    assert_int_equal(log.host_next[2], 2);
+    assert_int_equal(log.length, sizeof lines - 1);
+    free(log.host_next);
+    results_free(results);
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        assert_false(replay(refused[i], &results, &log, &fail));
+        free(log.host_next);
+        results_free(results);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_known_rows),
         cmocka_unit_test(test_failure_that_was_cut_off),
+        cmocka_unit_test(test_rows_about_hosts),
     };
     seed_random();
     close(mkstemp(path));

@@ -122,7 +122,8 @@ static void peer_protocols_are_whole(void **state)
 
 static void sinks_are_whole(void **state)
 {
-    static const struct passed passed[] = {{offsetof(struct sink_ops, progress)}}; /* may be NULL */
+    static const struct passed passed[] = {{offsetof(struct sink_ops, progress)}, /* may be NULL */
+                                           {offsetof(struct sink_ops, host)}};
     (void)state;
     for (size_t i = 0; i < ALL; i++)
         check_table("sink", all[i]->name, all[i], sizeof *all[i], passed, COUNT(passed));
