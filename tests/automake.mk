@@ -296,6 +296,7 @@ SCRIPT_TESTS = \
 	tests/net/lab_traces.py \
 	tests/net/lab_trust.py \
 	tests/net/lab_udp.py \
+	tests/net/lab_udp_beside.py \
 	tests/net/lab_udp_counts.py \
 	tests/net/lab_variants.py \
 	tests/net/loopback_api.py \
