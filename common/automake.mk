@@ -42,6 +42,7 @@ common_libcommon_a_SOURCES = \
 	common/token.c common/token.h \
 	common/traceevent.h \
 	common/traceformat.c common/traceformat.h common/trace_fields.def \
+	common/udp_marks.c common/udp_marks.h \
 	common/varint.c common/varint.h \
 	common/wire.c common/wire_decode.c common/wire.h \
 	common/xmlbuild.c common/xmlbuild.h \

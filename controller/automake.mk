@@ -12,10 +12,14 @@ controller_libcontroller_a_SOURCES = \
 	controller/commands/command_run.c \
 	controller/commands/command_runs.c \
 	controller/commands/command_show.c \
+	controller/commands/command_stamp.c \
 	controller/commands/command_status.c \
 	controller/commands/command_stop.c \
 	controller/commands/command_trace.c \
 	controller/commands/run_help.c controller/commands/run_help.h \
+	controller/stamp/stamp_figures.c controller/stamp/stamp_figures.h \
+	controller/stamp/stamp_report.c controller/stamp/stamp_report.h \
+	controller/stamp/stamp_sender.c controller/stamp/stamp_sender.h \
 	controller/fleet/access.c controller/fleet/access.h \
 	controller/fleet/embedded.c controller/fleet/embedded.h \
 	controller/fleet/fleet.c controller/fleet/fleet.h \

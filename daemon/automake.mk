@@ -109,7 +109,6 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/net/transport_stream.c daemon/net/transport_stream.h \
 	daemon/net/transport_tcp.c \
 	daemon/net/transport_udp.c \
-	daemon/net/udp_marks.c daemon/net/udp_marks.h \
 	daemon/peer/peer.c daemon/peer/peer.h \
 	daemon/peer/peer_datagram_destination.c \
 	daemon/peer/peer_datagram_source.c \

@@ -179,6 +179,7 @@ UNIT_TESTS = \
 	tests/unit/test_spill_failures \
 	tests/unit/test_splitter \
 	tests/unit/test_stamp \
+	tests/unit/test_stamp_figures \
 	tests/unit/test_stamp_reflector \
 	tests/unit/test_stamp_tlv \
 	tests/unit/test_startat \
@@ -323,6 +324,7 @@ SCRIPT_TESTS = \
 	tests/net/random_replies.py \
 	tests/net/soak.py \
 	tests/net/stamp.py \
+	tests/net/stamp_sender.py \
 	tests/net/whole.py
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS)

@@ -14,7 +14,7 @@
 #include "net/kernel.h"
 #include "net/socket.h"
 #include "net/transport.h"
-#include "net/udp_marks.h"
+#include "udp_marks.h"
 #include "protocol.h"
 
 #ifndef UDP_SEGMENT

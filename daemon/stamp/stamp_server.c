@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "net/udp_marks.h"
+#include "udp_marks.h"
 #include "number.h"
 #include "stamp/stamp_reflector.h"
 

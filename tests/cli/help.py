@@ -325,8 +325,8 @@ def complete(*words):
 def completion():
     """bash completes commands, and the options of each command"""
     assert complete("") == ["run", "status", "stop", "attach", "fetch-dumps", "plot", "report", "runs",
-                            "show", "compare", "trace", "completion"]
-    assert complete("st") == ["status", "stop"]
+                            "show", "compare", "trace", "stamp", "completion"]
+    assert complete("st") == ["status", "stop", "stamp"]
     assert complete("status", "ho") == []
     assert complete("--dry") == complete("run", "--dry") == ["--dry-run"]
     assert sorted(complete("plot", "--t")) == ["--title=", "--to=", "--type="]

@@ -387,7 +387,7 @@ def options_of_flowctl():
 def options_of_commands():
     """flowctl(1) lists the options of the commands, and once those that several have."""
     common, _ = manual_options(section("flowctl.1", "Common options", "Ss"))
-    for command in ("status", "stop", "attach", "fetch-dumps", "plot", "report", "runs", "show", "compare", "trace",
+    for command in ("status", "stop", "attach", "fetch-dumps", "plot", "report", "runs", "show", "compare", "trace", "stamp",
                     "completion"):
         expected, _ = help_options(FLOWCTL, command, "--help")
         of_daemons = command in ("status", "stop", "fetch-dumps")

@@ -11,7 +11,7 @@ SOURCE = os.environ.get("FLOWRIG_SOURCE", os.path.join(os.path.dirname(__file__)
 # From the top downwards; "" is the program's own folder. README says what each room is for.
 ROOMS = {
     "daemon": ("", "control", "iperf", "stamp", "session", "peer", "flow", "capture", "host", "net", "engine"),
-    "controller": ("", "commands", "run", "output", "results", "plan", "fleet"),
+    "controller": ("", "commands", "stamp", "run", "output", "results", "plan", "fleet"),
 }
 # Arrows that still run upwards: (file, what it includes). The list may only become shorter.
 OWED = set()

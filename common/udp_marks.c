@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "net/udp_marks.h"
+#include "udp_marks.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>
