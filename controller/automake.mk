@@ -43,6 +43,10 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/influx_http.c controller/output/influx_http.h \
 	controller/output/influx_line.c controller/output/influx_line.h \
 	controller/output/json.c controller/output/json.h \
+	controller/output/live_keys.c controller/output/live_list.c \
+	controller/output/live_model.c controller/output/live_model.h \
+	controller/output/live_screen.c controller/output/live_screen.h \
+	controller/output/live_view.c controller/output/live_view.h \
 	controller/output/metric_form.c controller/output/metric_form.h \
 	controller/output/page_texts.h \
 	controller/output/output_options.c controller/output/output_options.h \
@@ -70,6 +74,7 @@ controller_libcontroller_a_SOURCES = \
 	controller/output/sink_host_csv.c \
 	controller/output/sink_influx.c \
 	controller/output/sink_json.c \
+	controller/output/sink_live.c \
 	controller/output/sink_openmetrics.c \
 	controller/output/sink_postgresql.c \
 	controller/output/sink_screen.c \
@@ -121,7 +126,7 @@ controller_libcontroller_a_SOURCES = \
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) -lm
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) -lm
 
 # The other name, for those who are used to flowgrind-stop; argv[0] decides.
 install-exec-hook:

@@ -59,7 +59,7 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
-LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) \
+LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) \
 	$(GSL_LIBS) $(PCAP_LIBS) $(BPF_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
 	tests/unit/test_address \
@@ -114,6 +114,7 @@ UNIT_TESTS = \
 	tests/unit/test_known_hosts \
 	tests/unit/test_limits \
 	tests/unit/test_list \
+	tests/unit/test_live \
 	tests/unit/test_listener_shared \
 	tests/unit/test_listener_visitors \
 	tests/unit/test_log \
@@ -266,6 +267,7 @@ SCRIPT_TESTS = \
 	tests/cli/headers.py \
 	tests/cli/help.py \
 	tests/cli/histogram.py \
+	tests/cli/live.py \
 	tests/cli/log.py \
 	tests/cli/manual.py \
 	tests/cli/options.py \

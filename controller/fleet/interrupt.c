@@ -19,10 +19,14 @@
 static volatile sig_atomic_t first;           /* the signal that asked for an end; 0: none has */
 static volatile int64_t first_at;             /* CLOCK_MONOTONIC; written before `first` is */
 static _Atomic(const char *) last_words = ""; /* whole, whenever a signal comes */
+static void (*volatile cleanup)(void);
 static int event_fd = -1;
 
 static void quit(void)
 {
+    void (*clean)(void) = cleanup;
+    if (clean)
+        clean();
     const char *words = atomic_load(&last_words);
     (void)!write(STDERR_FILENO, words, strlen(words));
     _exit(EXIT_INTERRUPTED);
@@ -80,6 +84,11 @@ void interrupt_set_last_words(const char *text)
     static char words[INTERRUPT_WORDS_MAX];
     snprintf(words, sizeof words, "%s", text);
     atomic_store(&last_words, words);
+}
+
+void interrupt_set_cleanup(void (*function)(void))
+{
+    cleanup = function;
 }
 
 int interrupt_fd(void)

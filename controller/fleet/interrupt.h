@@ -16,6 +16,8 @@ const char *interrupt_cause(void);
 /* What is written to standard error when a second signal quits, with its newline; shorter than
  * INTERRUPT_WORDS_MAX, and set once at most. */
 void interrupt_set_last_words(const char *text);
+/* Called before that, in the handler of the signal: it has to be signal-safe. NULL: nothing is. */
+void interrupt_set_cleanup(void (*function)(void));
 /* A descriptor that is readable once one has come. */
 int interrupt_fd(void);
 

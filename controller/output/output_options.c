@@ -32,6 +32,10 @@ static const struct option_spec own_specs[] = {
      OUTPUT_OPTION_JSON},
     {0, "json-stream", OPTION_OPTIONAL, "FILE", NULL, "short for --output jsonl[:FILE]",
      OUTPUT_OPTION_JSON_STREAM},
+    {0, "live", OPTION_NONE, NULL, NULL,
+     "show the flows on the full screen while they run: sorted, filtered, grouped by host; h there "
+     "lists the keys",
+     OUTPUT_OPTION_LIVE},
     {0, "output", OPTION_REQUIRED, "FORMAT[:TARGET]", NULL,
      "also write the results to TARGET; may be repeated; --help=output lists the formats",
      OUTPUT_OPTION_OUTPUT},
@@ -233,6 +237,9 @@ bool output_take_option(struct output_options *options, enum output_option id, c
         return add_format(options, output_format_find("json", 4), value, fail);
     case OUTPUT_OPTION_JSON_STREAM:
         return add_format(options, output_format_find("jsonl", 5), value, fail);
+    case OUTPUT_OPTION_LIVE:
+        options->live = true;
+        break;
     case OUTPUT_OPTION_OUTPUT:
         return add(options, value, fail);
     case OUTPUT_OPTION_STYLE:

@@ -52,6 +52,7 @@ struct output_options {
     size_t output_count;
     enum screen_style style;
     enum summary_form summary;
+    bool live;           /* --live: a full-screen view instead of rows */
     bool takes_stdout;   /* one of them is written to standard output */
     bool hide_addresses; /* --hide-addresses */
     bool host_stats;     /* --host-stats */
@@ -79,6 +80,7 @@ enum output_option {
     OUTPUT_OPTION_HOST_STATS,
     OUTPUT_OPTION_JSON,
     OUTPUT_OPTION_JSON_STREAM,
+    OUTPUT_OPTION_LIVE,
     OUTPUT_OPTION_OUTPUT,
     OUTPUT_OPTION_STYLE,
     OUTPUT_OPTION_SUMMARY,

@@ -83,6 +83,9 @@ struct sink_ops {
                       const struct histogram *histogram);
     /* The run is over: the last call before close. */
     void (*summary)(struct sink *sink, const struct summary *summary);
+    /* Time goes by, whether anything comes or not: several times a second until the summary; NULL
+     * where nobody waits for that. `now` is of CLOCK_MONOTONIC. */
+    void (*tick)(struct sink *sink, int64_t now);
     /* A batch is complete. */
     void (*flush)(struct sink *sink);
     /* Bytes that it took so far, and how many of them outlive this process; NULL where none does.
@@ -100,8 +103,9 @@ struct sink {
     bool fleeting; /* a pipe or a device: what it took can't be continued by another process */
 };
 
-extern const struct sink_ops sink_screen, sink_table, sink_flowlog, sink_json, sink_jsonl, sink_csv,
-    sink_host_csv, sink_influx, sink_openmetrics, sink_postgresql, sink_sqlite;
+extern const struct sink_ops sink_screen, sink_table, sink_live, sink_flowlog, sink_json,
+    sink_jsonl, sink_csv, sink_host_csv, sink_influx, sink_openmetrics, sink_postgresql,
+    sink_sqlite;
 
 /* The name of a log that the options do not name, in new memory. */
 char *flowlog_default_path(const char *run_id);

@@ -44,7 +44,7 @@ static struct sink *screen_open(const struct output_options *options, const char
                                 struct fail *fail)
 {
     (void)target, (void)fail;
-    if (options->quiet || options->takes_stdout || output_wants_table(options))
+    if (options->quiet || options->takes_stdout || options->live || output_wants_table(options))
         return NULL;
     struct screen *screen = mem_new(1, sizeof *screen);
     screen->options = options;

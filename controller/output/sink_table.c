@@ -257,7 +257,7 @@ static struct sink *table_open(const struct output_options *options, const char 
                                struct fail *fail)
 {
     (void)target, (void)fail;
-    if (options->quiet || options->takes_stdout || !output_wants_table(options))
+    if (options->quiet || options->takes_stdout || options->live || !output_wants_table(options))
         return NULL;
     struct table *table = mem_new(1, sizeof *table);
     table->options = options;
@@ -391,7 +391,8 @@ static void table_note(struct sink *sink, const struct note *note)
         note_text(note, put_line, sink);
 }
 
-/* A screen has room for those of all endpoints together; the log has each of them, bucket by bucket. */
+/* A screen has room for those of all endpoints together; the log has each of them, bucket by
+ * bucket. */
 static void table_histogram(struct sink *sink, const struct histogram_about *about,
                             const struct histogram *histogram)
 {

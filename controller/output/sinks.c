@@ -8,6 +8,7 @@
 static const struct sink_ops *const all[] = {
     &sink_screen,
     &sink_table,
+    &sink_live,
     &sink_flowlog,
 };
 
@@ -140,6 +141,13 @@ void sinks_flush(struct sinks *sinks)
 {
     EACH_WORKING(sinks, sink)
     sink->ops->flush(sink);
+}
+
+void sinks_tick(struct sinks *sinks, int64_t now)
+{
+    EACH_WORKING(sinks, sink)
+    if (sink->ops->tick)
+        sink->ops->tick(sink, now);
 }
 
 /* Whether a later process can go on with what the sink wrote. */

@@ -6,7 +6,7 @@
 #include "output/output_options.h"
 #include "output/sink.h"
 
-enum { SINKS_MAX = 3 + OUTPUTS_MAX };
+enum { SINKS_MAX = 4 + OUTPUTS_MAX };
 
 struct sinks {
     struct sink *list[SINKS_MAX];
@@ -26,6 +26,8 @@ void sinks_note(struct sinks *sinks, const struct note *note);
 void sinks_histograms(struct sinks *sinks, const struct results *results);
 void sinks_summary(struct sinks *sinks, const struct summary *summary);
 void sinks_flush(struct sinks *sinks);
+/* Tells them the time, CLOCK_MONOTONIC. */
+void sinks_tick(struct sinks *sinks, int64_t now);
 /* Returns false if something is lost that one of them took. */
 bool sinks_close(struct sinks *sinks, bool used);
 /* What the sinks have taken, to be asked about later. */

@@ -13,6 +13,14 @@
 enum { LINE_ROOM = 512 };
 
 static bool enabled, shown;
+static void (*taker)(void *context, const char *text);
+static void *taker_context;
+
+void status_divert(void (*take)(void *context, const char *text), void *context)
+{
+    taker = take;
+    taker_context = context;
+}
 
 void status_enable(bool wanted)
 {
@@ -25,11 +33,15 @@ void status_show(const char *format, ...)
 {
     char text[LINE_ROOM];
     va_list args;
-    if (!enabled)
+    if (!enabled && !taker)
         return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (taker) {
+        taker(taker_context, text);
+        return;
+    }
     /* The last place stays free: some terminals would wrap. */
     fprintf(stderr, "\r\033[K%.*s", terminal_look(STDERR_FILENO).width - 1, text);
     fflush(stderr);

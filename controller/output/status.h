@@ -11,6 +11,9 @@
 void status_enable(bool wanted);
 /* Writes the line, cut to the width of the terminal. */
 void status_show(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* From now on `take` gets the lines instead of standard error, wherever that goes; NULL: no more.
+ */
+void status_divert(void (*take)(void *context, const char *text), void *context);
 /* Erases it, if it is there. */
 void status_clear(void);
 

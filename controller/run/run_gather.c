@@ -15,6 +15,7 @@
 enum {
     POLL_WAIT_LONG_MS = 3000,
     CLOCK_WAIT_MS = 500,
+    LIVE_STEP_MS = 50, /* keys are answered at once */
 };
 
 #define SILENT_TIME (4 * NS_PER_SEC)  /* longer than a poll takes */
@@ -347,6 +348,8 @@ static const struct run_daemon *find_silent(const struct run *run, int64_t now, 
 static bool has_rows_on_terminal(const struct run *run)
 {
     bool rows = false;
+    if (run->options->output.live)
+        return false;
     for (size_t i = 0; i < run->plan->count; i++)
         rows |= !run->plan->flows[i].settings.summarize_only;
     return rows && isatty(STDOUT_FILENO);
@@ -378,8 +381,9 @@ void run_gather(struct run *run)
         run_keep_clocks(run);
         if (!poll_all(run, clock_now()))
             break;
-        fleet_step(run->fleet, RUN_STEP_MS);
+        fleet_step(run->fleet, run->options->output.live ? LIVE_STEP_MS : RUN_STEP_MS);
         show_progress(run, clock_now());
+        sinks_tick(&run->sinks, clock_now());
         if (interrupt_asked())
             stop_all(run, interrupt_cause(), "; a second signal quits immediately");
         else if (sinks_deserted(&run->sinks))

@@ -31,6 +31,7 @@ FLOWCTL_OPTIONS = """
    --host-stats
    --json[=FILE]
    --json-stream[=FILE]
+   --live
    --output=FORMAT[:TARGET]
    --style=table|flowgrind
    --summary=full|table|total

@@ -104,7 +104,7 @@ static void peer_protocols_are_whole(void **state)
     static const struct passed passed[] = {
         {offsetof(struct peer_protocol, state_size)}, /* no pointer, nor is: */
         {offsetof(struct peer_protocol, has_daemon)},
-        {offsetof(struct peer_protocol, adopt)},      /* may be NULL */
+        {offsetof(struct peer_protocol, adopt)}, /* may be NULL */
     };
     (void)state;
     check_table("peer protocol", "source", &peer_flowrig_source, sizeof peer_flowrig_source, passed,
@@ -122,8 +122,11 @@ static void peer_protocols_are_whole(void **state)
 
 static void sinks_are_whole(void **state)
 {
-    static const struct passed passed[] = {{offsetof(struct sink_ops, progress)}, /* may be NULL */
-                                           {offsetof(struct sink_ops, host)}};
+    static const struct passed passed[] = {
+        {offsetof(struct sink_ops, tick)}, /* may be NULL, like the next two */
+        {offsetof(struct sink_ops, progress)},
+        {offsetof(struct sink_ops, host)},
+    };
     (void)state;
     for (size_t i = 0; i < ALL; i++)
         check_table("sink", all[i]->name, all[i], sizeof *all[i], passed, COUNT(passed));
