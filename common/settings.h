@@ -197,6 +197,9 @@ bool settings_need_messages(const struct endpoint_settings ends[ENDPOINTS],
  * with late connect, what the transport can do. Returns false and a sentence. */
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail);
+/* The same where blocks, if they have a header, have one of that size. */
+bool settings_check_header(const struct endpoint_settings ends[ENDPOINTS],
+                           const struct flow_settings *flow, int64_t header, struct fail *fail);
 
 /* Instants of a flow, in ns after its start. start and stop bound what an endpoint sends of its
  * own accord, and are 0 where it has no duration. from and to bound all that it is expected to

@@ -128,27 +128,27 @@ static bool check_sizes(const struct endpoint_settings *end, enum endpoint which
 }
 
 /* Sizes that are drawn are fitted between the header's size and the cap; constant ones must fit. */
-static bool check_fit(const struct endpoint_settings *end, enum endpoint which, bool messages,
+static bool check_fit(const struct endpoint_settings *end, enum endpoint which, int64_t header,
                       struct fail *fail)
 {
     bool fixed = end->request_size.kind == DIST_CONSTANT;
     int64_t cap = end->block_cap, response = settings_response_size(end);
     int64_t request = fixed ? settings_block_size(end) : BLOCK_HEADER_SIZE;
-    if (messages && request < BLOCK_HEADER_SIZE)
+    if (request < header)
         return fail_set(fail, 0,
                         "the %s's blocks (-S) have %" PRId64 " bytes, but each needs a header of "
-                        "%d bytes here",
-                        endpoint_name(which), request, BLOCK_HEADER_SIZE);
+                        "%" PRId64 " bytes here",
+                        endpoint_name(which), request, header);
     if (response && response < BLOCK_HEADER_SIZE)
         return fail_set(fail, 0,
                         "the %s requests responses of %" PRId64 " bytes, but each needs a header "
                         "of %d bytes",
                         endpoint_name(which), response, BLOCK_HEADER_SIZE);
-    if (cap && messages && cap < BLOCK_HEADER_SIZE)
+    if (cap && cap < header)
         return fail_set(fail, 0,
                         "the %s's cap (-U) is %" PRId64 " bytes, but each block carries a header "
-                        "of %d bytes here",
-                        endpoint_name(which), cap, BLOCK_HEADER_SIZE);
+                        "of %" PRId64 " bytes here",
+                        endpoint_name(which), cap, header);
     if (cap && (request > cap || response > cap))
         return fail_set(fail, 0,
                         "the %s requests blocks of %" PRId64 " bytes, above its cap of "
@@ -325,6 +325,12 @@ static bool check_trace(const struct endpoint_settings ends[ENDPOINTS],
 bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
                     const struct flow_settings *flow, struct fail *fail)
 {
+    return settings_check_header(ends, flow, BLOCK_HEADER_SIZE, fail);
+}
+
+bool settings_check_header(const struct endpoint_settings ends[ENDPOINTS],
+                           const struct flow_settings *flow, int64_t header, struct fail *fail)
+{
     bool stream = transport_traits[flow->transport].capabilities & TRANSPORT_STREAM;
     bool messages = settings_need_messages(ends, flow) || !stream;
     if (!check_kind(flow, SCOPE_FLOW, "", flow, fail) || !check_times(ends, flow, fail) ||
@@ -343,8 +349,8 @@ bool settings_check(const struct endpoint_settings ends[ENDPOINTS],
             (!stream && sends(&ends[i]) && !check_datagrams(&ends[i], flow, i, fail)))
             return false;
         if (sends(&ends[i]) &&
-            (!check_fit(&ends[i], i, messages, fail) || !check_traffic(&ends[i], i, fail) ||
-             !check_transport(&ends[i], flow, i, fail)))
+            (!check_fit(&ends[i], i, messages ? header : 0, fail) ||
+             !check_traffic(&ends[i], i, fail) || !check_transport(&ends[i], flow, i, fail)))
             return false;
         if (!check_marks(&ends[i], i, stream, fail))
             return false;

@@ -40,6 +40,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/engine/worker.c daemon/engine/worker.h \
 	daemon/flow/closing.c daemon/flow/closing.h \
 	daemon/flow/datagram.h \
+	daemon/flow/datagram_iperf3.c daemon/flow/datagram_iperf3.h \
 	daemon/flow/datagram_receive.c \
 	daemon/flow/datagram_send.c \
 	daemon/flow/datagram_wire.c daemon/flow/datagram_wire.h \
@@ -82,6 +83,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/host/syscalls.c daemon/host/syscalls.h \
 	daemon/host/sysinfo.c daemon/host/sysinfo.h \
 	daemon/iperf/iperf3_begin.c \
+	daemon/iperf/iperf3_datagrams.c daemon/iperf/iperf3_datagrams.h \
 	daemon/iperf/iperf3_channel.c daemon/iperf/iperf3_channel.h \
 	daemon/iperf/iperf3_end.c \
 	daemon/iperf/iperf3_flows.c daemon/iperf/iperf3_flows.h \

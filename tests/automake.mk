@@ -50,7 +50,7 @@ one-test:
 	@$(AM_TESTS_ENVIRONMENT) exec $(TEST)
 .PHONY: list-tests one-test
 EXTRA_DIST += tests/check.py tests/mutate.py \
-	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/tsan.supp \
+	tests/flowrig_api.py tests/flowrig_browser.py tests/flowrig_lab.py tests/flowrig_test.py tests/iperf3_peer.py tests/tsan.supp \
 	tests/lab/README.md tests/lab/lab.sh \
 	tests/unit/flow_by_clock.h tests/unit/framing_message.h tests/unit/guarded.h tests/unit/hoststat_dumps.h tests/unit/number_texts.h \
 	tests/unit/option_line.h tests/unit/options_line.h tests/unit/pair.h tests/unit/played_daemons.h \
@@ -109,6 +109,7 @@ UNIT_TESTS = \
 	tests/unit/test_histogram_bars \
 	tests/unit/test_http_connections \
 	tests/unit/test_intervals \
+	tests/unit/test_datagram_iperf3 \
 	tests/unit/test_iperf3 \
 	tests/unit/test_kernel \
 	tests/unit/test_known_hosts \
@@ -317,6 +318,7 @@ SCRIPT_TESTS = \
 	tests/net/loopback_volumes.py \
 	tests/net/loopback_metrics.py \
 	tests/net/iperf3.py \
+	tests/net/iperf3_udp.py \
 	tests/net/loopback_web.py \
 	tests/net/nothing_lost.py \
 	tests/net/option_pairs.py \

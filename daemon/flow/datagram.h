@@ -24,6 +24,7 @@ enum {
 #define DATAGRAM_DEPTH NS_PER_MS
 
 struct datagram_state {
+    const struct datagram_format *format;
     struct datagram_keys keys;
     uint64_t own_tag, peer_tag;
     bool trains; /* times of arrival are those of trains: none is told */

@@ -87,7 +87,7 @@ static void take_data(struct flow *flow, const struct datagram_header *header,
     flow->transport->count_marks(flow->connection, datagram);
     if (header->nonce)
         state->nonce_seen = header->nonce;
-    if (state->keep_due == CLOCK_NEVER && state->peer_sent < 0)
+    if (state->keep_due == CLOCK_NEVER && state->peer_sent < 0 && state->format->controlled)
         state->keep_due = flow->worker->now;
     enum seqtrack_verdict verdict =
         seqtrack_take(&state->track, header->sequence, datagram->arrived);
@@ -161,13 +161,16 @@ static void take(struct flow *flow, const struct datagram *datagram)
     struct datagram_header header;
     struct datagram_answer answer;
     struct control control;
-    if (datagram_header_decode(state->peer_tag, datagram->data, datagram->size, &header) &&
+    bool controlled = state->format->controlled;
+    if (state->format->decode(state->peer_tag, state->track.next, datagram->data, datagram->size,
+                              &header) &&
         header.sequence < SEQUENCE_LIMIT && flow->rx.active)
         take_data(flow, &header, datagram);
-    else if (datagram_answer_decode(state->peer_tag, datagram->data, datagram->size, &answer) &&
+    else if (controlled &&
+             datagram_answer_decode(state->peer_tag, datagram->data, datagram->size, &answer) &&
              datagram_take_answer(flow, &answer, datagram))
         return;
-    else if (control_decode(&state->keys, datagram->data, datagram->size, &control) &&
+    else if (controlled && control_decode(&state->keys, datagram->data, datagram->size, &control) &&
              control.from != flow->endpoint)
         take_control(flow, &control);
     else
@@ -245,7 +248,9 @@ void datagram_linger(struct flow *flow)
     struct datagram_state *state = flow->datagrams;
     struct datagram *list;
     ssize_t got = 0;
-    for (int turn = 0; state && turn < LINGER_READS && (got = read_some(flow, &list)) > 0; turn++) {
+    bool controlled = state && state->format->controlled;
+    for (int turn = 0; controlled && turn < LINGER_READS && (got = read_some(flow, &list)) > 0;
+         turn++) {
         for (ssize_t i = 0; i < got; i++) {
             struct control control;
             if (control_decode(&state->keys, list[i].data, list[i].size, &control) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Datagrams go out at absolute deadlines: what a stall has made due is sent up to a burst of
- * DATAGRAM_DEPTH, and the rest is counted as not offered. A datagram that the host's own queue
- * drops was never sent: the next one has its number. */
+ * DATAGRAM_DEPTH, or as its format says, and the rest is counted as not offered. A datagram that
+ * the host's own queue drops was never sent: the next one has its number. */
 #include <errno.h>
 #include <string.h>
 
@@ -86,14 +86,15 @@ static void add_datagram(struct flow *flow, struct volley *volley, size_t size, 
     const struct datagram_header header = {state->next + volley->count, now, state->nonces[0],
                                            volley->answer};
     uint8_t *bytes = volley->headers[volley->count];
-    datagram_header_encode(state->own_tag, &header, bytes);
+    size_t header_size = state->format->header_size;
+    state->format->encode(state->own_tag, &header, bytes);
     bool checked = flow->settings.check_data;
     const uint8_t *payload =
         worker_payload(flow->worker, checked || flow->settings.enumerate,
-                       checked ? datagram_numbers_at(header.sequence) : DATAGRAM_HEADER_SIZE);
+                       checked ? datagram_numbers_at(header.sequence) : header_size);
     struct iovec *parts = &volley->parts[2 * volley->count++];
-    parts[0] = (struct iovec){bytes, DATAGRAM_HEADER_SIZE};
-    parts[1] = (struct iovec){(void *)payload, size - DATAGRAM_HEADER_SIZE};
+    parts[0] = (struct iovec){bytes, header_size};
+    parts[1] = (struct iovec){(void *)payload, size - header_size};
     volley->size = size;
     volley->sent = now;
 }
@@ -160,7 +161,8 @@ static size_t shortened(const struct flow *flow, size_t size)
     int64_t left = own->volume - flow->datagrams->sent_bytes;
     if (own->volume && left < (int64_t)size)
         size = left > 0 ? (size_t)left : 0;
-    return size < DATAGRAM_HEADER_SIZE ? DATAGRAM_HEADER_SIZE : size;
+    size_t least = flow->datagrams->format->header_size;
+    return size < least ? least : size;
 }
 
 /* How many more of this size the volume has, of which the kernel is to take each. */
@@ -305,7 +307,7 @@ static bool send_due(struct flow *flow)
 {
     struct datagram_state *state = flow->datagrams;
     struct skipped skipped = {0};
-    int64_t rate, burst = 0, turn = flow->worker->now;
+    int64_t rate, burst = 0, turn = flow->worker->now, depth = state->format->depth;
     bool more = true;
     if (traffic_new_rate(&flow->traffic, turn, &rate))
         pacer_change(&flow->pacer, rate, turn);
@@ -314,8 +316,8 @@ static bool send_due(struct flow *flow)
             return false;
         struct taken taken = take_next(flow);
         /* The next one is due as well, and the two would lie in one burst too long. */
-        if (turn - taken.due > DATAGRAM_DEPTH && pacer_due(&flow->pacer) <= turn) {
-            skip(flow, &taken, &skipped, turn - DATAGRAM_DEPTH);
+        if (turn - taken.due > depth && pacer_due(&flow->pacer) <= turn) {
+            skip(flow, &taken, &skipped, turn - depth);
             continue;
         }
         burst += send_taken(flow, &taken, &more);
@@ -334,7 +336,8 @@ bool datagram_send(struct flow *flow)
     if (!flow_sending(flow))
         return false;
     if (!state->consent_until)
-        state->consent_until = flow->worker->now + CONSENT_TIME;
+        state->consent_until =
+            state->format->controlled ? flow->worker->now + CONSENT_TIME : CLOCK_NEVER;
     if (flow->worker->now >= state->consent_until)
         return false; /* the timer says so */
     return is_paced(flow) ? send_due(flow) : send_freely(flow);
@@ -351,7 +354,8 @@ int64_t datagram_next_send(const struct flow *flow)
 
 static bool tells_end(const struct flow *flow)
 {
-    return flow->tx.active && flow->tx.stopped && !flow->datagrams->end_known;
+    const struct datagram_state *state = flow->datagrams;
+    return flow->tx.active && flow->tx.stopped && !state->end_known && state->format->controlled;
 }
 
 /* What was due before the end, and this process did not come to. */

@@ -81,3 +81,23 @@ bool control_decode(const struct datagram_keys *keys, const uint8_t *bytes, size
         control->values[i] = get_be64(bytes + VALUES_AT + 8 * i);
     return true;
 }
+
+static void own_encode(uint64_t tag, const struct datagram_header *header, uint8_t *bytes)
+{
+    datagram_header_encode(tag, header, bytes);
+}
+
+static bool own_decode(uint64_t tag, uint64_t next, const uint8_t *bytes, size_t size,
+                       struct datagram_header *header)
+{
+    (void)next; /* its numbers never wrap */
+    return datagram_header_decode(tag, bytes, size, header);
+}
+
+const struct datagram_format datagram_format_own = {
+    .header_size = DATAGRAM_HEADER_SIZE,
+    .controlled = true,
+    .depth = NS_PER_MS,
+    .encode = own_encode,
+    .decode = own_decode,
+};

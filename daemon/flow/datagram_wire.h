@@ -83,6 +83,22 @@ struct datagram_answer {
     int64_t held;   /* from its arrival to the answer, ns */
 };
 
+/* How the header of data looks: flowrig's own, or that of a peer without a daemon. */
+struct datagram_format {
+    uint8_t header_size; /* at most DATAGRAM_HEADER_SIZE */
+    bool controlled;     /* proofs of consent and the end come as control messages; false: another
+                          * connection sees to both */
+    int64_t depth;       /* ns: what a stall has made due is sent as far as it was due by then; what
+                          * was due before that is not offered */
+    /* Writes the header, with the tag of this end where the format has one. */
+    void (*encode)(uint64_t tag, const struct datagram_header *header, uint8_t *bytes);
+    /* False where it is no data with the tag of the other end. `next` is the number that is due. */
+    bool (*decode)(uint64_t tag, uint64_t next, const uint8_t *bytes, size_t size,
+                   struct datagram_header *header);
+};
+
+extern const struct datagram_format datagram_format_own;
+
 static inline void datagram_header_encode(uint64_t tag, const struct datagram_header *header,
                                           uint8_t bytes[DATAGRAM_HEADER_SIZE])
 {

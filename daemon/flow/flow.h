@@ -14,6 +14,7 @@
 #include "settings.h"
 
 struct cdf;
+struct datagram_format;
 struct dump;
 struct trace;
 struct flow;
@@ -36,9 +37,10 @@ enum flow_state {
  * flow's worker; every pointer is set unless it says that it may be NULL. */
 struct peer_protocol {
     const char *name;
-    size_t state_size;                  /* of flow_peer_state(), all zero at first */
-    bool has_daemon;                    /* the other end is a flowd, with rows of its own */
-    void (*prepare)(struct flow *flow); /* once */
+    size_t state_size;                    /* of flow_peer_state(), all zero at first */
+    bool has_daemon;                      /* the other end is a flowd, with rows of its own */
+    const struct datagram_format *format; /* of its datagrams; NULL: flowrig's own */
+    void (*prepare)(struct flow *flow);   /* once */
     /* The socket has an event before the flow is ready; of datagrams also until it runs. */
     void (*connected)(struct flow *flow);
     void (*start)(struct flow *flow);   /* the start of the run is known, and the flow waits */

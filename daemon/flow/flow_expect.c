@@ -23,12 +23,22 @@ int64_t flow_expected_deadline(const struct flow *flow)
     return clock_earlier(heard + EXPECTED_SILENCE, expected->told_at + EXPECTED_PATIENCE);
 }
 
+/* A stream ends with its last byte. Of datagrams, which may be far apart, the last one is no end:
+ * it is when the peer has told of it, or later. */
+static int64_t end_of_reading(const struct flow *flow)
+{
+    const struct expectation *expected = &flow->expected;
+    if (flow_transport_can(flow, TRANSPORT_STREAM) || expected->last_read > expected->told_at)
+        return expected->last_read;
+    return expected->told_at;
+}
+
 void flow_check_expected(struct flow *flow)
 {
     if (!flow->expected.told || flow->state != FLOW_RUNNING || !is_over(flow, flow->worker->now))
         return;
     if (flow->rx.bytes)
-        direction_stop(&flow->rx, flow->expected.last_read, false);
+        direction_stop(&flow->rx, end_of_reading(flow), false);
     flow_stop(flow, 0, NULL);
 }
 

@@ -21,6 +21,8 @@ struct datagram_state *datagram_state_of(struct flow *flow)
     if (state)
         return state;
     state = flow->datagrams = mem_new(1, sizeof *state);
+    bool own = !flow->protocol || !flow->protocol->format;
+    state->format = own ? &datagram_format_own : flow->protocol->format;
     datagram_keys_make(&state->keys, flow->secret, flow->proof);
     state->own_tag = state->keys.tags[flow->endpoint];
     state->peer_tag = state->keys.tags[endpoint_other(flow->endpoint)];
@@ -44,7 +46,8 @@ static void datagram_begin(struct flow *flow)
 
 static bool datagram_flushed(const struct flow *flow)
 {
-    return !flow->datagrams || !flow->tx.active || flow->datagrams->end_known;
+    return !flow->datagrams || !flow->tx.active || flow->datagrams->end_known ||
+           !flow->datagrams->format->controlled;
 }
 
 static void count_sending(const struct flow *flow, int64_t value[METRICS])

@@ -9,6 +9,7 @@
 
 /* How long a step may take. */
 #define STREAMS_TIME (30 * NS_PER_SEC)
+#define TURN_TIME    (35 * NS_PER_SEC) /* until the streams of another test are there */
 #define PREPARE_TIME (10 * NS_PER_SEC)
 #define END_TIME     (10 * NS_PER_SEC) /* until the client ends a test whose streams are over */
 /* A test without a limit of its own, where the daemon has none: the most that iperf3 allows. */
@@ -53,6 +54,35 @@ static bool check_rates(const struct iperf3_test *test, struct fail *fail)
     return true;
 }
 
+static void ask_for_streams(struct iperf3_test *test)
+{
+    test_say(test, IPERF3_CREATE_STREAMS);
+    test_enter(test, PHASE_STREAMS, STREAMS_TIME);
+}
+
+struct iperf3_test *iperf3_test_awaits_datagrams(struct iperf3_host *host,
+                                                 const struct address *peer)
+{
+    list_for_each (link, &host->tests) {
+        struct iperf3_test *test = list_item(link, struct iperf3_test, link);
+        if (test->phase == PHASE_STREAMS && test->params.udp &&
+            address_same_host(&test->peer, peer))
+            return test;
+    }
+    return NULL;
+}
+
+void test_pass_turn(struct iperf3_test *test)
+{
+    list_for_each (link, &test->host->tests) {
+        struct iperf3_test *next = list_item(link, struct iperf3_test, link);
+        if (next->phase != PHASE_TURN || !address_same_host(&test->peer, &next->peer))
+            continue;
+        ask_for_streams(next);
+        return;
+    }
+}
+
 static void check_params(struct iperf3_test *test)
 {
     struct iperf3_params *params = &test->params;
@@ -63,10 +93,6 @@ static void check_params(struct iperf3_test *test)
                     "the test is longer than the daemon allows");
         return;
     }
-    if (params->udp) {
-        test_refuse(test, IPERF3_PROTOCOL, "UDP is not supported");
-        return;
-    }
     /* As iperf3's server does: what is in force is part of the results. */
     if (!has_congestion_control(params->congestion))
         params->congestion[0] = '\0';
@@ -74,8 +100,10 @@ static void check_params(struct iperf3_test *test)
         test_refuse_fault(test, &fail);
         return;
     }
-    test_say(test, IPERF3_CREATE_STREAMS);
-    test_enter(test, PHASE_STREAMS, STREAMS_TIME);
+    if (params->udp && iperf3_test_awaits_datagrams(test->host, &test->peer))
+        test_enter(test, PHASE_TURN, TURN_TIME);
+    else
+        ask_for_streams(test);
 }
 
 bool test_take_params(struct iperf3_test *test)
@@ -171,13 +199,35 @@ static void adopt(struct iperf3_test *test)
     test_check_prepared(test);
 }
 
-bool iperf3_test_add_stream(struct iperf3_test *test, int fd, const struct address *peer,
-                            uint64_t serial)
+static void add_socket(struct iperf3_test *test, int fd, uint64_t serial)
 {
-    if (test->phase != PHASE_STREAMS || !address_same_host(&test->peer, peer))
-        return false;
     test->sockets[test->socket_count++] = (struct stream_socket){fd, serial};
     if ((int64_t)test->socket_count == iperf3_params_streams(&test->params))
         adopt(test);
+}
+
+bool iperf3_test_add_stream(struct iperf3_test *test, int fd, const struct address *peer,
+                            uint64_t serial)
+{
+    if (test->phase != PHASE_STREAMS || test->params.udp || !address_same_host(&test->peer, peer))
+        return false;
+    add_socket(test, fd, serial);
     return true;
+}
+
+bool iperf3_test_own_address(const struct iperf3_test *test, struct address *own)
+{
+    bool good = address_local(test->channel.fd, own);
+    *own = address_on_wire(own);
+    return good;
+}
+
+bool iperf3_test_may_fragment(const struct iperf3_test *test)
+{
+    return !test->params.dont_fragment;
+}
+
+void iperf3_test_add_datagrams(struct iperf3_test *test, int fd)
+{
+    add_socket(test, fd, test->socket_count);
 }

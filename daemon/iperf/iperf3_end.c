@@ -29,10 +29,11 @@ static void take_cpu(struct iperf3_test *test)
     test->cpu.total = test->cpu.user + test->cpu.system;
 }
 
-/* A client with a volume ends the test when it has handed all to its sockets. */
-static bool awaits_volume(const struct iperf3_test *test)
+/* A client with a volume ends the test when it has handed all to its sockets; and what was lost of
+ * datagrams is only known once those on their way are there. */
+static bool awaits_rest(const struct iperf3_test *test)
 {
-    return test->params.bytes || test->params.blocks;
+    return test->params.bytes || test->params.blocks || test->params.udp;
 }
 
 void test_ask_results(struct iperf3_test *test)
@@ -56,7 +57,7 @@ void test_end(struct iperf3_test *test)
 {
     take_cpu(test);
     test_enter(test, PHASE_STOPPING, STOP_TIME);
-    iperf3_flows_stop(&test->flows, awaits_volume(test));
+    iperf3_flows_stop(&test->flows, awaits_rest(test));
     /* What the server sends ends before it asks for results: then its end comes first. */
     if (iperf3_flows_finished(&test->flows, true))
         test_ask_results(test);
@@ -85,7 +86,7 @@ bool test_take_results(struct iperf3_test *test)
     for (size_t i = 0; i < count; i++)
         if (test->params.omit || test->flows.streams[i].reverse)
             sent[i] = METRIC_ABSENT;
-    if (awaits_volume(test))
+    if (awaits_rest(test))
         session_expect(test->flows.session, sent, count);
     else
         session_stop_within(test->flows.session, 0);

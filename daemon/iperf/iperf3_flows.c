@@ -100,6 +100,13 @@ int64_t iperf3_flows_renew(struct iperf3_flows *flows, int64_t now)
     return flows->renew_at;
 }
 
+static const struct peer_protocol *protocol_of(const struct iperf3_params *params)
+{
+    return params->udp ? &peer_accepted_datagrams[params->counters_64bit]
+                                                 [iperf3_params_need_wall_clock(params)]
+                       : &peer_accepted;
+}
+
 bool iperf3_flows_adopt(struct iperf3_flows *flows, const struct iperf3_params *params,
                         const int *sockets, size_t count, int64_t longest, struct fail *fail)
 {
@@ -108,12 +115,14 @@ bool iperf3_flows_adopt(struct iperf3_flows *flows, const struct iperf3_params *
     flows->count = count;
     flows->output.wanted = params->server_output;
     flows->output.omit = params->omit * NS_PER_SEC;
+    flows->output.datagrams = params->udp;
     for (size_t i = 0; i < count; i++) {
         iperf3_params_endpoint(params, i, longest, &endpoints[i]);
         flows->streams[i].reverse = iperf3_params_is_reverse(params, i);
+        flows->streams[i].datagrams = params->udp;
         report_init(&flows->streams[i].report);
     }
-    const struct adoption adoption = {endpoints, sockets, count, &peer_accepted};
+    const struct adoption adoption = {endpoints, sockets, count, protocol_of(params)};
     bool good = session_adopt(flows->session, &adoption, fail);
     free(endpoints);
     return good;
@@ -180,8 +189,10 @@ static void take_row(struct iperf3_flows *flows, const struct report_row *row)
     if (flow < 0 || flow >= (int64_t)flows->count)
         return;
     struct iperf3_stream *stream = &flows->streams[flow];
-    if (row->report.key[REPORT_KIND] == REPORT_INTERVAL)
+    if (row->report.key[REPORT_KIND] == REPORT_INTERVAL) {
+        iperf3_stream_omit(stream, &row->report, flows->output.omit);
         iperf3_output_interval(&flows->output, (size_t)flow, stream, &row->report);
+    }
     if (row->report.key[REPORT_KIND] != REPORT_FINAL || stream->finished)
         return;
     stream->finished = true;

@@ -17,7 +17,10 @@ void test_arm(struct iperf3_test *test)
 
 void test_enter(struct iperf3_test *test, enum phase phase, int64_t time)
 {
+    bool turn = test->phase == PHASE_STREAMS && phase != PHASE_STREAMS;
     test->phase = phase;
+    if (turn)
+        test_pass_turn(test);
     test->deadline = time == CLOCK_NEVER ? CLOCK_NEVER : clock_now() + time;
     test_arm(test);
 }
@@ -43,6 +46,8 @@ void test_finish(struct iperf3_test *test)
     test->socket_count = 0;
     list_remove(&test->link);
     test->host->test_count--;
+    if (test->phase == PHASE_STREAMS)
+        test_pass_turn(test);
     if (iperf3_flows_close(&test->flows))
         test_release(test);
 }

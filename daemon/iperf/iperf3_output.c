@@ -31,6 +31,15 @@ static void write_time(char cell[CELL_MAX], int64_t value)
         snprintf(cell, CELL_MAX, "-");
 }
 
+/* Of nanoseconds, in ms. */
+static void write_jitter(char cell[CELL_MAX], int64_t value)
+{
+    if (is_known(value))
+        snprintf(cell, CELL_MAX, "%.6f", (double)value / 1e6);
+    else
+        snprintf(cell, CELL_MAX, "-");
+}
+
 static void write_rate(char cell[CELL_MAX], int64_t bytes, int64_t time)
 {
     if (time > 0)
@@ -43,7 +52,8 @@ static void write_rate(char cell[CELL_MAX], int64_t bytes, int64_t time)
 struct line {
     size_t index;
     int64_t begin, end, bytes, retransmits;
-    const int64_t *value; /* gauges */
+    int64_t lost, packets; /* of datagrams */
+    const int64_t *value;  /* gauges */
     const char *remark;
 };
 
@@ -61,8 +71,35 @@ static void add_line(struct buffer *text, const struct line *line)
                   rcv_rtt, *line->remark ? "  " : "", line->remark);
 }
 
-static void add_head(struct buffer *text)
+/* Of datagrams, likewise. */
+static void add_datagram_line(struct buffer *text, const struct line *line)
 {
+    char rate[CELL_MAX], jitter[CELL_MAX], lost[CELL_MAX];
+    write_rate(rate, line->bytes, line->end - line->begin);
+    write_jitter(jitter, line->value[METRIC_jitter_last]);
+    write_whole(lost, line->lost);
+    buffer_printf(text, "[%3" PRId64 "] %8.2f-%-8.2f %14" PRId64 " %10s %9s %9s %9" PRId64 "%s%s\n",
+                  iperf3_stream_id(line->index), (double)line->begin / NS_PER_SEC,
+                  (double)line->end / NS_PER_SEC, line->bytes, rate, jitter, lost, line->packets,
+                  *line->remark ? "  " : "", line->remark);
+}
+
+static void add_row(struct iperf3_output *output, const struct line *line)
+{
+    if (output->datagrams)
+        add_datagram_line(&output->text, line);
+    else
+        add_line(&output->text, line);
+}
+
+static void add_head(struct iperf3_output *output)
+{
+    struct buffer *text = &output->text;
+    if (output->datagrams) {
+        buffer_printf(text, "%-5s %17s %14s %10s %9s %9s %9s\n", "[ ID]", "interval, s", "bytes",
+                      "Mbit/s", "jitter,ms", "lost", "datagrams");
+        return;
+    }
     buffer_printf(text, "%-5s %17s %14s %10s %6s %8s %9s %9s\n", "[ ID]", "interval, s", "bytes",
                   "Mbit/s", "retr", "cwnd", "rtt, ms", "rcv_rtt");
 }
@@ -72,7 +109,7 @@ static void begin(struct iperf3_output *output)
     if (output->text.length)
         return;
     buffer_printf(&output->text, "flowd %s\n", PACKAGE_VERSION);
-    add_head(&output->text);
+    add_head(output);
 }
 
 /* Counters of the connection since the last line. */
@@ -95,20 +132,25 @@ void iperf3_output_interval(struct iperf3_output *output, size_t index,
     int64_t bytes =
         since(value[stream->reverse ? METRIC_tx_bytes : METRIC_rx_bytes], &stream->shown_bytes);
     int64_t retransmits = since(value[METRIC_total_retrans], &stream->shown_retransmits);
+    const struct iperf3_stream row = {
+        .reverse = stream->reverse, .datagrams = true, .report = *report};
+    int64_t packets = since(iperf3_stream_packets(&row), &stream->shown_packets);
+    int64_t lost = since(iperf3_stream_lost(&row), &stream->shown_lost);
     if (output->text.length >= IPERF3_OUTPUT_MAX) {
         output->cut = true;
         return;
     }
-    add_line(&output->text,
-             &(struct line){
-                 .index = index,
-                 .begin = report->key[REPORT_BEGIN],
-                 .end = report->key[REPORT_END],
-                 .bytes = bytes == METRIC_ABSENT ? 0 : bytes,
-                 .retransmits = stream->reverse ? retransmits : METRIC_ABSENT,
-                 .value = value,
-                 .remark = report->key[REPORT_BEGIN] < output->omit ? "(omitted)" : "",
-             });
+    add_row(output, &(struct line){
+                        .index = index,
+                        .begin = report->key[REPORT_BEGIN],
+                        .end = report->key[REPORT_END],
+                        .bytes = bytes == METRIC_ABSENT ? 0 : bytes,
+                        .retransmits = stream->reverse ? retransmits : METRIC_ABSENT,
+                        .lost = lost,
+                        .packets = packets,
+                        .value = value,
+                        .remark = report->key[REPORT_BEGIN] < output->omit ? "(omitted)" : "",
+                    });
 }
 
 const char *iperf3_output_finish(struct iperf3_output *output, const struct iperf3_stream *streams,
@@ -120,17 +162,22 @@ const char *iperf3_output_finish(struct iperf3_output *output, const struct iper
     if (output->cut)
         buffer_text(&output->text, "(the lines of further intervals are left out)\n");
     buffer_text(&output->text, "- - - - - - - - - - - - - - - - - - - - - - - - -\n");
-    add_head(&output->text);
+    add_head(output);
     for (size_t i = 0; i < count; i++) {
         int64_t retransmits = iperf3_stream_retransmits(&streams[i]);
-        add_line(&output->text, &(struct line){
-                                    .index = i,
-                                    .end = iperf3_stream_time(&streams[i]),
-                                    .bytes = iperf3_stream_bytes(&streams[i]),
-                                    .retransmits = retransmits < 0 ? METRIC_ABSENT : retransmits,
-                                    .value = streams[i].report.value,
-                                    .remark = streams[i].reverse ? "sender" : "receiver",
-                                });
+        add_row(output,
+                &(struct line){
+                    .index = i,
+                    .end = iperf3_stream_time(&streams[i]),
+                    .bytes = iperf3_stream_bytes(&streams[i]),
+                    .retransmits = retransmits < 0 ? METRIC_ABSENT : retransmits,
+                    .lost = streams[i].reverse
+                                ? METRIC_ABSENT
+                                : iperf3_stream_lost(&streams[i]) - streams[i].omitted.lost,
+                    .packets = iperf3_stream_packets(&streams[i]) - streams[i].omitted.packets,
+                    .value = streams[i].report.value,
+                    .remark = streams[i].reverse ? "sender" : "receiver",
+                });
     }
     buffer_add(&output->text, "", 1);
     return output->text.data;

@@ -10,7 +10,7 @@ enum { IPERF3_OUTPUT_MAX = 128 << 10 }; /* bytes of lines about intervals */
 
 /* All-zero is one that nobody wants. */
 struct iperf3_output {
-    bool wanted, cut;
+    bool wanted, cut, datagrams;
     int64_t omit; /* ns: what ends by then is marked */
     struct buffer text;
 };

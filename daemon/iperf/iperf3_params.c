@@ -176,6 +176,11 @@ bool iperf3_params_is_reverse(const struct iperf3_params *params, size_t index)
     return params->reverse || (params->bidirectional && (int64_t)index >= params->parallel);
 }
 
+bool iperf3_params_need_wall_clock(const struct iperf3_params *params)
+{
+    return params->version_number <= 3006;
+}
+
 /* ---- what the server does ---- */
 
 /* How long the server waits for the client's end of the test: a receiver for what is late, a sender
@@ -201,7 +206,16 @@ static int64_t paced_block(const struct iperf3_params *params)
     return block < BLOCK_HEADER_SIZE ? least * params->block_size : block;
 }
 
-static void set_sender(const struct iperf3_params *params, struct endpoint_settings *end)
+/* Datagrams have a time each, and no kernel paces them. */
+static void set_datagrams(const struct iperf3_params *params, struct endpoint_settings *end)
+{
+    bool pacing = params->pacing_rate && (!params->rate || params->pacing_rate < params->rate);
+    end->rate = pacing ? params->pacing_rate : params->rate;
+    end->request_size = (struct dist){.kind = DIST_CONSTANT, .a = (double)params->block_size};
+    end->block_cap = params->block_size;
+}
+
+static void set_stream(const struct iperf3_params *params, struct endpoint_settings *end)
 {
     bool kernel = params->pacing_rate && (!params->rate || params->pacing_rate <= params->rate);
     int64_t block = params->rate && !kernel ? paced_block(params) : params->block_size;
@@ -209,8 +223,16 @@ static void set_sender(const struct iperf3_params *params, struct endpoint_setti
     end->kernel_pacing = kernel;
     end->request_size = (struct dist){.kind = DIST_CONSTANT, .a = (double)block};
     end->block_cap = block;
+}
+
+static void set_sender(const struct iperf3_params *params, struct endpoint_settings *end)
+{
+    if (params->udp)
+        set_datagrams(params, end);
+    else
+        set_stream(params, end);
     if ((params->bytes || params->blocks) && !params->omit)
-        end->volume_blocks = volume_share(params, block);
+        end->volume_blocks = volume_share(params, end->block_cap);
 }
 
 /* What the client does is of interest to quotas alone: its blocks have no header of ours, as those
@@ -218,7 +240,7 @@ static void set_sender(const struct iperf3_params *params, struct endpoint_setti
 static void set_peer(const struct iperf3_params *params, struct endpoint_settings *end)
 {
     end->rate = params->rate;
-    end->kernel_pacing = params->rate > 0;
+    end->kernel_pacing = params->rate > 0 && !params->udp;
     end->request_size = (struct dist){.kind = DIST_CONSTANT, .a = (double)params->block_size};
     end->block_cap = params->block_size;
 }
@@ -239,7 +261,8 @@ void iperf3_params_endpoint(const struct iperf3_params *params, size_t index, in
     int64_t late = reverse ? LATE_SENDER : LATE_RECEIVER;
     int64_t time = params->time ? (params->time + params->omit) * NS_PER_SEC + late : longest;
     sender->duration = clock_earlier(time, longest);
-    sender->omit = params->omit * NS_PER_SEC;
+    if (!params->udp) /* of datagrams the rows tell */
+        sender->omit = params->omit * NS_PER_SEC;
     if (reverse)
         set_sender(params, own);
     else
@@ -247,9 +270,16 @@ void iperf3_params_endpoint(const struct iperf3_params *params, size_t index, in
     endpoint->settings.interval = NS_PER_SEC;
     endpoint->settings.drain = reverse ? NS_PER_SEC : 5 * NS_PER_SEC;
     own->send_buffer = own->receive_buffer = params->window;
-    own->maxseg = params->mss;
-    own->nodelay = params->nodelay;
     /* TCP keeps its ECN bits to itself. */
     own->tos = params->tos > 0 ? params->tos & ~INT64_C(3) : -1;
+    if (params->udp) {
+        endpoint->settings.transport = TRANSPORT_UDP;
+        endpoint->settings.late = 3600 * NS_PER_SEC; /* what comes late is not lost for iperf3 */
+        if (!reverse)
+            endpoint->settings.gso = GSO_OFF;
+        return;
+    }
+    own->maxseg = params->mss;
+    own->nodelay = params->nodelay;
     mem_copy_text(own->congestion_control, sizeof own->congestion_control, params->congestion);
 }

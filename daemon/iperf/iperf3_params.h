@@ -69,6 +69,11 @@ int64_t iperf3_params_streams(const struct iperf3_params *params);
 /* Whether stream `index`, counted as they come, carries what the server sends. */
 bool iperf3_params_is_reverse(const struct iperf3_params *params, size_t index);
 
+/* Whether the client's version expects the wall clock in datagrams: an old one, or none that says
+ * so.
+ */
+bool iperf3_params_need_wall_clock(const struct iperf3_params *params);
+
 /* Fills in the endpoint of the server for stream `index`: what it does, and for how long if the
  * client never ends it; `longest` is that of a test without a limit, in ns. */
 void iperf3_params_endpoint(const struct iperf3_params *params, size_t index, int64_t longest,

@@ -17,9 +17,46 @@ static int64_t known(int64_t value, int64_t otherwise)
     return value == METRIC_ABSENT || value == METRIC_INFINITE ? otherwise : value;
 }
 
+static int64_t bytes_of(const struct iperf3_stream *stream, const struct report *report)
+{
+    return known(report->value[stream->reverse ? METRIC_tx_bytes : METRIC_rx_bytes], 0);
+}
+
+static int64_t lost_of(const struct iperf3_stream *stream, const struct report *report)
+{
+    return stream->reverse ? 0 : known(report->value[METRIC_datagrams_lost], 0);
+}
+
+static int64_t packets_of(const struct iperf3_stream *stream, const struct report *report)
+{
+    if (stream->reverse)
+        return known(report->value[METRIC_datagrams_sent], 0);
+    return known(report->value[METRIC_datagrams_distinct], 0) + lost_of(stream, report);
+}
+
 int64_t iperf3_stream_bytes(const struct iperf3_stream *stream)
 {
-    return known(stream->report.value[stream->reverse ? METRIC_tx_bytes : METRIC_rx_bytes], 0);
+    return bytes_of(stream, &stream->report) - stream->omitted.bytes;
+}
+
+int64_t iperf3_stream_packets(const struct iperf3_stream *stream)
+{
+    return packets_of(stream, &stream->report);
+}
+
+int64_t iperf3_stream_lost(const struct iperf3_stream *stream)
+{
+    return lost_of(stream, &stream->report);
+}
+
+void iperf3_stream_omit(struct iperf3_stream *stream, const struct report *row, int64_t omit)
+{
+    if (!stream->datagrams || !omit || stream->omitted.end || row->key[REPORT_END] < omit)
+        return;
+    stream->omitted.end = row->key[REPORT_END];
+    stream->omitted.bytes = bytes_of(stream, row);
+    stream->omitted.packets = packets_of(stream, row);
+    stream->omitted.lost = lost_of(stream, row);
 }
 
 int64_t iperf3_stream_retransmits(const struct iperf3_stream *stream)
@@ -29,17 +66,22 @@ int64_t iperf3_stream_retransmits(const struct iperf3_stream *stream)
 
 int64_t iperf3_stream_time(const struct iperf3_stream *stream)
 {
-    return known(stream->report.value[stream->reverse ? METRIC_tx_time : METRIC_rx_time], 0);
+    int64_t time =
+        known(stream->report.value[stream->reverse ? METRIC_tx_time : METRIC_rx_time], 0);
+    return time > stream->omitted.end ? time - stream->omitted.end : 0;
 }
 
 static json_t *stream_object(const struct iperf3_stream *stream, size_t index, int64_t time)
 {
-    return json_pack("{s:I,s:I,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:f}", "id",
-                     (json_int_t)iperf3_stream_id(index), "bytes",
-                     (json_int_t)iperf3_stream_bytes(stream), "retransmits",
-                     (json_int_t)iperf3_stream_retransmits(stream), "jitter", 0, "errors", 0,
-                     "omitted_errors", 0, "packets", 0, "omitted_packets", 0, "start_time", 0,
-                     "end_time", (double)time / NS_PER_SEC);
+    int64_t jitter = stream->reverse ? 0 : known(stream->report.value[METRIC_jitter_last], 0);
+    return json_pack(
+        "{s:I,s:I,s:I,s:f,s:I,s:I,s:I,s:I,s:i,s:f}", "id", (json_int_t)iperf3_stream_id(index),
+        "bytes", (json_int_t)iperf3_stream_bytes(stream), "retransmits",
+        (json_int_t)iperf3_stream_retransmits(stream), "jitter", (double)jitter / NS_PER_SEC,
+        "errors", (json_int_t)iperf3_stream_lost(stream), "omitted_errors",
+        (json_int_t)stream->omitted.lost, "packets", (json_int_t)iperf3_stream_packets(stream),
+        "omitted_packets", (json_int_t)stream->omitted.packets, "start_time", 0, "end_time",
+        (double)time / NS_PER_SEC);
 }
 
 /* All metrics of the final report that are there, by the names of flowlog(5). */

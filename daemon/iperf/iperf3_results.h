@@ -11,8 +11,12 @@ enum { IPERF3_RESULTS_MAX = 256 << 10 }; /* bytes of a client's results */
 
 /* What one stream has come to, as this end has counted it. */
 struct iperf3_stream {
-    bool finished, reverse;
-    struct report report;                   /* the final one */
+    bool finished, reverse, datagrams;
+    struct report report; /* the final one */
+    struct { /* of datagrams, at the end of the omitted time; `end` 0: nothing is omitted */
+        int64_t end, bytes, packets, lost;
+    } omitted;
+    int64_t shown_packets, shown_lost;      /* likewise: */
     int64_t shown_bytes, shown_retransmits; /* in lines about intervals so far */
     char congestion[SETTINGS_NAME_MAX];
     char error[PROTOCOL_REASON_MAX]; /* why it failed, "": it did not */
@@ -31,6 +35,14 @@ int64_t iperf3_stream_bytes(const struct iperf3_stream *stream);
 int64_t iperf3_stream_retransmits(const struct iperf3_stream *stream);
 /* Its time in ns without what was omitted. */
 int64_t iperf3_stream_time(const struct iperf3_stream *stream);
+
+/* Datagrams sent, or the highest number that has come; and those of them that have not. Of other
+ * streams 0. */
+int64_t iperf3_stream_packets(const struct iperf3_stream *stream);
+int64_t iperf3_stream_lost(const struct iperf3_stream *stream);
+/* Takes the row of an interval: the first that ends with the omitted time, or after it, has the
+ * figures of that. */
+void iperf3_stream_omit(struct iperf3_stream *stream, const struct report *row, int64_t omit);
 
 /* The server's results as JSON, to be freed. `output` is the text of --get-server-output, NULL:
  * it was not asked for. */

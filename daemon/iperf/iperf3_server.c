@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "iperf/iperf3_datagrams.h"
 #include "iperf/iperf3_test.h"
 #include "log.h"
 #include "number.h"
@@ -37,6 +38,7 @@ struct iperf3_listener {
     struct watch watch;
     struct task task;
     struct timer rest;
+    struct iperf3_datagrams datagrams; /* at the same port */
 };
 
 struct iperf3_server {
@@ -263,12 +265,14 @@ static bool listen_at(struct iperf3_server *server, const struct address *addres
     if (fd < 0)
         return false;
     struct iperf3_listener *listener = &server->listeners[server->listener_count++];
-    *listener = (struct iperf3_listener){.server = server, .fd = fd};
+    *listener = (struct iperf3_listener){.server = server, .fd = fd, .datagrams.fd = -1};
     listener->watch.ready = on_connection;
     listener->task.run = accept_some;
     listener->rest.fire = on_rested;
     list_init(&listener->task.link);
-    return true;
+    struct address bound;
+    return address_local(fd, &bound) &&
+           iperf3_datagrams_open(&listener->datagrams, &server->host, &bound, fail);
 }
 
 /* Both families at one port, as far as the host has them. */
@@ -359,8 +363,10 @@ static void post(struct iperf3_server *server, void (*run)(struct worker *, stru
 static void run_start(struct worker *worker, struct command *command)
 {
     struct iperf3_server *server = container_of(command, struct server_command, command)->server;
-    for (size_t i = 0; i < server->listener_count; i++)
+    for (size_t i = 0; i < server->listener_count; i++) {
         worker_watch(worker, &server->listeners[i].watch, server->listeners[i].fd);
+        iperf3_datagrams_start(&server->listeners[i].datagrams);
+    }
     free(command);
 }
 
@@ -371,6 +377,7 @@ static void run_end(struct worker *worker, struct command *command)
         worker_unwatch(worker, server->listeners[i].fd);
         timers_cancel(&worker->timers, &server->listeners[i].rest);
         list_remove(&server->listeners[i].task.link);
+        iperf3_datagrams_stop(&server->listeners[i].datagrams);
     }
     list_for_each_safe (link, &server->strangers)
         dismiss(list_item(link, struct stranger, link));
@@ -420,8 +427,10 @@ void iperf3_server_free(struct iperf3_server *server)
 {
     if (!server)
         return;
-    for (size_t i = 0; i < server->listener_count; i++)
+    for (size_t i = 0; i < server->listener_count; i++) {
         close(server->listeners[i].fd);
+        iperf3_datagrams_close(&server->listeners[i].datagrams);
+    }
     worker_free(server->host.worker);
     free(server);
 }

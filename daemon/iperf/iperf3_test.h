@@ -33,6 +33,16 @@ void iperf3_test_new(struct iperf3_host *host, int fd, const struct address *pee
  * waits for none from that address. */
 bool iperf3_test_add_stream(struct iperf3_test *test, int fd, const struct address *peer,
                             uint64_t serial);
+/* The test that waits for a first datagram from a host, or NULL: of one host there is one at a
+ * time, for nothing in a datagram says which test it belongs to. */
+struct iperf3_test *iperf3_test_awaits_datagrams(struct iperf3_host *host,
+                                                 const struct address *peer);
+/* The address of this end of its control connection; false where that is gone. */
+bool iperf3_test_own_address(const struct iperf3_test *test, struct address *own);
+/* Whether what it sends may be fragmented. */
+bool iperf3_test_may_fragment(const struct iperf3_test *test);
+/* Takes over the socket of its next stream, which is connected to the client's. */
+void iperf3_test_add_datagrams(struct iperf3_test *test, int fd);
 /* Ends all tests, before their worker ends. */
 void iperf3_tests_end(struct iperf3_host *host);
 

@@ -10,6 +10,7 @@
 
 enum phase {
     PHASE_PARAMS,    /* waits for the client's parameters */
+    PHASE_TURN,      /* for another test of its host, which waits for datagrams */
     PHASE_STREAMS,   /* for its connections */
     PHASE_PREPARING, /* for the flows */
     PHASE_RUNNING,   /* for the end of the test */
@@ -67,6 +68,8 @@ void test_refuse_fault(struct iperf3_test *test, const struct fail *fail);
 
 /* ---- iperf3_begin.c ---- */
 
+/* Another test of the same host may begin: this one waits for no datagrams any more. */
+void test_pass_turn(struct iperf3_test *test);
 /* Reads on in the parameters; false where nothing more is there. */
 bool test_take_params(struct iperf3_test *test);
 /* Starts if all flows are prepared. */

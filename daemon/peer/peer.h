@@ -14,6 +14,8 @@ extern const struct peer_protocol peer_datagram_source, peer_datagram_destinatio
 
 /* Its connection is there already, and no daemon is at the other end. */
 extern const struct peer_protocol peer_accepted;
+/* The same of iperf3's datagrams: as datagram_formats_iperf3. */
+extern const struct peer_protocol peer_accepted_datagrams[2][2];
 
 /* The protocol of one end of flowrig's own flows. */
 const struct peer_protocol *peer_protocol_of(int64_t transport, enum endpoint endpoint);

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <sys/socket.h>
 
+#include "flow/datagram.h"
+#include "flow/datagram_iperf3.h"
 #include "net/kernel.h"
 #include "peer/peer.h"
 
@@ -59,4 +61,42 @@ const struct peer_protocol peer_accepted = {
     .timeout = nothing,
     .leave = nothing,
     .adopt = NULL,
+};
+
+/* What opened the stream may come twice, and is answered again. All else waits for the start. */
+static void datagrams_connected(struct flow *flow)
+{
+    int error = flow_transport(flow)->take_error(flow_fd(flow));
+    if (error && flow_state(flow) == FLOW_READY) {
+        flow_socket_error(flow, error);
+        return;
+    }
+    for (int count = 0; flow_state(flow) == FLOW_READY; count++) {
+        uint8_t bytes[IPERF3_CONNECT_SIZE + 1], answer[IPERF3_CONNECT_SIZE];
+        struct address from;
+        if (count == DATAGRAM_EXCHANGE_TURN) {
+            flow_yield(flow);
+            return;
+        }
+        ssize_t got = flow_transport(flow)->peek(flow_fd(flow), bytes, sizeof bytes, &from);
+        if (got < 0 || !iperf3_connect_answer(bytes, (size_t)got, answer))
+            return;
+        flow_transport(flow)->receive(flow_connection(flow), flow_fd(flow), bytes, sizeof bytes,
+                                      false);
+        flow_transport(flow)->send(flow_connection(flow), flow_fd(flow),
+                                   &(struct iovec){answer, sizeof answer}, 1);
+    }
+}
+
+#define DATAGRAMS(wide, wall)                                                                     \
+    {                                                                                             \
+        .name = "iperf3 datagrams", .has_daemon = false,                                          \
+        .format = &datagram_formats_iperf3[wide][wall], .prepare = accepted_prepare,              \
+        .connected = datagrams_connected, .start = nothing, .timeout = nothing, .leave = nothing, \
+        .adopt = NULL,                                                                            \
+    }
+
+const struct peer_protocol peer_accepted_datagrams[2][2] = {
+    {DATAGRAMS(0, 0), DATAGRAMS(0, 1)},
+    {DATAGRAMS(1, 0), DATAGRAMS(1, 1)},
 };

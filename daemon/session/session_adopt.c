@@ -39,11 +39,11 @@ static bool check_all(struct session *session, const struct adoption *adoption,
         return fail_set(fail, FAULT_BAD_STATE, "the session is %s already",
                         session_states.names[session->state]);
     for (size_t i = 0; i < adoption->count; i++) {
+        requests[i].protocol = adoption->protocol;
         if (!request_check(session, &adoption->endpoints[i], &requests[i], fail) ||
             !check_peer_quotas(session, &requests[i], fail))
             return false;
         requests[i].socket = adoption->sockets[i];
-        requests[i].protocol = adoption->protocol;
         if (!take_addresses(&requests[i], fail))
             return false;
     }

@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "block.h"
 #include "failure.h"
+#include "flow/datagram_wire.h"
 #include "mem.h"
 #include "session/session_prepare.h"
 #include "flow/traffic.h"
@@ -42,6 +44,13 @@ static bool check_source(const struct prepare_endpoint *endpoint, struct request
     return true;
 }
 
+/* The size of a header of its blocks, where they have one. */
+static int64_t header_size(const struct request *request)
+{
+    const struct peer_protocol *protocol = request->protocol;
+    return protocol && protocol->format ? protocol->format->header_size : BLOCK_HEADER_SIZE;
+}
+
 static bool check_endpoint(const struct session *session, const struct prepare_endpoint *endpoint,
                            struct request *request, struct fail *fail)
 {
@@ -50,7 +59,7 @@ static bool check_endpoint(const struct session *session, const struct prepare_e
     request->ends[SOURCE] = endpoint->source;
     request->ends[DESTINATION] = endpoint->destination;
     fail->code = FAULT_BAD_CALL;
-    if (!settings_check(request->ends, &endpoint->settings, fail) ||
+    if (!settings_check_header(request->ends, &endpoint->settings, header_size(request), fail) ||
         (request_is_source(endpoint) && !check_source(endpoint, request, fail))) {
         fail->code = FAULT_BAD_CALL;
         return request_refuse(endpoint, fail);

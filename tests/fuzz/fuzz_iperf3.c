@@ -2,6 +2,7 @@
 /* What an iperf3 client sends: parameters, or behind a first byte "r" results. */
 #include "fuzz.h"
 
+#include "block.h"
 #include "iperf/iperf3_params.h"
 #include "iperf/iperf3_results.h"
 
@@ -12,9 +13,10 @@ static void check_endpoint(const struct iperf3_params *params, size_t index)
 {
     struct prepare_endpoint endpoint;
     struct fail fail;
+    int64_t header = params->udp ? params->counters_64bit ? 16 : 12 : BLOCK_HEADER_SIZE;
     iperf3_params_endpoint(params, index, 86400 * NS_PER_SEC, &endpoint);
     const struct endpoint_settings ends[ENDPOINTS] = {endpoint.source, endpoint.destination};
-    FUZZ_CHECK(settings_check(ends, &endpoint.settings, &fail));
+    FUZZ_CHECK(settings_check_header(ends, &endpoint.settings, header, &fail));
 }
 
 static void fuzz_params(const char *text, size_t length)
@@ -27,8 +29,6 @@ static void fuzz_params(const char *text, size_t length)
         return;
     FUZZ_CHECK(params.parallel >= 1 && params.parallel <= IPERF3_STREAMS_MAX);
     FUZZ_CHECK(params.time >= 0 && params.omit >= 0 && params.block_size >= 1);
-    if (params.udp)
-        return;
     check_endpoint(&params, 0);
     check_endpoint(&params, (size_t)iperf3_params_streams(&params) - 1);
 }

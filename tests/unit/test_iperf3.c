@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block.h"
 #include "iperf/iperf3_json.h"
 #include "iperf/iperf3_output.h"
 
@@ -27,7 +28,8 @@ static struct prepare_endpoint endpoint_of(const char *text, size_t index)
     struct fail fail = {0};
     iperf3_params_endpoint(&params, index, LONGEST, &endpoint);
     const struct endpoint_settings ends[ENDPOINTS] = {endpoint.source, endpoint.destination};
-    if (!settings_check(ends, &endpoint.settings, &fail))
+    int64_t header = params.udp ? params.counters_64bit ? 16 : 12 : BLOCK_HEADER_SIZE;
+    if (!settings_check_header(ends, &endpoint.settings, header, &fail))
         fail_msg("%s: %s", text, fail.text);
     return endpoint;
 }
@@ -46,6 +48,57 @@ static void what_is_absent(void **state)
     assert_int_equal(read_params("{\"num\":0}").time, 10);
     assert_int_equal(read_params("{\"num\":5,\"time\":7}").time, 7);
     assert_int_equal(read_params("{\"udp\":true}").block_size, 1460);
+}
+
+static void datagrams(void **state)
+{
+    (void)state;
+    struct prepare_endpoint forward =
+        endpoint_of("{\"udp\":true,\"len\":16,\"bandwidth\":1000000,\"omit\":2,\"MSS\":1400}", 0);
+    assert_int_equal(forward.settings.transport, TRANSPORT_UDP);
+    assert_int_equal(forward.settings.gso, GSO_OFF); /* each has a time of arrival */
+    assert_int_equal(forward.source.rate, 1000000);
+    assert_int_equal(forward.source.omit, 0); /* it is taken from the rows */
+    assert_int_equal(forward.destination.maxseg, 0);
+    struct prepare_endpoint back = endpoint_of("{\"udp\":true,\"len\":1200,\"bandwidth\":9000000,"
+                                               "\"fqrate\":4000000,\"reverse\":1,\"num\":2500,"
+                                               "\"udp_counters_64bit\":1}",
+                                               0);
+    assert_int_equal(back.destination.rate, 4000000);
+    assert_int_equal(back.destination.volume_blocks, 3);
+    assert_false(back.destination.kernel_pacing);
+    assert_true(iperf3_params_need_wall_clock(&(struct iperf3_params){.version_number = 3006}));
+    assert_true(iperf3_params_need_wall_clock(&(struct iperf3_params){0}));
+    assert_false(iperf3_params_need_wall_clock(&(struct iperf3_params){.version_number = 3007}));
+}
+
+static void omitted_datagrams(void **state)
+{
+    struct iperf3_stream stream = {.datagrams = true};
+    struct report row;
+    (void)state;
+    report_init(&row);
+    report_init(&stream.report);
+    row.value[METRIC_rx_bytes] = 900;
+    row.value[METRIC_datagrams_distinct] = 9;
+    row.value[METRIC_datagrams_lost] = 1;
+    row.key[REPORT_END] = NS_PER_SEC - 1;
+    iperf3_stream_omit(&stream, &row, NS_PER_SEC);
+    assert_int_equal(stream.omitted.end, 0);
+    row.key[REPORT_END] = NS_PER_SEC + 5;
+    iperf3_stream_omit(&stream, &row, NS_PER_SEC);
+    row.value[METRIC_rx_bytes] = 5000; /* of a later row: it is of no interest */
+    iperf3_stream_omit(&stream, &row, NS_PER_SEC);
+    stream.report.value[METRIC_rx_bytes] = 2000;
+    stream.report.value[METRIC_rx_time] = 3 * NS_PER_SEC;
+    stream.report.value[METRIC_datagrams_distinct] = 20;
+    stream.report.value[METRIC_datagrams_lost] = 4;
+    assert_int_equal(iperf3_stream_bytes(&stream), 1100);
+    assert_int_equal(iperf3_stream_time(&stream), 2 * NS_PER_SEC - 5);
+    assert_int_equal(iperf3_stream_packets(&stream), 24);
+    assert_int_equal(iperf3_stream_lost(&stream), 4);
+    assert_int_equal(stream.omitted.packets, 10);
+    assert_int_equal(stream.omitted.lost, 1);
 }
 
 static void flags_count_by_presence(void **state)
@@ -184,7 +237,8 @@ static void table_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_absent),     cmocka_unit_test(flags_count_by_presence),
+        cmocka_unit_test(what_is_absent),     cmocka_unit_test(datagrams),
+        cmocka_unit_test(omitted_datagrams),  cmocka_unit_test(flags_count_by_presence),
         cmocka_unit_test(versions),           cmocka_unit_test(directions),
         cmocka_unit_test(blocks_and_volumes), cmocka_unit_test(clients_results),
         cmocka_unit_test(own_results),        cmocka_unit_test(table_is_bounded),

@@ -104,7 +104,8 @@ static void peer_protocols_are_whole(void **state)
     static const struct passed passed[] = {
         {offsetof(struct peer_protocol, state_size)}, /* no pointer, nor is: */
         {offsetof(struct peer_protocol, has_daemon)},
-        {offsetof(struct peer_protocol, adopt)}, /* may be NULL */
+        {offsetof(struct peer_protocol, adopt)},  /* may be NULL */
+        {offsetof(struct peer_protocol, format)}, /* likewise */
     };
     (void)state;
     check_table("peer protocol", "source", &peer_flowrig_source, sizeof peer_flowrig_source, passed,
@@ -117,6 +118,9 @@ static void peer_protocols_are_whole(void **state)
                 sizeof peer_datagram_destination, passed, COUNT(passed));
     check_table("peer protocol", "accepted", &peer_accepted, sizeof peer_accepted, passed,
                 COUNT(passed));
+    for (int i = 0; i < 4; i++)
+        check_table("peer protocol", "accepted datagrams", &peer_accepted_datagrams[i / 2][i % 2],
+                    sizeof peer_accepted, passed, COUNT(passed) - 1);
     assert_non_null(peer_flowrig_destination.adopt); /* it is the one that listens */
 }
 
