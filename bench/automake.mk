@@ -9,7 +9,7 @@ bench_udplimit_SOURCES = bench/udplimit.c bench/bare.h
 bench_sleeper_SOURCES = bench/sleeper.c
 bench_logrows_SOURCES = bench/logrows.c
 bench_logrows_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/controller
-bench_logrows_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS)
+bench_logrows_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(PQ_LIBS)
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 bench-programs: $(EXTRA_PROGRAMS)

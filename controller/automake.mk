@@ -101,7 +101,11 @@ controller_libcontroller_a_SOURCES = \
 	controller/plan/advice.c controller/plan/advice.h \
 	controller/plan/assign.c controller/plan/assign.h \
 	controller/plan/selection.c controller/plan/selection.h \
+	controller/plan/cells.c \
 	controller/plan/plan.c controller/plan/plan.h \
+	controller/plan/planfile.c controller/plan/planfile.h controller/plan/planfile_state.h \
+	controller/plan/planfile_flows.c controller/plan/planfile_words.c \
+	controller/plan/plantree.c controller/plan/plantree.h \
 	controller/plan/startat.c controller/plan/startat.h \
 	controller/results/compare.c controller/results/compare.h \
 	controller/results/clockfit.c controller/results/clockfit.h \
@@ -110,6 +114,8 @@ controller_libcontroller_a_SOURCES = \
 	controller/results/results.c controller/results/results.h \
 	controller/results/summary.c controller/results/summary.h \
 	controller/run/daemon_contact.c controller/run/daemon_contact.h \
+	controller/run/experiment.c controller/run/experiment.h \
+	controller/run/experiment_table.c controller/run/experiment_table.h \
 	controller/run/options.c controller/run/options.h \
 	controller/run/run.c controller/run/run.h \
 	controller/run/run_attach.c \
@@ -126,7 +132,7 @@ controller_libcontroller_a_SOURCES = \
 
 bin_PROGRAMS += controller/flowctl
 controller_flowctl_SOURCES = controller/flowctl.c
-controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) -lm
+controller_flowctl_LDADD = controller/libcontroller.a $(COMMON_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) -lm
 
 # The other name, for those who are used to flowgrind-stop; argv[0] decides.
 install-exec-hook:

@@ -59,7 +59,7 @@ EXTRA_DIST += tests/check.py tests/mutate.py \
 	tests/unit/visited.h tests/unit/wire_every.h
 
 # ---- units: each tests one module, or a part of what one does, and includes its .c
-LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) \
+LDADD = daemon/libdaemon.a controller/libcontroller.a $(COMMON_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) $(PQ_LIBS) $(NCURSESW_LIBS) \
 	$(GSL_LIBS) $(PCAP_LIBS) $(BPF_LIBS) $(CMOCKA_LIBS) $(FUZZ_LIBS) -lm
 UNIT_TESTS = \
 	tests/unit/test_address \
@@ -230,6 +230,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_iperf3 \
 	tests/fuzz/fuzz_log \
 	tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_plan \
 	tests/fuzz/fuzz_preamble \
 	tests/fuzz/fuzz_reply \
 	tests/fuzz/fuzz_reports \
@@ -247,6 +248,7 @@ tests_fuzz_fuzz_file_SOURCES = tests/fuzz/fuzz_file.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_iperf3_SOURCES = tests/fuzz/fuzz_iperf3.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_plan_SOURCES = tests/fuzz/fuzz_plan.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_preamble_SOURCES = tests/fuzz/fuzz_preamble.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reports_SOURCES = tests/fuzz/fuzz_reports.c $(FUZZ_DRIVER)
@@ -273,6 +275,7 @@ SCRIPT_TESTS = \
 	tests/cli/manual.py \
 	tests/cli/options.py \
 	tests/cli/outputs.py \
+	tests/cli/plans.py \
 	tests/cli/plot.py \
 	tests/cli/compare.py \
 	tests/cli/report.py \

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "nearest.h"
 #include "plan/advice.h"
+#include "run/experiment.h"
 #include "run/options.h"
 #include "run/run.h"
 
@@ -25,11 +26,21 @@ static void complain(const struct run_options *options, const struct fail *fail)
         log_error("%s", fail->text);
 }
 
+/* The index of the word that names a plan file, or 0. */
+static int find_plan(const struct command_line *line)
+{
+    struct option_spec specs[OPTIONS_SPECS_MAX];
+    int index = option_first_operand(line->argc, line->argv, specs, options_specs(specs));
+    return index && experiment_is_plan(line->argv[index]) ? index : 0;
+}
+
 static int run(struct command_line *line)
 {
     struct run_options options;
     struct fail fail;
-    int status = EXIT_OK;
+    int status = EXIT_OK, plan = find_plan(line);
+    if (plan)
+        return experiment_run(line->argc, line->argv, plan);
     if (!options_read(line->argc, line->argv, clock_wall(), &options, &fail)) {
         complain(&options, &fail);
         status = EXIT_USAGE;
@@ -51,8 +62,8 @@ static int run(struct command_line *line)
 
 const struct command command_run = {
     .name = "run",
-    .arguments = "",
-    .sentence = "Runs a measurement with the options below.",
+    .arguments = "[PLAN.yaml]",
+    .sentence = "Runs a measurement with the options below, or every run of a plan file.",
     .list = options_specs,
     .run = run,
 };

@@ -59,6 +59,8 @@ static void catch_signal(int number)
 
 void interrupt_catch(void)
 {
+    if (event_fd >= 0)
+        return;
     event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     catch_signal(SIGINT);
     catch_signal(SIGTERM);

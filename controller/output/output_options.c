@@ -210,10 +210,9 @@ static bool choose_summary(struct output_options *options, const char *value, st
 /* It stands in a line of the log and in scripts of gnuplot. */
 static bool take_title(struct output_options *options, const char *value, struct fail *fail)
 {
-    enum { TITLE_MAX = 200 };
-    char copy[TITLE_MAX + 1];
-    if (!*value || strlen(value) > TITLE_MAX)
-        return fail_set(fail, 0, "a title has 1 to %d bytes", TITLE_MAX);
+    char copy[OUTPUT_TITLE_MAX + 1];
+    if (!*value || strlen(value) > OUTPUT_TITLE_MAX)
+        return fail_set(fail, 0, "a title has 1 to %d bytes", OUTPUT_TITLE_MAX);
     snprintf(copy, sizeof copy, "%s", value);
     printable(copy);
     options->title = value;

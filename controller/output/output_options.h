@@ -9,7 +9,7 @@
 #include "metrics.h"
 #include "option.h"
 
-enum { COLUMNS_MAX = 256, OUTPUTS_MAX = 16 };
+enum { COLUMNS_MAX = 256, OUTPUTS_MAX = 16, OUTPUT_TITLE_MAX = 200 };
 
 struct log_replay;
 struct output_format;

@@ -17,7 +17,7 @@ static int compare_numbers(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static struct compare_group describe(const double *values, size_t count)
+struct compare_group compare_describe(const double *values, size_t count)
 {
     struct compare_group group = {.count = count, .mean = NAN, .deviation = NAN, .median = NAN};
     double sum = 0, squares = 0;
@@ -91,6 +91,14 @@ double compare_student(double part, double degrees)
         *(student_tail(middle, degrees) > 1 - part ? &low : &high) = middle;
     }
     return (low + high) / 2;
+}
+
+double compare_half_width(const struct compare_group *group, double level)
+{
+    if (group->count < 2)
+        return NAN;
+    return compare_student((1 + level) / 2, (double)(group->count - 1)) * group->deviation /
+           sqrt((double)group->count);
 }
 
 /* The interval of the difference where the deviations of the groups differ: Welch 1947, with
@@ -193,7 +201,8 @@ static void put_ranks(const double *a, const double *b, struct compare_result *r
 void compare(const double *a, size_t a_count, const double *b, size_t b_count,
              struct compare_result *result)
 {
-    *result = (struct compare_result){.a = describe(a, a_count), .b = describe(b, b_count)};
+    *result = (struct compare_result){.a = compare_describe(a, a_count),
+                                      .b = compare_describe(b, b_count)};
     result->difference = result->b.mean - result->a.mean;
     result->relative =
         result->a.mean != 0 ? result->difference / fabs(result->a.mean) : (double)NAN;

@@ -24,6 +24,12 @@ struct compare_result {
     bool exact;        /* p is no approximation */
 };
 
+/* Describes samples, which are finite. */
+struct compare_group compare_describe(const double *values, size_t count);
+/* Half the width of the confidence interval of the mean by Student's t, such as 0.95 for `level`;
+ * NAN below two samples. */
+double compare_half_width(const struct compare_group *group, double level);
+
 /* Compares them; the samples are finite. */
 void compare(const double *a, size_t a_count, const double *b, size_t b_count,
              struct compare_result *result);

@@ -46,6 +46,8 @@ enum {
 #define OUTPUT     "Output options"
 #define FLOW       "Flow options (x: s source, d destination, b both; a list: s=1,d=2)"
 
+const char options_flow_group[] = FLOW;
+
 static const struct option_spec own_specs[] = {
     {'h', "help", OPTION_OPTIONAL, "WHAT", GENERAL,
      "display help and exit; WHAT selects another list: 'output' for output formats, 'socket' for "

@@ -8,6 +8,8 @@
 #include "output/output_options.h"
 #include "plan/plan.h"
 
+struct summary;
+
 enum help_topic { HELP_NONE, HELP_GENERAL, HELP_SOCKET, HELP_TRAFFIC, HELP_OUTPUT };
 
 struct run_options {
@@ -24,6 +26,10 @@ struct run_options {
     const char *operand; /* NULL, or a word that is not an option: there should be none */
     enum help_topic help;
     bool version;
+    /* Called with the summary of a run that was measured; NULL: nobody asks. Set after
+     * options_read(). */
+    void (*summed)(void *context, const struct summary *summary);
+    void *summed_context;
 };
 
 /* Reads argv[1..]; returns false with a sentence where something is wrong. The plan is there unless
@@ -35,6 +41,9 @@ bool options_read(int argc, char **argv, int64_t now, struct run_options *option
 void options_free(struct run_options *options);
 
 enum { OPTIONS_SPECS_MAX = 160 };
+
+/* The heading that options about flows stand under. */
+extern const char options_flow_group[];
 
 /* Writes the rows of all options to `specs`; returns their number, at most OPTIONS_SPECS_MAX. */
 size_t options_specs(struct option_spec *specs);

@@ -184,6 +184,8 @@ static void sum_up(struct run *run, const struct sink_run *sink_run)
                                              .now = clock_now()});
     run_judge(run, &summary->total);
     summary->status = interrupt_asked() ? EXIT_INTERRUPTED : run->status;
+    if (run->options->summed)
+        run->options->summed(run->options->summed_context, summary);
     sinks_summary(&run->sinks, summary);
     summary_free(summary);
 }
