@@ -13,7 +13,8 @@ struct log_replay {
     off_t length;       /* up to the end of the last row; what comes after it is made anew */
     bool has_head;      /* the columns are there */
     int64_t rows;       /* of intervals */
-    int64_t *host_next; /* for each daemon, the number of the next row about its host; free it */
+    int64_t *host_next; /* for each daemon, the number of the next row about its host; free it in
+                           any case */
     size_t host_count;
 };
 

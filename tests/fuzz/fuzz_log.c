@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct results *results = results_new(2);
     if (log_replay(path, "abc", results, &replay, &fail))
         FUZZ_CHECK(replay.length >= 0 && (size_t)replay.length <= size);
+    free(replay.host_next);
     results_free(results);
     return 0;
 }
