@@ -209,23 +209,38 @@ static double typical_step(const struct plot *plot)
     return step;
 }
 
+/* Adds what a row has to the bins that it overlaps, by how long. */
+static void spread(const struct plot_grid *grid, double begin, double end, double value,
+                   double *sums, double *covered)
+{
+    double first = (begin - grid->from) / grid->step, last = (end - grid->from) / grid->step;
+    double bins = (double)grid->bins;
+    if (!(last > 0) || !(first < bins))
+        return;
+    for (double bin = first > 0 ? floor(first) : 0; bin < bins && bin < last; bin++) {
+        double from = first > bin ? first : bin, to = last < bin + 1 ? last : bin + 1;
+        sums[(size_t)bin] += (to - from) * value;
+        covered[(size_t)bin] += to - from;
+    }
+}
+
+/* A row seldom ends where a bin does: a bin has a value where rows cover half of it, or, of a curve
+ * that covers half of none, the bin that it covers most. */
 static void fill_row(struct plot_grid *grid, size_t row, size_t metric, double factor)
 {
-    const struct plot_curve *curve = grid->curves[row];
-    double *values = grid->values + row * grid->bins;
-    size_t *counts = mem_new(grid->bins, sizeof *counts);
-    for (size_t i = 0; i < curve->series->count; i++) {
-        double value = (double)curve->series->values[metric][i];
-        double middle = (curve->series->begin[i] + curve->series->end[i]) / 2;
-        double bin = (middle - grid->from) / grid->step;
-        if (isfinite(value) && bin >= 0 && bin < (double)grid->bins) {
-            values[(size_t)bin] += value * factor;
-            counts[(size_t)bin]++;
-        }
-    }
+    const struct plot_series *series = grid->curves[row]->series;
+    double *values = grid->values + row * grid->bins, enough = 0;
+    double *covered = mem_new(grid->bins, sizeof *covered);
+    for (size_t i = 0; i < series->count; i++)
+        if (isfinite(series->values[metric][i]))
+            spread(grid, series->begin[i], series->end[i],
+                   (double)series->values[metric][i] * factor, values, covered);
     for (size_t i = 0; i < grid->bins; i++)
-        values[i] = counts[i] ? values[i] / (double)counts[i] : (double)NAN;
-    free(counts);
+        enough = covered[i] > enough ? covered[i] : enough;
+    enough = enough > 0.5 ? 0.5 : enough;
+    for (size_t i = 0; i < grid->bins; i++)
+        values[i] = covered[i] > 0 && covered[i] >= enough ? values[i] / covered[i] : (double)NAN;
+    free(covered);
 }
 
 struct plot_grid plot_grid_of(const struct plot *plot, size_t metric, double factor,

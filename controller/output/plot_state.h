@@ -43,8 +43,8 @@ struct plot_curve *plot_other_end(const struct plot *plot, const struct plot_cur
 /* How many curves a panel of the metric has. */
 size_t plot_count(const struct plot *plot, size_t metric);
 
-/* The begin of a multiplot of this many panels. `shared_x`: all have the same axis in time, and only
- * the lowest has its numbers. */
+/* The begin of a multiplot of this many panels. `shared_x`: all have the same axis in time, and
+ * only the lowest has its numbers. */
 void plot_begin(struct plot *plot, size_t panels, bool shared_x);
 /* The begin of a panel: its axes' words; NULL leaves one out. Numbers stand at the x axis only
  * where `x` is given. */
@@ -83,7 +83,8 @@ struct plot_grid {
     struct plot_curve **curves; /* by row */
 };
 
-/* The means of a metric's values in each bin, by curve. plot_grid_free() it. */
+/* The means of a metric's values in each bin, by curve; a row counts in each bin that it overlaps,
+ * by how long. plot_grid_free() it. */
 struct plot_grid plot_grid_of(const struct plot *plot, size_t metric, double factor,
                               size_t bins_max);
 void plot_grid_free(struct plot_grid *grid);

@@ -140,6 +140,50 @@ static void grids_have_means_and_gaps(void **state)
     series_free(&series);
 }
 
+/* One row of 2.5 s and then three of about 0.5 s: each counts in the bins of 1 s that it overlaps,
+ * by how long. A bin of which less than half is covered has no value. */
+static void grids_weigh_rows_by_their_length(void **state)
+{
+    static const float values[] = {10, 20, 40, 60};
+    static const double ends[] = {2.5, 3, 3.5, 4.2}, wanted[] = {10, 10, 15, 50};
+    (void)state;
+    struct plot_series series = series_of(values, 4);
+    for (size_t i = 0; i < 4; i++) {
+        series.begin[i] = i ? ends[i - 1] : 0;
+        series.end[i] = ends[i];
+    }
+    char name[] = "cwnd", unit[] = "1";
+    struct plot_log log = {.names = {name}, .units = {unit}, .metric_count = 1};
+    struct plot_curve curve = {.log = &log, .series = &series};
+    struct plot plot = {.curves = &curve, .curve_count = 1, .from = 0, .to = 5};
+    struct plot_grid grid = plot_grid_of(&plot, 0, 1, 5);
+    assert_int_equal(grid.bins, 5);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(fabs(grid.values[i] - wanted[i]) < 1e-9);
+    assert_true(isnan(grid.values[4]));
+    plot_grid_free(&grid);
+    series_free(&series);
+}
+
+/* A curve that is shorter than half a bin is there all the same. */
+static void grids_keep_short_curves(void **state)
+{
+    const float values[] = {7};
+    (void)state;
+    struct plot_series series = series_of(values, 1);
+    series.begin[0] = 5.2;
+    series.end[0] = 5.3;
+    char name[] = "cwnd", unit[] = "1";
+    struct plot_log log = {.names = {name}, .units = {unit}, .metric_count = 1};
+    struct plot_curve curve = {.log = &log, .series = &series};
+    struct plot plot = {.curves = &curve, .curve_count = 1, .from = 0, .to = 7.5};
+    struct plot_grid grid = plot_grid_of(&plot, 0, 1, 3);
+    assert_int_equal(grid.bins, 3);
+    assert_true(isnan(grid.values[0]) && isnan(grid.values[1]) && fabs(grid.values[2] - 7) < 1e-6);
+    plot_grid_free(&grid);
+    series_free(&series);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +192,8 @@ int main(void)
         cmocka_unit_test(text_in_a_script_is_no_command),
         cmocka_unit_test(reduction_keeps_extremes_and_gaps),
         cmocka_unit_test(grids_have_means_and_gaps),
+        cmocka_unit_test(grids_weigh_rows_by_their_length),
+        cmocka_unit_test(grids_keep_short_curves),
     };
     return cmocka_run_group_tests_name("plot", tests, NULL, NULL);
 }
