@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -316,6 +317,37 @@ def a_real_prometheus():
         groups = json.load(answer)["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) >= 5 and not any(rule.get("lastError") for rule in rules), rules
+
+
+@case
+def the_dashboard_has_data():
+    """Each query of the Grafana dashboard finds data in a Prometheus while flows run; so do its variables"""
+    daemon, server, port = prometheus()
+    with open(os.path.join(SOURCE, "contrib/prometheus/dashboard.json"), encoding="utf-8") as file:
+        dashboard = json.load(file)
+    asked = {f"{panel['title']}: {target['expr']}": target["expr"] for panel in dashboard["panels"]
+             for target in panel["targets"]}
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"]).groups()
+            asked[f"variable {variable['name']}"] = f"count by ({label}) ({series})"
+    for name, expression in asked.items():
+        for word, value in (("$__rate_interval", "10s"), ("$instance", ".+"), ("$slot", ".+")):
+            expression = expression.replace(word, value)
+        asked[name] = expression
+    assert len(asked) >= 20, asked
+    connection = http.client.HTTPConnection(daemon.host, daemon.port, timeout=20)
+    connection.request("GET", "/nothing")
+    assert connection.getresponse().status >= 400  # a refusal is there to be counted
+    connection.close()
+    # As long as it takes a busy machine; they are stopped as soon as all is there.
+    runs = [run_of(daemon, *options, "-R", "s=8Mbit", "-T", "s=60", "-q") for options in ((), ("--udp",))]
+    for name, expression in asked.items():
+        wait_for(lambda e=expression: not server.running() or query(port, e), 50, f"data for {name}")
+    assert server.running(), server.err
+    for run in runs:
+        run.signal(signal.SIGINT)
+        run.wait(60)
 
 
 @case
