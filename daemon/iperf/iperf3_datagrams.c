@@ -61,18 +61,16 @@ static int make_socket(const struct address *own, const struct address *peer, bo
     return -1;
 }
 
-static void take(struct iperf3_datagrams *datagrams, const struct first *first);
-
-/* Until it was connected, the new socket was the one that all datagrams came to. */
-static void pass_on_strayed(struct iperf3_datagrams *datagrams, int fd, const struct address *peer)
+/* Until it was connected, the new socket was the one that all datagrams came to: those of others
+ * are kept. To be called before the client is answered: what it sends then is the stream's. */
+static size_t read_strayed(int fd, const struct address *peer, struct first others[STRAYED_MAX])
 {
-    struct first first, others[STRAYED_MAX];
+    struct first first;
     size_t count = 0;
     for (int i = 0; i < STRAYED_MAX && read_first(fd, &first); i++)
         if (!address_equal(&first.from, peer))
             others[count++] = first;
-    for (size_t i = 0; i < count; i++)
-        take(datagrams, &others[i]);
+    return count;
 }
 
 /* The depth of take() is bounded: each one in the other is one stream less that is waited for. */
@@ -82,6 +80,7 @@ static void take(struct iperf3_datagrams *datagrams, const struct first *first)
     struct address own;
     struct fail fail = {0};
     uint16_t port = address_port(&first->from);
+    struct first others[STRAYED_MAX];
     if (!iperf3_connect_answer(first->bytes, first->size, answer) || port < PRIVILEGED_END)
         return;
     struct iperf3_test *test = iperf3_test_awaits_datagrams(datagrams->host, &first->from);
@@ -92,9 +91,11 @@ static void take(struct iperf3_datagrams *datagrams, const struct first *first)
         log_warning("%s", fail.text);
         return;
     }
+    size_t count = read_strayed(fd, &first->from, others);
     (void)!send(fd, answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL);
     iperf3_test_add_datagrams(test, fd);
-    pass_on_strayed(datagrams, fd, &first->from);
+    for (size_t i = 0; i < count; i++)
+        take(datagrams, &others[i]);
 }
 
 static void read_some(struct task *task)
