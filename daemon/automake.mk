@@ -98,6 +98,7 @@ daemon_libdaemon_a_SOURCES = \
 	daemon/net/ccinfo.h \
 	daemon/net/ccinfo_linux.c \
 	daemon/net/kernel.c daemon/net/kernel.h \
+	daemon/net/listen_at.c daemon/net/listen_at.h \
 	daemon/net/listener.c daemon/net/listener.h \
 	daemon/net/interface.c daemon/net/interface.h \
 	daemon/net/mtucache.c daemon/net/mtucache.h \

@@ -13,7 +13,7 @@
 #include "iperf/iperf3_datagrams.h"
 #include "iperf/iperf3_test.h"
 #include "log.h"
-#include "number.h"
+#include "net/listen_at.h"
 
 enum {
     LISTENERS_MAX = 2 * ADDRESSES_MAX,
@@ -251,9 +251,10 @@ static void on_rested(struct timer *timer, int64_t now)
     accept_some(&container_of(timer, struct iperf3_listener, rest)->task);
 }
 
-static bool listen_at(struct iperf3_server *server, const struct address *address,
-                      struct fail *fail)
+static bool listen_here(void *owner, const struct address *address, struct address *bound,
+                        struct fail *fail)
 {
+    struct iperf3_server *server = owner;
     char text[ADDRESS_TEXT_MAX];
     address_format_port(address, text);
     if (!address_is_loopback(address) && !server->allow.count)
@@ -270,54 +271,8 @@ static bool listen_at(struct iperf3_server *server, const struct address *addres
     listener->task.run = accept_some;
     listener->rest.fire = on_rested;
     list_init(&listener->task.link);
-    struct address bound;
-    return address_local(fd, &bound) &&
-           iperf3_datagrams_open(&listener->datagrams, &server->host, &bound, fail);
-}
-
-/* Both families at one port, as far as the host has them. */
-static bool listen_at_all(struct iperf3_server *server, const char *first, const char *second,
-                          uint16_t port, struct fail *fail)
-{
-    struct address address;
-    bool any = !port;
-    address_parse(first, port, &address);
-    bool good = listen_at(server, &address, fail);
-    if (!second || (!good && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
-        return good;
-    if (good && any && address_local(server->listeners[0].fd, &address))
-        port = address_port(&address);
-    address_parse(second, port, &address);
-    return listen_at(server, &address, fail) ||
-           (good && (any || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL));
-}
-
-static bool listen_as_told(struct iperf3_server *server, const char *at, struct fail *fail)
-{
-    char host[PROTOCOL_HOST_MAX] = "";
-    uint16_t port = IPERF3_PORT;
-    int64_t number;
-    struct addresses addresses;
-    if (at && *at && number_parse_int(at, &number, NULL)) {
-        if (number < 0 || number > 65535)
-            return fail_set(fail, 0, "'%s' is not a port", at);
-        port = (uint16_t)number;
-    } else if (at && *at && !address_split_host_port(at, host, sizeof host, &port, fail)) {
-        return false;
-    }
-    if (!host[0] && !server->allow.count)
-        return listen_at_all(server, "127.0.0.1", "::1", port, fail);
-    if (!host[0]) /* the wildcard of IPv6 includes IPv4 */
-        return listen_at_all(server, "::", NULL, port, fail) ||
-               listen_at_all(server, "0.0.0.0", NULL, port, fail);
-    if (!addresses_resolve(host, &addresses, fail))
-        return false;
-    for (size_t i = 0; i < addresses.count; i++) {
-        address_set_port(&addresses.list[i], port);
-        if (!listen_at(server, &addresses.list[i], fail))
-            return false;
-    }
-    return true;
+    return address_local(fd, bound) &&
+           iperf3_datagrams_open(&listener->datagrams, &server->host, bound, fail);
 }
 
 struct iperf3_server *iperf3_server_open(const struct iperf3_server_config *config,
@@ -327,7 +282,15 @@ struct iperf3_server *iperf3_server_open(const struct iperf3_server_config *conf
     server->allow = config->allow;
     list_init(&server->strangers);
     list_init(&server->host.tests);
-    if (listen_as_told(server, config->at, fail))
+    const struct listen_at how = {
+        .option = config->at,
+        .port = IPERF3_PORT,
+        .loopback = !server->allow.count,
+        .both_at_once = true,
+        .listen = listen_here,
+        .owner = server,
+    };
+    if (listen_at(&how, fail))
         return server;
     fail_prefix(fail, "option --iperf3");
     iperf3_server_free(server);

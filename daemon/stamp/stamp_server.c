@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "net/listen_at.h"
 #include "udp_marks.h"
 #include "number.h"
 #include "stamp/stamp_reflector.h"
@@ -206,8 +207,10 @@ static bool set_options(int fd, int family)
 }
 
 /* False with a sentence and errno. */
-static bool listen_at(struct stamp_server *server, const struct address *address, struct fail *fail)
+static bool listen_here(void *owner, const struct address *address, struct address *bound,
+                        struct fail *fail)
 {
+    struct stamp_server *server = owner;
     char text[ADDRESS_TEXT_MAX];
     address_format_port(address, text);
     if (!address_is_loopback(address) && !server->reflector.allow.count)
@@ -225,55 +228,14 @@ static bool listen_at(struct stamp_server *server, const struct address *address
         errno = error;
         return false;
     }
-    struct address real;
     struct stamp_socket *at = &server->sockets[server->socket_count++];
     *at = (struct stamp_socket){.server = server, .fd = fd, .family = family};
-    at->port = address_local(fd, &real) ? address_port(&real) : address_port(address);
+    if (!address_local(fd, bound))
+        *bound = *address;
+    at->port = address_port(bound);
     at->watch.ready = on_ready;
     at->task.run = answer_some;
     list_init(&at->task.link);
-    return true;
-}
-
-/* Both families at one port, as far as the host has them. */
-static bool listen_at_both(struct stamp_server *server, bool loopback, uint16_t port,
-                           struct fail *fail)
-{
-    struct address address;
-    bool any = !port;
-    address_parse(loopback ? "127.0.0.1" : "0.0.0.0", port, &address);
-    bool good = listen_at(server, &address, fail);
-    if (!good && errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-        return false;
-    if (good && any)
-        port = server->sockets[0].port;
-    address_parse(loopback ? "::1" : "::", port, &address);
-    return listen_at(server, &address, fail) ||
-           (good && (any || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL));
-}
-
-static bool listen_as_told(struct stamp_server *server, const char *at, struct fail *fail)
-{
-    char host[PROTOCOL_HOST_MAX] = "";
-    uint16_t port = STAMP_PORT;
-    int64_t number;
-    struct addresses addresses;
-    if (at && *at && number_parse_int(at, &number, NULL)) {
-        if (number < 0 || number > 65535)
-            return fail_set(fail, 0, "'%s' is not a port", at);
-        port = (uint16_t)number;
-    } else if (at && *at && !address_split_host_port(at, host, sizeof host, &port, fail)) {
-        return false;
-    }
-    if (!host[0])
-        return listen_at_both(server, !server->reflector.allow.count, port, fail);
-    if (!addresses_resolve(host, &addresses, fail))
-        return false;
-    for (size_t i = 0; i < addresses.count; i++) {
-        address_set_port(&addresses.list[i], port);
-        if (!listen_at(server, &addresses.list[i], fail))
-            return false;
-    }
     return true;
 }
 
@@ -284,8 +246,15 @@ struct stamp_server *stamp_server_open(const struct stamp_server_config *config,
     server->reflector.peers = stamp_peers_new();
     const char *option = "option --stamp-key";
     if (!config->key_file || stamp_key_read(config->key_file, &server->reflector.key, fail)) {
+        const struct listen_at how = {
+            .option = config->at,
+            .port = STAMP_PORT,
+            .loopback = !server->reflector.allow.count,
+            .listen = listen_here,
+            .owner = server,
+        };
         option = "option --stamp";
-        if (listen_as_told(server, config->at, fail))
+        if (listen_at(&how, fail))
             return server;
     }
     fail_prefix(fail, "%s", option);
