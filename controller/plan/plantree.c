@@ -43,7 +43,9 @@ static bool build(struct reading *reading, const yaml_event_t *event, struct pla
 
 static struct plan_node *add_child(struct plan_node *node)
 {
-    node->children = mem_grow(node->children, node->count + 1, sizeof *node->children);
+    if (!(node->count & (node->count - 1))) /* there is room up to the next power of two */
+        node->children =
+            mem_grow(node->children, node->count ? 2 * node->count : 1, sizeof *node->children);
     node->children[node->count] = (struct plan_node){0};
     return &node->children[node->count++];
 }
