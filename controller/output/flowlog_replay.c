@@ -182,11 +182,11 @@ static bool take_host(struct reader *reader, char **words, struct fail *fail)
     if (!number_parse_int(words[2], &host, NULL) || host < 0 || host >= PLAN_FLOWS_MAX ||
         !number_parse_int(words[3], &number, NULL) || number < 0 || number == INT64_MAX)
         return bad_line(fail);
-    while (replay->host_count <= (size_t)host) {
+    if (replay->host_count <= (size_t)host)
         replay->host_next =
-            mem_grow(replay->host_next, replay->host_count + 1, sizeof *replay->host_next);
+            mem_grow(replay->host_next, (size_t)host + 1, sizeof *replay->host_next);
+    while (replay->host_count <= (size_t)host)
         replay->host_next[replay->host_count++] = 0;
-    }
     replay->host_next[host] = number + 1;
     return true;
 }
